@@ -1,0 +1,41 @@
+"""The ONNX of a checkpoint, built once into the store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from enet.deliverable import Deliverable, Form
+from enet.store import Store, hash_file, hash_text
+
+#: The source that decides what is exported: a change to it is another key, so nothing stale is found.
+SOURCES = ("network.py", "export.py")
+
+
+def sources_digest(*names: str) -> str:
+    """SHA-256 of source files of this package, by name, without importing them."""
+    folder = Path(__file__).parent
+    return hash_text("".join((folder / name).read_text(encoding="utf-8") for name in names))
+
+
+def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -> Path:
+    """Export a checkpoint, or find its ONNX in the store.
+
+    Raises:
+        InputError: the checkpoint can't be read or doesn't fit the deliverable.
+    """
+    key = {
+        "weights": hash_file(weights), "variant": deliverable.network.variant, "outputs": deliverable.network.outputs,
+        "preprocessing": asdict(deliverable.preprocessing), "form": asdict(form), "source": sources_digest(*SOURCES),
+    }  # fmt: skip
+
+    def make(folder: Path) -> None:
+        # Imported here: with the ONNX in the store, torch need not be loaded at all.
+        from enet import export
+        from enet import weights as checkpoints
+
+        network = checkpoints.load(weights, deliverable.network.variant, deliverable.network.outputs)
+        model = export.to_onnx(network, deliverable.preprocessing, form, classes=deliverable.scored_classes)
+        export.save(model, folder / "enet.onnx")
+
+    return store.build("onnx", key, make) / "enet.onnx"

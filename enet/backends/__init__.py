@@ -1,0 +1,5 @@
+"""Backends: PyTorch as the reference, and what deliverables run on."""
+
+from enet.backends.base import BACKENDS, Artifact, Backend, Model, get
+
+__all__ = ["BACKENDS", "Artifact", "Backend", "Model", "get"]

@@ -1,0 +1,87 @@
+"""What a backend is: it makes an artifact for a batch size out of a checkpoint, and opens it to run.
+
+One module each, chosen by name, imported only when used. A backend that can't run here says what is missing and how
+to get it. To add one, write a module with ``build`` and ``open_model`` as in the ``Backend`` protocol and name it in
+``BACKENDS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from enet.deliverable import Deliverable, Form
+from enet.errors import BackendUnavailable, unknown
+from enet.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Module by name. ``pytorch`` is the reference that others are compared with.
+BACKENDS = {"pytorch": "enet.backends.pytorch", "onnxruntime": "enet.backends.onnxruntime"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """A built file, and what it was built from."""
+
+    path: Path
+    backend: str
+    batch_size: int
+    form: Form
+    sha256: str
+    weights_sha256: str
+    onnx_sha256: str = ""
+    simulated: bool = False
+
+
+class Model(Protocol):
+    """An opened artifact. ``infer`` may be called from several threads at once."""
+
+    device: str
+
+    def infer(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Run one batch.
+
+        Args:
+            images: exactly the artifact's batch size of rows, in the form it takes: float32 (N, 3, H, W) or uint8
+                (N, H, W, 3).
+        Returns:
+            float32 logits (N, outputs, H, W) or uint8 labels (N, H, W).
+        """
+
+
+class Backend(Protocol):
+    """A backend's module."""
+
+    def build(
+        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store
+    ) -> Artifact:
+        """Make the artifact, or find it in the store."""
+
+    def open_model(self, artifact: Artifact, deliverable: Deliverable) -> Model:
+        """Load the artifact, ready to run."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the libraries and tools that decide the result."""
+
+
+def get(name: str) -> Backend:
+    """Import a backend.
+
+    Raises:
+        InputError: there is no such backend.
+        BackendUnavailable: a library that it needs is missing.
+    """
+    if name not in BACKENDS:
+        raise unknown("backend", name, BACKENDS)
+    try:
+        return cast(Backend, import_module(BACKENDS[name]))
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("enet"):
+            raise  # our own mistake, not a missing library
+        raise BackendUnavailable(f"backend {name}: {error.name} is not installed. Try: pip install {error.name}") from error

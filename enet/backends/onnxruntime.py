@@ -1,0 +1,109 @@
+"""ONNX Runtime on the CPU: the embedded default.
+
+Compiling means what it means on an NPU: the exported ONNX is fixed to one batch size and optimised for this machine,
+and the result is a file of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+
+from enet.artifacts import onnx_of
+from enet.backends.base import Artifact
+from enet.deliverable import Deliverable, Form
+from enet.errors import InputError
+from enet.store import Store, hash_file
+
+#: Warnings of the optimiser (that its output suits this machine alone) are known here.
+LOG_ERRORS = 3
+
+#: Images a core from which on a batch counts as large.
+LARGE_BATCH = 4
+
+
+class OnnxRuntimeModel:
+    """One session. Small batches run one a core, each on the thread that calls; a batch that is large enough to keep
+    all cores busy runs alone, on all of them, since the memory of two such runs would be used for nothing."""
+
+    device = "cpu"
+
+    def __init__(self, path: Path, batch_size: int) -> None:
+        cores = os.cpu_count() or 1
+        alone = batch_size >= LARGE_BATCH * cores
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = cores if alone else 1
+        options.inter_op_num_threads = 1
+        # A planned memory pattern keeps the sum of all tensors' sizes; without it a batch of 16 takes half of that.
+        options.enable_mem_pattern = not alone
+        options.log_severity_level = LOG_ERRORS
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when compiled
+        self.turn = threading.Lock() if alone else contextlib.nullcontext()
+        self.session = open_session(path, options)
+
+    def infer(self, images: NDArray[Any]) -> NDArray[Any]:
+        with self.turn:
+            (result,) = self.session.run(["class"], {"image": images})
+        return np.asarray(result)
+
+
+def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """A session on the CPU.
+
+    Raises:
+        InputError: ONNX Runtime refuses the file.
+    """
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(f"{path}: ONNX Runtime can't load it ({reason}). Export it again") from error
+
+
+def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
+    """Export, fix the batch size, optimise."""
+    exported = onnx_of(deliverable, weights, form, store)
+    onnx_sha256 = hash_file(exported)
+    key = {
+        "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__,
+        "machine": platform.processor() or platform.machine(), "cpu": onnxruntime.get_device(),
+    }  # fmt: skip
+    folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder))
+    path = folder / "model.onnx"
+    return Artifact(
+        path=path, backend="onnxruntime", batch_size=batch_size, form=form, sha256=hash_file(path),
+        weights_sha256=hash_file(weights), onnx_sha256=onnx_sha256,
+    )  # fmt: skip
+
+
+def compile_model(exported: Path, batch_size: int, folder: Path) -> None:
+    """Write ``folder/model.onnx``: the exported model for one batch size, optimised by ONNX Runtime."""
+    model = onnx.load(exported)
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = batch_size
+    fixed = folder / "fixed.onnx"
+    onnx.save(model, fixed)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = LOG_ERRORS
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.optimized_model_filepath = str(folder / "model.onnx")
+    open_session(fixed, options)
+    fixed.unlink()
+
+
+def open_model(artifact: Artifact, deliverable: Deliverable) -> OnnxRuntimeModel:
+    return OnnxRuntimeModel(artifact.path, artifact.batch_size)
+
+
+def versions() -> Mapping[str, str]:
+    return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}

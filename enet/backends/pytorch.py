@@ -1,0 +1,58 @@
+"""The reference: the checkpoint itself, run by PyTorch in float32. There is nothing to compile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from enet import weights as checkpoints
+from enet.backends.base import Artifact
+from enet.deliverable import Deliverable, Form
+from enet.errors import InputError
+from enet.store import Store, hash_file
+
+
+class PyTorchModel:
+    """One network on the CPU."""
+
+    device = "cpu"
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def infer(self, images: NDArray[Any]) -> NDArray[Any]:
+        # One thread a call: the pipeline runs one call a core. The setting is the calling thread's own.
+        torch.set_num_threads(1)
+        with torch.inference_mode():
+            x = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+            logits: NDArray[np.float32] = self.network(x).contiguous().numpy()
+        return logits
+
+
+def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
+    """The checkpoint, as it is.
+
+    Raises:
+        InputError: another form than float in, logits out.
+    """
+    if form != Form():
+        raise InputError(f"backend pytorch: takes float images and gives logits, but {form} was asked for")
+    sha256 = hash_file(weights)
+    return Artifact(
+        path=weights, backend="pytorch", batch_size=batch_size, form=form, sha256=sha256, weights_sha256=sha256
+    )
+
+
+def open_model(artifact: Artifact, deliverable: Deliverable) -> PyTorchModel:
+    network = checkpoints.load(artifact.path, deliverable.network.variant, deliverable.network.outputs)
+    return PyTorchModel(network)
+
+
+def versions() -> Mapping[str, str]:
+    return {"torch": torch.__version__, "numpy": np.__version__}

@@ -1,0 +1,233 @@
+"""The command ``enet`` and its subcommands: parse, call, print.
+
+Exit codes: 0 done; 1 a gate failed; 2 bad usage or input, said in one line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from enet import __version__
+from enet.deliverable import Form, load, shipped
+from enet.errors import EnetError, InputError
+from enet.store import Store, default_root, write_text
+
+# Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except EnetError as error:
+        print(f"enet: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as with `enet … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("enet: interrupted", file=sys.stderr)
+        return 130
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="enet", description="Acceptance of ENet segmentation deliverables.")
+    top.add_argument("--version", action="version", version=f"enet {__version__}")
+    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help_text, description=help_text)
+        sub.set_defaults(run=run)
+        return sub
+
+    command("doctor", doctor, "Show which backends can run here, and what is missing.")
+
+    sub = command("deliverables", deliverables, "List the shipped deliverables, or show one.")
+    sub.add_argument("action", nargs="?", choices=["show"], help="print all of one deliverable")
+    sub.add_argument("name", nargs="?", help="shipped name or path of a TOML file")
+
+    sub = command("pth2onnx", pth2onnx, "Export a checkpoint as ONNX, opset 11.")
+    sub.add_argument("--input-file", type=Path, required=True, help="checkpoint (.pth)")
+    sub.add_argument("--output-file", type=Path, required=True, help="where to write the .onnx")
+    add_deliverable(sub, "cityscapes")
+    sub.add_argument("--variant", choices=["ascend", "tramac", "paper"], help="network (default: the deliverable's)")
+    add_form(sub)
+
+    sub = command("preprocess", preprocess, "Write a data set's images as .bin files for ais_bench.")
+    sub.add_argument("--src-path", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--save-path", "--save_path", type=Path, required=True, help="folder for the .bin files")
+    add_deliverable(sub, "cityscapes")
+    sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
+    sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
+
+    sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
+    sub.add_argument("--src-path", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--result-dir", type=Path, required=True, metavar="SUMMARY_JSON", help="ais_bench's summary")
+    add_deliverable(sub, "cityscapes")
+    add_json(sub)
+
+    sub = command("evaluate", evaluate, "Measure mIoU from photographs to score, as one stream.")
+    add_deliverable(sub, "scenes")
+    sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
+    sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
+    sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
+    sub.add_argument("--batch-size", type=positive, default=1, metavar="N", help="default: %(default)s")
+    sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
+    add_form(sub)
+    add_json(sub)
+
+    sub = command("scenes", scenes, "Write the procedural street scenes as a Cityscapes-layout data set.")
+    sub.add_argument("--save-path", type=Path, required=True, metavar="DIR")
+    sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
+    sub.add_argument("--seed", type=natural, default=0, help="default: %(default)s")
+    sub.add_argument("--split", choices=["train", "val", "test"], default="val", help="default: %(default)s")
+    return top
+
+
+def add_deliverable(sub: argparse.ArgumentParser, default: str) -> None:
+    sub.add_argument("--deliverable", default=default, metavar="NAME|PATH", help="default: %(default)s")
+    sub.add_argument("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
+
+
+def add_form(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--input", choices=["float", "uint8"], help="what the model takes (default: the deliverable's)")
+    sub.add_argument("--output", choices=["logits", "labels"], help="what it gives (default: the deliverable's)")
+
+
+def add_json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
+
+
+def positive(text: str) -> int:
+    """An argument that is a whole number of at least 1."""
+    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
+        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number of at least 1")
+    return int(text)
+
+
+def natural(text: str) -> int:
+    """An argument that is a whole number of at least 0."""
+    return 0 if text == "0" else positive(text)
+
+
+def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
+    """The options' deliverable with its data and weights."""
+    from enet.subject import Subject
+
+    store = Store(options.artifact_cache or default_root())
+    limit = getattr(options, "limit", None)
+    return Subject(load(options.deliverable), store, weights, data_root, limit, progress=sys.stderr.isatty())
+
+
+def form(options: argparse.Namespace, default: Form) -> Form:
+    return Form(input=options.input or default.input, output=options.output or default.output)
+
+
+def doctor(_: argparse.Namespace) -> int:
+    from enet import backends
+
+    for name in backends.BACKENDS:
+        try:
+            versions = backends.get(name).versions()
+        except EnetError as error:
+            print(f"{name:<12}  missing  {error}")
+        else:
+            print(f"{name:<12}  ready    {', '.join(f'{library} {version}' for library, version in versions.items())}")
+    return 0
+
+
+def deliverables(options: argparse.Namespace) -> int:
+    if options.action is None:
+        for name in shipped():
+            print(f"{name:<12}  {load(name).summary}")
+        return 0
+    if options.name is None:
+        raise InputError(f"deliverables show: name is missing. Give one of {', '.join(shipped())} or a .toml file")
+    print(json.dumps(asdict(load(options.name)), indent=2, default=str))
+    return 0
+
+
+def pth2onnx(options: argparse.Namespace) -> int:
+    from enet import export, weights
+
+    spec = load(options.deliverable)
+    variant = options.variant or spec.network.variant
+    state = weights.read(options.input_file)
+    # The number of outputs is the checkpoint's own: an export by hand need not declare a deliverable first.
+    guess = weights.likely(state)
+    network = weights.load(options.input_file, variant, guess[1] if guess else spec.network.outputs)
+    model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact))
+    if not options.output_file.parent.is_dir():
+        raise InputError(f"{options.output_file.parent}: no such folder. Make it, or choose another --output-file")
+    export.save(model, options.output_file)
+    print(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}")
+    return 0
+
+
+def preprocess(options: argparse.Namespace) -> int:
+    from enet import bins
+
+    this = subject(options, options.src_path)
+    manifest = bins.write(
+        this.photographs(), options.save_path, options.input, this.dataset_sha256, progress=this.progress
+    )
+    print(f"{options.save_path}: {len(manifest['files'])} files, {bins.MANIFEST}")
+    return 0
+
+
+def postprocess(options: argparse.Namespace) -> int:
+    from enet import results
+
+    evidence = results.score(subject(options, options.src_path), options.result_dir)
+    show(evidence.summary(), options.json)
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from enet import pipeline
+
+    this = subject(options, options.data_root, options.weights)
+    chosen = form(options, this.deliverable.artifact)
+    source = this.photographs()
+    artifact = this.artifact(options.backend, options.batch_size, chosen)
+    evidence = pipeline.measure(this, options.backend, options.batch_size, source, artifact=artifact)
+    show(evidence.summary(), options.json)
+    return 0
+
+
+def scenes(options: argparse.Namespace) -> int:
+    from enet.datasets import scenes as generator
+
+    written = generator.write(
+        options.save_path, images=options.images, seed=options.seed, split=options.split,
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    print(f"{options.save_path}: {len(written)} scenes, split {options.split}, seed {options.seed}")
+    return 0
+
+
+def show(summary: dict[str, Any], json_file: Path | None) -> None:
+    """Print an accuracy summary as a table; write all of it as JSON if asked."""
+    for name, iou in summary["iou_per_class"].items():
+        print(f"{name:<16} {'absent' if iou is None else f'{100 * iou:9.4f} %'}")
+    expected = summary["images_expected"]
+    count = f"{summary['images']} images" + ("" if summary["images"] == expected else f" of {expected} expected")
+    print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({summary['miou_rule']}; {count})")
+    print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")
+    if summary["images_per_second"]:
+        print(f"{summary['seconds']:.2f} s, {summary['images_per_second']:.2f} images/s")
+    if json_file is not None:
+        write_text(json_file, json.dumps(summary, indent=1))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

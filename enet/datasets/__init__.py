@@ -1,0 +1,22 @@
+"""Data sets: ``find`` lists one by its layout's name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from enet.datasets import camvid, cityscapes
+from enet.datasets.base import IGNORE, Classes, Dataset, Sample
+from enet.errors import InputError
+
+__all__ = ["IGNORE", "Classes", "Dataset", "Sample", "find"]
+
+
+def find(layout: str, root: Path, split: str) -> Dataset:
+    """List a split on disk. Generated scenes lie in the Cityscapes layout.
+
+    Raises:
+        InputError: no such folder, no image in it, or images and labels that don't pair up.
+    """
+    if not root.is_dir():
+        raise InputError(f"data set {root}: no such folder. Give the {layout} data set's folder with --data-root")
+    return camvid.find(root, split) if layout == "camvid" else cityscapes.find(root, split)

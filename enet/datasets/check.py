@@ -1,0 +1,117 @@
+"""Look at every file of a data set before any work starts, and tell all that is wrong at once."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from enet.datasets.base import Dataset, Sample
+from enet.errors import InputError, listing
+from enet.preprocess import open_image
+from enet.store import canonical, hash_file, hash_text
+
+
+@dataclass(frozen=True)
+class Files:
+    """What one sample's files hold, or what is wrong with them (kind of problem, and which file)."""
+
+    name: str
+    image_sha256: str = ""
+    label_sha256: str = ""
+    size: tuple[int, int] = (0, 0)
+    problem: tuple[str, str] | None = None
+
+
+def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
+    """Read every image and label map once, on all cores.
+
+    Images are checked by the checksums of their chunks, label maps are decoded and their ids looked at.
+
+    Returns:
+        The data set's manifest: ``layout``, ``split`` and, per sample, name, size and SHA-256 of both files.
+    Raises:
+        InputError: files can't be read, sizes differ between an image and its label map, or a label map holds an id
+            that doesn't exist; all problems in one message, of each kind the first five files and a count.
+    """
+    ids = np.zeros(256, bool)
+    ids[list(dataset.classes.train_ids)] = True
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(
+            tqdm(
+                pool.map(lambda sample: look(sample, ids), dataset.samples), "checking files", len(dataset.samples),
+                disable=None if progress else True, leave=False,
+            )
+        )  # fmt: skip
+    problems: dict[str, list[str]] = defaultdict(list)
+    for files in found:
+        if files.problem:
+            problems[files.problem[0]].append(files.problem[1])
+    if problems:
+        details = "; ".join(f"{len(names)} {kind}: {listing(names)}" for kind, names in problems.items())
+        raise InputError(f"data set {dataset.root}: {details}. Repair or replace these files")
+    samples = [
+        {"name": f.name, "size": list(f.size), "image_sha256": f.image_sha256, "label_sha256": f.label_sha256}
+        for f in found
+    ]
+    return {"layout": dataset.layout, "split": dataset.split, "samples": samples}
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 of a data set's manifest: the same for the same files, wherever they lie."""
+    return hash_text(canonical(manifest))
+
+
+def fingerprint(dataset: Dataset) -> list[tuple[str, int, int]]:
+    """Name, size and modification time of every file: quick to get, and changes whenever the files do.
+
+    Raises:
+        InputError: a file has gone.
+    """
+    try:
+        stats = [(path, path.stat()) for sample in dataset.samples for path in (sample.image, sample.label)]
+    except OSError as error:
+        raise InputError(f"{error.filename}: {error.strerror}. Check the data set") from error
+    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+
+
+def look(sample: Sample, ids: np.ndarray[Any, np.dtype[np.bool_]]) -> Files:
+    """Read one sample's files."""
+    try:
+        image_size = verified_size(sample.image)
+        label = open_image(sample.label)
+    except InputError as error:
+        return Files(sample.name, problem=("unreadable", str(error).partition(". Replace")[0]))
+    if label.mode not in ("L", "P"):
+        return Files(sample.name, problem=("labels not 8-bit single-channel", f"{sample.label} ({label.mode})"))
+    if label.size != image_size:
+        sizes = "{}x{} for {}x{}".format(*label.size, *image_size)
+        return Files(sample.name, problem=("labels of another size than their image", f"{sample.label} ({sizes})"))
+    present = np.bincount(np.asarray(label).ravel(), minlength=256) > 0
+    if (present & ~ids).any():
+        wrong = listing([int(i) for i in np.flatnonzero(present & ~ids)], first=3)
+        return Files(sample.name, problem=("labels with ids that don't exist", f"{sample.label} (id {wrong})"))
+    return Files(sample.name, hash_file(sample.image), hash_file(sample.label), image_size)
+
+
+def verified_size(path: Path) -> tuple[int, int]:
+    """Width and height of an image file whose checksums hold.
+
+    Raises:
+        InputError: it can't be read, is no image, or is damaged.
+    """
+    try:
+        with Image.open(path) as image:
+            size = image.size
+            image.verify()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path} ({getattr(error, 'strerror', None) or 'not a whole image'})") from error
+    return size

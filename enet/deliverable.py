@@ -1,0 +1,245 @@
+"""The deliverable: everything that is fixed before anything is measured, read from one TOML file.
+
+The shipped ones are in ``deliverables/``; a user's own file is given by its path. A file is checked whole and
+an unknown key is an error, so that a mistyped tolerance can't be ignored.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from enet.errors import InputError, unknown
+
+if typing.TYPE_CHECKING or __import__("sys").version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SHIPPED = Path(__file__).parent / "deliverables"
+
+#: Scored classes by data set layout.
+CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user."""
+
+    variant: Literal["ascend", "tramac", "paper"]
+    outputs: int = 19
+    weights: str | None = None
+
+    def __post_init__(self) -> None:
+        require(1 <= self.outputs <= 255, f"outputs={self.outputs}, but should be in 1..255")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """Which images are scored: layout on disk, split, and how many there must be."""
+
+    layout: Literal["cityscapes", "camvid", "scenes"]
+    split: str = "val"
+    images: int
+    #: Seed of the generator; for layout ``scenes`` only.
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.images >= 1, f"images={self.images}, but should be at least 1")
+        name = self.split
+        require(name.isidentifier(), f"split={name!r}, but should be a plain name such as 'val'")
+        require(self.seed >= 0, f"seed={self.seed}, but should be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """From a photograph to the network's input. Pillow's BILINEAR for images, NEAREST for labels.
+
+    ``short-side`` scales until width and height cover ``size`` exactly at the shorter relative side, then crops
+    the centre; ``exact`` scales to ``size`` whatever the aspect. Then ``(x / 255 - mean) / std``, channels RGB.
+    """
+
+    resize: Literal["short-side", "exact"] = "short-side"
+    #: Width and height of the network's input in pixels; both divisible by 8.
+    size: tuple[int, int] = (480, 480)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        for side in self.size:
+            require(8 <= side <= 8192 and side % 8 == 0, f"size holds {side}, but should hold multiples of 8 in 8..8192")
+        if self.resize == "short-side":
+            require(self.size[0] == self.size[1], f"size={list(self.size)}, but 'short-side' should have a square one")
+        require(all(math.isfinite(m) for m in self.mean), f"mean={list(self.mean)}, but should be finite")
+        require(all(math.isfinite(s) and s > 0 for s in self.std), f"std={list(self.std)}, but should be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What goes in and out of the artifact. The guide's form is float images in, logits out."""
+
+    #: "float": normalised float32 (N, 3, H, W); "uint8": RGB (N, H, W, 3), normalised inside the graph.
+    input: Literal["float", "uint8"] = "float"
+    #: "logits": float32 (N, outputs, H, W); "labels": uint8 (N, H, W), the argmax is inside the graph.
+    output: Literal["logits", "labels"] = "logits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The mIoU that the deliverable must reproduce, in percent, and where the number is from."""
+
+    miou_percent: float
+    source: str
+    #: A class in neither truth nor prediction counts as IoU 0 (the guide's scripts) or is left out of the mean
+    #: (the official Cityscapes evaluator).
+    absent_classes: Literal["zero", "skip"] = "zero"
+
+    def __post_init__(self) -> None:
+        require(0 < self.miou_percent <= 100, f"miou_percent={self.miou_percent}, but should be in 0..100")
+        require(bool(self.source.strip()), "source is empty, but should say where the number is from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerances:
+    """The numbers that decide; each is the limit of one gate."""
+
+    #: mIoU of artifact against reference, relative, both sides.
+    miou_relative: float = 0.01
+    #: Largest loss of IoU (0..1) of a single class, artifact against PyTorch.
+    class_iou: float = 0.05
+    #: Least share of pixels on which two runs that should agree do.
+    label_agreement: float = 0.9999
+    #: Largest difference of mIoU (0..1) between batch sizes.
+    batch_miou: float = 1e-4
+    #: Largest absolute difference of logits, ONNX against PyTorch.
+    logits: float = 1e-4
+
+    def __post_init__(self) -> None:
+        for name in ("miou_relative", "class_iou", "batch_miou", "logits"):
+            value = getattr(self, name)
+            require(0 < value < 1, f"{name}={value}, but should be between 0 and 1")
+        require(0.5 <= self.label_agreement <= 1, f"label_agreement={self.label_agreement}, but should be in 0.5..1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverable:
+    """What is judged, and against what. ``path`` is the file it was read from."""
+
+    name: str
+    summary: str
+    network: Network
+    dataset: DataSpec
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    artifact: Form = field(default_factory=Form)
+    reference: Reference
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    batch_sizes: tuple[int, ...] = (1, 16)
+    path: Path
+
+    def __post_init__(self) -> None:
+        sizes = self.batch_sizes
+        require(len(sizes) > 0 and len(set(sizes)) == len(sizes), f"batch_sizes={list(sizes)}, but should be distinct")
+        require(all(1 <= n <= 1024 for n in sizes), f"batch_sizes={list(sizes)}, but should hold numbers in 1..1024")
+        outputs, classes = self.network.outputs, self.scored_classes
+        require(outputs >= classes, f"outputs={outputs}, but should be at least the data set's {classes} classes")
+
+    @property
+    def scored_classes(self) -> int:
+        """How many classes the data set has; the network's outputs beyond them (a void class) are not scored."""
+        return CLASSES[self.dataset.layout]
+
+    @property
+    def weights(self) -> Path | None:
+        """The checkpoint's path, or None where the user must give it."""
+        return None if self.network.weights is None else self.path.parent / self.network.weights
+
+
+def shipped() -> list[str]:
+    """Names of the deliverables that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def load(name_or_path: str) -> Deliverable:
+    """Read and check a deliverable.
+
+    Args:
+        name_or_path: a shipped name, or the path of a TOML file.
+    Raises:
+        InputError: no such deliverable; the file can't be read; a key is unknown, missing, or its value is wrong.
+    """
+    if "/" not in name_or_path and not name_or_path.endswith(".toml"):
+        if name_or_path not in shipped():
+            raise unknown("deliverable", name_or_path, [*shipped(), "or the path of a .toml file"])
+        path = SHIPPED / f"{name_or_path}.toml"
+    else:
+        path = Path(name_or_path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"deliverable {path}: {error.strerror}. Give a .toml file or one of {shipped()}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"deliverable {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"deliverable {path}: not valid TOML: {error}") from error
+    if "path" in table:
+        raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
+    deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
+    return deliverable
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse a value; ``parse`` adds the place."""
+    if not condition:
+        raise ValueError(message)
+
+
+def parse(kind: type[Any], table: object, where: str) -> Any:
+    """Make a dataclass from a TOML table, checking every key and type.
+
+    Raises:
+        InputError: naming the place (``where``), the key and what it should be.
+    """
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is {table!r}, but should be a table")
+    hints = typing.get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    for key in table:
+        if key not in names:
+            raise unknown("key", key, [n for n in names if n != "path"], where=where)
+    missing = [
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in table
+    ]
+    if missing:
+        raise InputError(f"{where}: {', '.join(missing)} missing, but should be given")
+    values = {key: convert(hints[key], value, f"{where} [{key}]") for key, value in table.items()}
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def convert(hint: Any, value: object, where: str) -> Any:
+    """Check one value against its type hint; numbers may be given as whole numbers where a float is due."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hasattr(hint, "__dataclass_fields__"):
+        return parse(hint, value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise unknown("value", value, arguments, where=where)
+        return value
+    if origin is types.UnionType:  # the only unions here are "str | None", and TOML has no None
+        return convert(arguments[0], value, where)
+    if origin is tuple:
+        length = None if arguments[-1] is ... else len(arguments)
+        if not isinstance(value, list) or length not in (None, len(value)):
+            raise InputError(f"{where} is {value!r}, but should be a list of {length or 'one or more'} values")
+        return tuple(convert(arguments[0], item, where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise InputError(f"{where} is {value!r}, but should be of type {hint.__name__}")
+    return value

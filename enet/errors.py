@@ -1,0 +1,42 @@
+"""What can go wrong, said in one line: what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+class EnetError(Exception):
+    """Anything this package reports to its user; the command line prints it and exits with 2."""
+
+
+class InputError(EnetError):
+    """A file, folder, option or value given by the user can't be used."""
+
+
+class BackendUnavailable(EnetError):
+    """A backend can't run here; the message says what is missing and how to get it."""
+
+
+def unknown(what: str, value: object, known: Iterable[str], *, where: str = "") -> InputError:
+    """An error for a name that isn't known, with the nearest known one if there is one.
+
+    >>> print(unknown("backend", "onnxrt", ["onnxruntime", "pytorch"]))
+    backend='onnxrt' is not known: did you mean 'onnxruntime'? Known: onnxruntime, pytorch
+    """
+    names = list(known)
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f": did you mean {near[0]!r}?" if near else "."
+    place = f"{where}: " if where else ""
+    return InputError(f"{place}{what}={value!r} is not known{hint} Known: {', '.join(names)}")
+
+
+def listing(items: Sequence[object], first: int = 5) -> str:
+    """The first few items and a count of the rest.
+
+    >>> listing(["a", "b", "c"], first=2)
+    'a, b and 1 more'
+    """
+    shown = ", ".join(str(item) for item in items[:first])
+    rest = len(items) - first
+    return f"{shown} and {rest} more" if rest > 0 else shown

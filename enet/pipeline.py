@@ -1,0 +1,164 @@
+"""Decode, preprocess, infer and score a split as a stream; of each image only its confusion matrix is kept.
+
+Every worker thread takes a batch through all four steps. While one decodes another infers, so all cores are busy
+with no queue in between, and no step has threads of its own that would get in the others' way. At most two batches
+a worker are under way, so memory doesn't grow with the number of images.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from enet import backends
+from enet.backends import Artifact, Model
+from enet.evidence import Accuracy
+from enet.preprocess import Normalise
+from enet.scoring import confusion_matrix
+from enet.source import Source
+from enet.subject import Subject
+
+Item, Result = TypeVar("Item"), TypeVar("Result")
+
+
+class Predictor:
+    """An opened artifact that takes uint8 images and gives labels, whatever the artifact's form.
+
+    Args:
+        classes: how many of the network's outputs are scored; the rest (a void class) never win.
+    """
+
+    def __init__(self, model: Model, artifact: Artifact, normalise: Normalise, classes: int) -> None:
+        self.model, self.batch_size, self.form = model, artifact.batch_size, artifact.form
+        self.normalise, self.classes = normalise, classes
+
+    def raw(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """The artifact's own output for at most one batch.
+
+        A smaller batch is filled up with its first image, as ais_bench does; the rows of the filling are dropped.
+
+        Args:
+            images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
+        """
+        count = len(images)
+        if count < self.batch_size:
+            images = np.concatenate([images, np.repeat(images[:1], self.batch_size - count, axis=0)])
+        return self.model.infer(images if self.form.input == "uint8" else self.normalise(images))[:count]
+
+    def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+        """Labels, uint8, shape (n, H, W), and how many images had a logit that is no finite number."""
+        result = self.raw(images)
+        if self.form.output == "labels":
+            return result.astype(np.uint8, copy=False), 0
+        finite = [is_finite(logits) for logits in result]
+        return np.stack([argmax(logits[: self.classes]) for logits in result]), finite.count(False)
+
+
+def is_finite(logits: NDArray[np.float32]) -> bool:
+    """Whether every value is finite. A sum is looked at first: it is quicker, and finite sums have finite terms."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(logits.sum())) or bool(np.isfinite(logits).all())
+
+
+def argmax(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Class of the largest logit, the first of equals: (C, H, W) float32 to (H, W) uint8.
+
+    numpy's own argmax over the first axis walks memory in strides and is many times slower.
+    """
+    best = logits[0].copy()
+    label = np.zeros(best.shape, np.uint8)
+    for number in range(1, len(logits)):
+        above = logits[number] > best
+        np.putmask(label, above, number)
+        np.maximum(best, logits[number], out=best)
+    return label
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One batch's result."""
+
+    start: int
+    matrices: list[NDArray[np.int64]]
+    labels: NDArray[np.uint8]
+    non_finite: int
+
+
+def measure(
+    subject: Subject, backend: str, batch_size: int, source: Source, *,
+    artifact: Artifact | None = None, labels_to: Path | None = None, workers: int | None = None,
+) -> Accuracy:
+    """Run a split through an artifact and score it.
+
+    Args:
+        artifact: what to run; built from the subject for None.
+        labels_to: also write the predicted labels there, .npy, uint8 (N, H, W).
+        workers: threads; one a core for None.
+    Raises:
+        InputError: the artifact can't be built or the images can't be read.
+    """
+    artifact = artifact or subject.artifact(backend, batch_size)
+    model = backends.get(backend).open_model(artifact, subject.deliverable)
+    classes = subject.dataset.classes.names
+    predictor = Predictor(model, artifact, Normalise(subject.deliverable.preprocessing), len(classes))
+    width, height = subject.deliverable.preprocessing.size
+    count = len(source.names)
+    matrices = np.zeros((count, len(classes), len(classes)), np.int64)
+    maps = None
+    if labels_to is not None:
+        maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (count, height, width))
+    workers = workers or os.cpu_count() or 1
+    non_finite = 0
+
+    def run(start: int) -> Scored:
+        pairs = [source.load(index) for index in range(start, min(start + batch_size, count))]
+        labels, broken = predictor.labels(np.stack([image for image, _ in pairs]))
+        scores = [confusion_matrix(label, truth, len(classes)) for label, (_, truth) in zip(labels, pairs, strict=True)]
+        return Scored(start, scores, labels, broken)
+
+    begin = time.perf_counter()
+    bar = tqdm(total=count, desc=f"{backend} bs{batch_size}", unit="image", disable=None if subject.progress else True)
+    with bar, ThreadPoolExecutor(workers) as pool:
+        for scored in bounded(pool, run, range(0, count, batch_size), under_way=2 * workers):
+            rows = slice(scored.start, scored.start + len(scored.matrices))
+            matrices[rows] = scored.matrices
+            if maps is not None:
+                maps[rows] = scored.labels
+            non_finite += scored.non_finite
+            bar.update(len(scored.matrices))
+    seconds = time.perf_counter() - begin
+    if maps is not None:
+        maps.flush()
+    return Accuracy(
+        provenance=subject.provenance(artifact, model), classes=classes,
+        absent_classes=subject.deliverable.reference.absent_classes, images=source.names,
+        images_expected=subject.deliverable.dataset.images, matrices=matrices,
+        non_finite=non_finite if artifact.form.output == "logits" else None, seconds=seconds,
+    )  # fmt: skip
+
+
+def bounded(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], under_way: int
+) -> Iterator[Result]:
+    """``pool.map`` that submits at most ``under_way`` items ahead of the results taken; in order."""
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= under_way:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:  # after an error: what has not begun never does
+            future.cancel()

@@ -1,0 +1,80 @@
+"""Where the pipeline gets images and label maps at the network's grid: from photographs, or prepared ones."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from enet.datasets import Dataset
+from enet.deliverable import Preprocessing
+from enet.preprocess import load_image, load_label
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+class Source(Protocol):
+    """Numbered pairs of image and label map; ``load`` may be called from several threads at once."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the images, sorted."""
+
+    def load(self, index: int) -> Pair:
+        """RGB image (H, W, 3) and train ids (H, W), both uint8, at the network's grid."""
+
+
+class Photographs:
+    """Image files, decoded and preprocessed when asked for."""
+
+    def __init__(self, dataset: Dataset, spec: Preprocessing) -> None:
+        self.samples, self.spec = dataset.samples, spec
+        self.lookup = dataset.classes.lookup()
+        self.names = tuple(sample.name for sample in dataset.samples)
+
+    def load(self, index: int) -> Pair:
+        """As ``Source.load``.
+
+        Raises:
+            InputError: a file can't be read any more.
+        """
+        sample = self.samples[index]
+        return load_image(sample.image, self.spec), load_label(sample.label, self.spec, self.lookup)
+
+
+class Prepared:
+    """A folder with ``images.npy`` (N, H, W, 3) and ``labels.npy`` (N, H, W), uint8, mapped into memory."""
+
+    def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
+        self.images = np.load(folder / "images.npy", mmap_mode="r")
+        self.labels = np.load(folder / "labels.npy", mmap_mode="r")
+        self.names = names
+        if not len(names) == len(self.images) == len(self.labels):
+            raise ValueError(f"{folder} holds {len(self.images)} images, but should hold {len(names)}")
+
+    def load(self, index: int) -> Pair:
+        return self.images[index], self.labels[index]
+
+    @staticmethod
+    def write(photographs: Photographs, folder: Path, progress: bool) -> None:
+        """Preprocess every photograph into ``folder``, on all cores."""
+        width, height = photographs.spec.size
+        count = len(photographs.names)
+        create = np.lib.format.open_memmap
+        images = create(folder / "images.npy", "w+", np.uint8, (count, height, width, 3))
+        labels = create(folder / "labels.npy", "w+", np.uint8, (count, height, width))
+
+        def prepare(index: int) -> None:
+            images[index], labels[index] = photographs.load(index)
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            done = pool.map(prepare, range(count))
+            for _ in tqdm(done, "preprocessing", count, disable=None if progress else True, leave=False):
+                pass
+        images.flush()
+        labels.flush()

@@ -1,0 +1,147 @@
+"""The artifact store: built files under a cache folder, named by what determines them.
+
+An entry is a folder ``<kind>/<key's hash>/`` with the built files and ``manifest.json``: the key, and the SHA-256 of
+every file. It is built aside under a lock and moved into place at the end, so many processes share one build, and a
+killed build leaves nothing that looks finished. An entry whose files don't match its manifest is built anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from enet.errors import InputError
+
+MANIFEST = "manifest.json"
+
+
+def default_root() -> Path:
+    """``$ENET_CACHE``, or ``.enet/cache`` in the working folder."""
+    return Path(os.environ.get("ENET_CACHE") or Path(".enet") / "cache")
+
+
+class Store:
+    """Built files, shared by all processes that use the same folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.verified: set[Path] = set()
+
+    def entry(self, kind: str, key: Mapping[str, Any]) -> Path:
+        """The folder that an entry has, or would have."""
+        return self.root / kind / hash_text(canonical(key))[:20]
+
+    def build(self, kind: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
+        """The entry's folder, made now if there is none.
+
+        Args:
+            kind: what it is, such as "onnx"; a folder name.
+            key: everything that determines the content; JSON values.
+            make: writes the files into the empty folder it is given. If it raises, nothing is kept.
+        Raises:
+            InputError: the cache folder can't be written.
+        """
+        entry = self.entry(kind, key)
+        if self.is_sound(entry):
+            return entry
+        with self.locked(entry):
+            if self.is_sound(entry):  # another process was quicker
+                return entry
+            aside = entry.with_name(f".{entry.name}.{os.getpid()}")
+            shutil.rmtree(aside, ignore_errors=True)
+            aside.mkdir()
+            try:
+                make(aside)
+                manifest = {"kind": kind, "key": dict(key), "files": hashes(aside), "created": time.time()}
+                write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
+                shutil.rmtree(entry, ignore_errors=True)  # an unsound one
+                os.replace(aside, entry)
+            finally:
+                shutil.rmtree(aside, ignore_errors=True)
+        self.verified.add(entry)
+        return entry
+
+    @contextlib.contextmanager
+    def locked(self, entry: Path) -> Iterator[None]:
+        """Hold the entry's lock. The operating system frees it when its holder dies."""
+        try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(entry.with_name(f".{entry.name}.lock")):
+                yield
+        except PermissionError as error:
+            raise InputError(
+                f"cache {self.root}: can't be written ({error.strerror}). Choose another with --artifact-cache"
+            ) from error
+
+    def is_sound(self, entry: Path) -> bool:
+        """Whether the entry is complete and its files are those it was built with; looked at once a process."""
+        if entry in self.verified:
+            return True
+        try:
+            manifest = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))
+            sound = bool(manifest["files"] == hashes(entry))
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        if sound:
+            self.verified.add(entry)
+        return sound
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and no spaces: the same text for equal values."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def hash_text(text: str) -> str:
+    """SHA-256, hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal.
+
+    Raises:
+        InputError: the file can't be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}. Check the path") from error
+    return digest.hexdigest()
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file of a folder but its manifest, by relative name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return {str(path.relative_to(folder)): hash_file(path) for path in files}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write aside and move into place: there is the old file or the whole new one, never a part."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise InputError(f"{path}: can't be written ({error.strerror}). Check the folder") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """``write_bytes`` of UTF-8 text."""
+    write_bytes(path, text.encode())

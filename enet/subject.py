@@ -1,0 +1,140 @@
+"""The subject of a run: a deliverable with its weights and data at hand, and the store its artifacts go to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+
+from enet import backends, datasets
+from enet.artifacts import sources_digest
+from enet.backends import Artifact, Model
+from enet.datasets import Dataset
+from enet.datasets.check import digest, fingerprint, inspect
+from enet.deliverable import Deliverable, Form
+from enet.errors import InputError
+from enet.evidence import Provenance
+from enet.preprocess import load_image, load_label
+from enet.source import Photographs, Prepared
+from enet.store import Store, canonical, hash_text
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured.
+
+    Args:
+        weights: the checkpoint; the deliverable's own for None.
+        data_root: folder of the data set; for generated scenes None makes them in the store.
+        limit: use only the first so many images.
+    """
+
+    deliverable: Deliverable
+    store: Store
+    weights_path: Path | None = None
+    data_root: Path | None = None
+    limit: int | None = None
+    progress: bool = False
+
+    @cached_property
+    def weights(self) -> Path:
+        """The checkpoint.
+
+        Raises:
+            InputError: none was given and the deliverable brings none, or there is no such file.
+        """
+        path = self.weights_path or self.deliverable.weights
+        if path is None:
+            raise InputError(f"deliverable {self.deliverable.name}: brings no weights. Give them with --weights FILE")
+        if not path.is_file():
+            raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
+        return path
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The images that will be scored, found on disk or generated, every file looked at.
+
+        Raises:
+            InputError: no data set, or files in it that can't be used.
+        """
+        spec = self.deliverable.dataset
+        if self.data_root is not None:
+            root = self.data_root
+        elif spec.layout == "scenes":
+            root = self.generated()
+        else:
+            raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
+        return datasets.find(spec.layout, root, spec.split).first(self.limit)
+
+    def generated(self) -> Path:
+        """The deliverable's scenes, drawn once into the store."""
+        from enet.datasets import scenes
+
+        spec = self.deliverable.dataset
+        key = {"seed": spec.seed, "split": spec.split, "images": spec.images, "version": getattr(scenes, "SCENES_VERSION", 1)}
+
+        def make(folder: Path) -> None:
+            scenes.write(folder, images=spec.images, seed=spec.seed, split=spec.split, progress=self.progress)
+
+        return self.store.build("scenes", key, make)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Names and hashes of the data set's files; looked at again only when a file has changed.
+
+        Raises:
+            InputError: files can't be used, all of them named in one message.
+        """
+
+        def make(folder: Path) -> None:
+            found = inspect(self.dataset, progress=self.progress)
+            (folder / "dataset.json").write_text(json.dumps(found), encoding="utf-8")
+
+        entry = self.store.build("dataset", {"files": fingerprint(self.dataset)}, make)
+        manifest: dict[str, Any] = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
+        return manifest
+
+    @cached_property
+    def dataset_sha256(self) -> str:
+        return digest(self.manifest)
+
+    @cached_property
+    def preprocessing_sha256(self) -> str:
+        """What decides the bytes that the network sees, apart from the images."""
+        spec = asdict(self.deliverable.preprocessing)
+        return hash_text(canonical([spec, sources_digest("preprocess.py"), PIL.__version__]))
+
+    def photographs(self) -> Photographs:
+        """The images as files, decoded when asked for."""
+        _ = self.manifest  # every file is looked at before the first is used
+        return Photographs(self.dataset, self.deliverable.preprocessing)
+
+    def prepared(self) -> Prepared:
+        """The images at the network's grid, preprocessed once into the store."""
+        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256}
+        photographs = self.photographs()
+        folder = self.store.build("prepared", key, lambda folder: Prepared.write(photographs, folder, self.progress))
+        return Prepared(folder, photographs.names)
+
+    def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
+        """The compiled artifact, built once into the store."""
+        chosen = self.deliverable.artifact if form is None else form
+        return backends.get(backend).build(self.deliverable, self.weights, chosen, batch_size, self.store)
+
+    def provenance(self, artifact: Artifact, model: Model) -> Provenance:
+        """Where a measurement with this artifact comes from."""
+        return Provenance(
+            deliverable=self.deliverable.name, backend=artifact.backend, device=model.device,
+            batch_size=artifact.batch_size, form=asdict(artifact.form), weights_sha256=artifact.weights_sha256,
+            onnx_sha256=artifact.onnx_sha256, artifact_sha256=artifact.sha256, dataset_sha256=self.dataset_sha256,
+            preprocessing_sha256=self.preprocessing_sha256,
+            versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
+            simulated=artifact.simulated,
+        )  # fmt: skip

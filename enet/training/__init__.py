@@ -1,0 +1,1 @@
+"""Training of the shipped checkpoints: ``python -m enet.training --help``."""

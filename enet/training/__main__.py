@@ -1,0 +1,131 @@
+"""``python -m enet.training --deliverable camvid --data-root camvid --output runs/camvid``
+
+Trains a deliverable's network on the train split of its data set and keeps, in the output folder, ``state.pth``
+(from which the same command goes on), ``log.csv``, and ``best.pth``: the averaged weights with the best mIoU on
+the deliverable's own split.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import nn
+
+from enet import deliverable as deliverables
+from enet.datasets import camvid, cityscapes
+from enet.datasets.base import Dataset, Sample
+from enet.deliverable import Preprocessing
+from enet.network import build
+from enet.scoring import confusion_matrix, iou_per_class, miou
+from enet.training.loop import Pairs, Recipe, Trainer, append_row, save_aside
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m enet.training", description=__doc__)
+    parser.add_argument("--deliverable", required=True, help="shipped name or path of a TOML file")
+    parser.add_argument("--data-root", required=True, type=Path, help="folder of the data set")
+    parser.add_argument("--train-split", default="train")
+    parser.add_argument("--output", required=True, type=Path, help="folder for state, log and best weights")
+    parser.add_argument("--validate-every", type=int, default=5, metavar="EPOCHS")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster epochs")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    defaults = Recipe()
+    for item in fields(Recipe):
+        value = getattr(defaults, item.name)
+        several = isinstance(value, tuple)
+        parser.add_argument(
+            f"--{item.name.replace('_', '-')}", type=type(value[0] if several else value), default=value,
+            nargs=len(value) if several else None,
+        )  # fmt: skip
+    return parser.parse_args()
+
+
+def find(layout: str, root: Path, split: str) -> Dataset:
+    """The data set of a layout; generated scenes lie in the Cityscapes layout."""
+    return camvid.find(root, split) if layout == "camvid" else cityscapes.find(root, split)
+
+
+def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
+    """Every photograph and label map at the network's scale, uncropped: uint8 (H, W, 3) and (H, W)."""
+    lookup = dataset.classes.lookup()
+
+    def load(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        with Image.open(sample.image) as image, Image.open(sample.label) as label:
+            size = spec.size
+            if spec.resize == "short-side":
+                short = min(image.size)
+                size = tuple(int(1.0 * side * spec.size[0] / short) for side in image.size)
+            scaled = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
+            return np.asarray(scaled), lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(load, dataset.samples))
+
+
+@torch.inference_mode()
+def validate(network: nn.Module, data: Pairs, trainer: Trainer, size: tuple[int, int]) -> NDArray[np.int64]:
+    """Confusion matrix of the averaged network over the centre crops of ``data``."""
+    total = np.zeros((0, 0), np.int64)
+    for image, label in data:
+        top, left = (image.shape[0] - size[1]) // 2, (image.shape[1] - size[0]) // 2
+        crop = (slice(top, top + size[1]), slice(left, left + size[0]))
+        x = torch.from_numpy(image[crop]).to(trainer.device).permute(2, 0, 1)[None].float()
+        logits = network((x - trainer.mean) / trainer.std)
+        prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
+        matrix = confusion_matrix(prediction, label[crop], logits.shape[1])
+        total = matrix if total.size == 0 else total + matrix
+    return total
+
+
+def main() -> None:
+    options = arguments()
+    torch.set_num_threads(options.threads)
+    cv2.setNumThreads(1)
+    spec = deliverables.load(options.deliverable)
+    recipe = Recipe(**{
+        item.name: tuple(value) if isinstance(value := getattr(options, item.name), list) else value
+        for item in fields(Recipe)
+    })  # fmt: skip
+    train = load_scaled(find(spec.dataset.layout, options.data_root, options.train_split), spec.preprocessing)
+    dataset = find(spec.dataset.layout, options.data_root, spec.dataset.split)
+    held_out = load_scaled(dataset, spec.preprocessing)
+    network = build(spec.network.variant, spec.network.outputs)
+    trainer = Trainer(
+        network, train, recipe, mean=spec.preprocessing.mean, std=spec.preprocessing.std,
+        outputs=spec.network.outputs, device=options.device, compiled=options.compile,
+    )  # fmt: skip
+    options.output.mkdir(parents=True, exist_ok=True)
+    state, best = options.output / "state.pth", options.output / "best.pth"
+    if state.exists():
+        trainer.resume(state)
+    best_miou = torch.load(best, weights_only=True)["miou"] if best.exists() else 0.0
+    while trainer.epoch < recipe.epochs:
+        start = time.perf_counter()
+        loss = trainer.run_epoch(progress=not options.quiet)
+        row = {"epoch": trainer.epoch, "loss": f"{loss:.5f}", "seconds": f"{time.perf_counter() - start:.1f}", "miou": ""}
+        if trainer.epoch % options.validate_every == 0 or trainer.epoch == recipe.epochs:
+            matrix = validate(trainer.averaged, held_out, trainer, spec.preprocessing.size)
+            score = miou(matrix, spec.reference.absent_classes)
+            row["miou"] = f"{score:.5f}"
+            per_class = zip(dataset.classes.names, iou_per_class(matrix), strict=True)
+            print(f"epoch {trainer.epoch}: mIoU {score:.4f}", *(f"{name} {iou:.3f}" for name, iou in per_class), sep="  ", flush=True)
+            if score > best_miou:
+                best_miou = score
+                save_aside({"miou": score, "state_dict": trainer.averaged.state_dict()}, best)
+        append_row(options.output / "log.csv", row)
+        trainer.save(state)
+
+
+if __name__ == "__main__":
+    main()

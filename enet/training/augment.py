@@ -1,0 +1,54 @@
+"""Random views of a labelled photograph: scale, place, flip, colour, blur; one generator decides all of it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from enet.datasets.base import IGNORE
+
+
+def random_view(
+    image: NDArray[np.uint8], label: NDArray[np.uint8], size: tuple[int, int], rng: np.random.Generator, *,
+    scales: tuple[float, float], flip: bool = True,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Cut a randomly scaled, rotated, placed and flipped window out of an image.
+
+    Args:
+        image: RGB, shape (H, W, 3).
+        label: train ids, shape (H, W).
+        size: width and height of the window.
+        scales: smallest and largest zoom.
+    Returns:
+        Image (h, w, 3) and label (h, w) of ``size``; what lies outside the photograph is ``IGNORE``.
+    """
+    height, width = label.shape
+    scale = np.exp(rng.uniform(*np.log(scales)))
+    stretch = np.exp(rng.uniform(-0.08, 0.08))
+    angle = np.deg2rad(rng.normal(0, 2.0))
+    cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
+    turn = np.array([[cos * stretch, -sin], [sin * stretch, cos]])
+    if flip and rng.random() < 0.5:
+        turn[:, 0] *= -1
+    # The window's centre in the photograph: anywhere that keeps the window inside, as far as that is possible.
+    reach = [max(0.0, (side - want / scale) / 2) for side, want in zip((width, height), size, strict=True)]
+    centre = np.array([width / 2, height / 2]) + rng.uniform(-1, 1, 2) * (np.array(reach) + 8)
+    matrix = np.column_stack([turn, np.array(size) / 2 - turn @ centre])
+    colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+    view = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=colour)
+    target = cv2.warpAffine(label, matrix, size, flags=cv2.INTER_NEAREST, borderValue=IGNORE)
+    return recolour(view, rng), target
+
+
+def recolour(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Change brightness, contrast, saturation and white balance; now and then blur."""
+    if rng.random() < 0.2:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.2)))
+    x = image.astype(np.float32)
+    grey = x.mean(axis=2, keepdims=True)
+    x = grey + (x - grey) * np.float32(rng.uniform(0.6, 1.4))
+    level = x.mean()
+    gain = rng.uniform(0.7, 1.3) * np.exp(rng.normal(0, 0.05, 3))
+    x = (level + (x - level) * np.float32(rng.uniform(0.7, 1.3))) * gain.astype(np.float32)
+    return np.clip(x, 0, 255).astype(np.uint8)

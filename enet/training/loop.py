@@ -1,0 +1,178 @@
+"""The training loop: AdamW, warm-up and cosine, class weights, a moving average of the weights, exact resume.
+
+Every epoch draws from a generator seeded with (seed, epoch), and the state is saved after each, so a run that was
+stopped and resumed makes the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from enet.datasets.base import IGNORE
+from enet.training.augment import random_view
+
+Pairs = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides the result, apart from the data."""
+
+    epochs: int = 100
+    batch_size: int = 8
+    crop: tuple[int, int] = (320, 240)
+    scales: tuple[float, float] = (0.6, 1.6)
+    learning_rate: float = 2e-3
+    weight_decay: float = 5e-4
+    warmup_epochs: int = 2
+    average: float = 0.998
+    #: Class weights are 1 / ln(c + frequency); c = 1.02 is the paper's (section 5.1), larger ones are milder.
+    weighting: float = 1.1
+    label_smoothing: float = 0.0
+    seed: int = 0
+
+
+class Trainer:
+    """A network in training, its moving average, and how far it is."""
+
+    def __init__(
+        self, network: nn.Module, data: Pairs, recipe: Recipe, *,
+        mean: tuple[float, ...], std: tuple[float, ...], outputs: int, device: str = "cpu", compiled: bool = False,
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        initialise(network)
+        self.network = network.train().to(device)
+        self.forward = torch.compile(self.network) if compiled else self.network
+        self.averaged = copy.deepcopy(network).eval()
+        self.data, self.recipe, self.device = data, recipe, device
+        self.mean = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255
+        self.std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
+        weights = class_weights(data, outputs, recipe.weighting).to(device)
+        self.loss = nn.CrossEntropyLoss(weights, ignore_index=IGNORE, label_smoothing=recipe.label_smoothing)
+        self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe.weight_decay), recipe.learning_rate)
+        self.epoch = 0
+
+    def learning_rate(self, progress: float) -> float:
+        """Linear warm-up, then a cosine to zero; ``progress`` counts epochs."""
+        recipe = self.recipe
+        if progress < recipe.warmup_epochs:
+            return recipe.learning_rate * (progress + 0.05) / (recipe.warmup_epochs + 0.05)
+        share = (progress - recipe.warmup_epochs) / max(1e-9, recipe.epochs - recipe.warmup_epochs)
+        return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+
+    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """One epoch: every photograph once, in random order; a last, smaller batch is left out."""
+        recipe = self.recipe
+        rng = np.random.default_rng([recipe.seed, self.epoch])
+        order = rng.permutation(len(self.data))
+        for start in range(0, len(order) - recipe.batch_size + 1, recipe.batch_size):
+            views = [
+                random_view(*self.data[i], recipe.crop, rng, scales=recipe.scales)
+                for i in order[start : start + recipe.batch_size]
+            ]
+            images = torch.from_numpy(np.stack([image for image, _ in views])).permute(0, 3, 1, 2)
+            labels = torch.from_numpy(np.stack([label for _, label in views])).long()
+            yield (images.to(self.device).float() - self.mean) / self.std, labels.to(self.device)
+
+    def run_epoch(self, *, progress: bool) -> float:
+        """Train for one epoch; returns the mean loss."""
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.epoch)  # dropout
+        steps = len(self.data) // self.recipe.batch_size
+        losses = []
+        bar = tqdm(self.batches(), f"epoch {self.epoch + 1}/{self.recipe.epochs}", steps, disable=not progress)
+        for step, (images, labels) in enumerate(bar):
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.learning_rate(self.epoch + step / steps)
+            loss = self.loss(self.forward(images).float(), labels)
+            self.optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
+            self.optimiser.step()
+            self.update_average(self.epoch * steps + step)
+            losses.append(loss.item())
+            bar.set_postfix(loss=f"{np.mean(losses):.4f}")
+        self.epoch += 1
+        return float(np.mean(losses))
+
+    @torch.no_grad()
+    def update_average(self, step: int) -> None:
+        """Exponential moving average of weights and statistics, quicker in the first steps."""
+        keep = min(self.recipe.average, (1 + step) / (10 + step))
+        for mine, other in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if mine.dtype.is_floating_point:
+                mine.lerp_(other, 1 - keep)
+            else:
+                mine.copy_(other)
+
+    def save(self, path: Path) -> None:
+        """Write the whole state aside, then move it into place."""
+        state = {
+            "recipe": asdict(self.recipe), "epoch": self.epoch, "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(), "optimiser": self.optimiser.state_dict(),
+        }  # fmt: skip
+        save_aside(state, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on where ``save`` stopped.
+
+        Raises:
+            ValueError: the state was made with another recipe.
+        """
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise ValueError(f"{path} was trained with {state['recipe']}: remove it to start anew")
+        self.network.load_state_dict(state["network"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch = state["epoch"]
+
+
+def save_aside(state: dict[str, Any], path: Path) -> None:
+    """``torch.save`` that leaves either the old file or the whole new one."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    torch.save(state, aside)
+    os.replace(aside, path)
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation for convolutions; batch normalisation keeps PyTorch's ones and zeros."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+
+
+def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Decay for convolution weights alone, not for normalisation and PReLU slopes."""
+    decayed = [p for p in network.parameters() if p.ndim == 4]
+    others = [p for p in network.parameters() if p.ndim != 4]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def class_weights(data: Pairs, outputs: int, offset: float) -> Tensor:
+    """``1 / ln(offset + frequency)``, scaled to a mean of 1, shape (outputs,), float32."""
+    counts = sum((np.bincount(label.ravel(), minlength=256)[:outputs] for _, label in data), np.zeros(outputs, np.int64))
+    weights = 1 / np.log(offset + counts / counts.sum())
+    return torch.tensor(weights / weights.mean(), dtype=torch.float32)
+
+
+def append_row(path: Path, row: dict[str, object]) -> None:
+    """Add a line to a CSV file, with a header if it is new."""
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, row)
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)

@@ -1,0 +1,49 @@
+"""The checkpoint has the mIoU that was promised, and so has every artifact made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from enet.deliverable import Deliverable
+from fixtures.measurements import Run, RunCase
+from fixtures.options import Case
+from fixtures.verdicts import Judge
+
+pytestmark = pytest.mark.accuracy
+
+
+@pytest.fixture
+def explanation(case: Case, run: RunCase, reference: Run) -> Callable[[], str]:
+    """What to print when an artifact's accuracy fails: it beside PyTorch's, class by class, and the worst images."""
+    from enet import explain
+
+    return lambda: explain.comparison(run(case.backend, case.batch_size).evidence, reference.evidence)
+
+
+def test_reference(judged: Deliverable, reference: Run, judge: Judge) -> None:
+    """PyTorch, measured now, has the stated mIoU."""
+    from enet import gates
+
+    judge(gates.reference_miou(reference.evidence, judged))
+
+
+def test_miou(
+    case: Case, judged: Deliverable, run: RunCase, reference: Run, judge: Judge, explanation: Callable[[], str]
+) -> None:
+    """The artifact's mIoU is within the tolerance of the stated one, both sides."""
+    from enet import gates
+
+    evidence = run(case.backend, case.batch_size).evidence
+    judge(gates.artifact_miou(evidence, judged, reference.evidence), explanation=explanation)
+
+
+def test_every_class(
+    case: Case, judged: Deliverable, run: RunCase, reference: Run, judge: Judge, explanation: Callable[[], str]
+) -> None:
+    """No class has lost more than allowed, which a mean could hide."""
+    from enet import gates
+
+    evidence = run(case.backend, case.batch_size).evidence
+    judge(gates.class_floor(evidence, reference.evidence, judged), explanation=explanation)

@@ -1,0 +1,73 @@
+"""Batch size, place in the batch and padding change nothing; ONNX computes what PyTorch computes."""
+
+from __future__ import annotations
+
+import pytest
+
+from enet.deliverable import Deliverable
+from fixtures.measurements import Keep, RunCase
+from fixtures.options import Case
+from fixtures.subject import Prepared, Subject, reported
+from fixtures.verdicts import Judge
+
+pytestmark = pytest.mark.accuracy
+
+
+def test_batch_parity(batched_case: Case, judged: Deliverable, run: RunCase, keep: Keep, judge: Judge) -> None:
+    """A large batch gives the label maps that batch 1 gives; the last, padded batch is among them."""
+    from enet import agreement, gates
+
+    single, batched = run(batched_case.backend, 1), run(batched_case.backend, batched_case.batch_size)
+    evidence = agreement.between_runs(
+        "batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels)
+    )
+    keep(f"parity-{batched_case}", evidence)
+    judge(gates.parity(evidence, judged))
+
+
+def test_padded_tail(
+    batched_case: Case, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
+) -> None:
+    """A last batch that isn't full gives what the same images give one by one."""
+    from enet import agreement, gates
+
+    with reported():
+        artifacts = [subject.artifact(batched_case.backend, size) for size in (batched_case.batch_size, 1)]
+        evidence = agreement.padded_tail(subject, *artifacts, prepared)
+    keep(f"padded-tail-{batched_case}", evidence)
+    judge(gates.parity(evidence, judged))
+
+
+def test_equal_rows(
+    batched_case: Case, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
+) -> None:
+    """A batch of equal images gives equal rows."""
+    from enet import agreement, gates
+
+    with reported():
+        artifact = subject.artifact(batched_case.backend, batched_case.batch_size)
+        evidence = agreement.equal_rows(subject, artifact, prepared)
+    keep(f"equal-rows-{batched_case}", evidence)
+    judge(gates.parity(evidence, judged, exact_batch=True))
+
+
+def test_onnx_logits(
+    batch_size: int, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
+) -> None:
+    """The exported ONNX gives PyTorch's logits, for photographs and for noise."""
+    from enet import agreement, gates
+
+    with reported():
+        evidence = agreement.onnx_logits(subject, batch_size, prepared)
+    keep(f"logits-{judged.name}-bs{batch_size}", evidence)
+    judge(gates.logits(evidence, judged))
+
+
+def test_forms(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
+    """Labels from inside the graph, from uint8 images, are the argmax of the logits from float images."""
+    from enet import agreement, gates
+
+    with reported():
+        evidence = agreement.between_forms(subject, prepared)
+    keep(f"forms-{judged.name}", evidence)
+    judge(gates.parity(evidence, judged))

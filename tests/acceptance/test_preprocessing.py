@@ -1,0 +1,22 @@
+"""The bytes that the network sees are those of the reference scripts, restated here step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from enet.deliverable import Deliverable
+from fixtures.measurements import Keep
+from fixtures.subject import Prepared, Subject, reported
+from fixtures.verdicts import Judge
+
+pytestmark = pytest.mark.accuracy
+
+
+def test_preprocessing(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
+    """Images and label maps, resized, cropped and normalised, byte for byte."""
+    from enet import gates, recipe
+
+    with reported():
+        evidence = recipe.compare(subject, prepared)
+    keep(f"preprocessing-{judged.name}", evidence)
+    judge(gates.preprocessing(evidence))

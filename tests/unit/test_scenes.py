@@ -1,0 +1,133 @@
+"""Procedural scenes: repeatable, in the Cityscapes layout, every class where a network sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from enet.datasets import scenes
+
+EVALUATED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
+IGNORED = {1, 3, 4, 5, 6, 9, 10, 18}
+SMALL = (512, 256)
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
+    root = tmp_path_factory.mktemp("scenes")
+    return root, scenes.write(root, images=3, workers=1)
+
+
+def test_same_numbers_same_scene() -> None:
+    for first, second in zip(
+        scenes.render(3, "val", 5, SMALL), scenes.render(3, "val", 5, SMALL), strict=True
+    ):
+        assert np.array_equal(first, second)
+
+
+def test_seed_split_and_index_each_change_the_scene() -> None:
+    seen = [(0, "val", 0), (1, "val", 0), (0, "train", 0), (0, "val", 1)]
+    assert len({scenes.render(*key, SMALL)[0].tobytes() for key in seen}) == len(seen)
+
+
+def test_splits_share_no_city() -> None:
+    cities = [city for split in scenes.CITIES.values() for city in split]
+    assert len(cities) == len(set(cities))
+    assert set(scenes.CITIES) == set(scenes.SPLIT_CODE)
+    assert len(set(scenes.SPLIT_CODE.values())) == len(scenes.SPLIT_CODE)
+
+
+def test_shapes_and_types() -> None:
+    image, labels = scenes.render(0, "test", 0, SMALL)
+    assert (image.shape, image.dtype, labels.shape, labels.dtype) == (
+        (256, 512, 3),
+        np.uint8,
+        (256, 512),
+        np.uint8,
+    )
+
+
+def test_all_classes_in_the_middle_and_no_other_ids() -> None:
+    middle: list[set[int]] = []
+    for index in range(6):
+        labels = scenes.render(0, "val", index, SMALL)[1]
+        assert set(np.unique(labels).tolist()) <= EVALUATED | IGNORED
+        middle.append(set(np.unique(labels[:, 128:384]).tolist()))
+    for label in EVALUATED:
+        assert sum(label in found for found in middle) >= 4, (
+            f"class {label} is rare in the middle of the scenes"
+        )
+
+
+def test_the_sky_is_blue_in_rgb_order() -> None:
+    image, labels = scenes.render(0, "val", 0, SMALL)
+    red, _, blue = image[labels == 23].mean(axis=0)
+    assert blue > red
+
+
+def test_layout(written: tuple[Path, list[Path]]) -> None:
+    root, paths = written
+    stems = [
+        "ostermoor/ostermoor_000000_000019",
+        "velbruck/velbruck_000000_000019",
+        "ostermoor/ostermoor_000001_000019",
+    ]
+    images = [f"leftImg8bit/val/{stem}_leftImg8bit.png" for stem in stems]
+    labels = [f"gtFine/val/{stem}_gtFine_labelIds.png" for stem in stems]
+    assert [str(p.relative_to(root)) for p in paths] == images
+    assert files(root) == sorted(images + labels)  # and so no temporary file was left
+
+
+def test_files_hold_what_was_rendered(written: tuple[Path, list[Path]]) -> None:
+    root, paths = written
+    image, labels = scenes.render(0, "val", 1)
+    stored = cv2.imread(str(paths[1]), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB), image)
+    label_path = scenes.names(root, "val", 1)[1]
+    assert np.array_equal(cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED), labels)
+
+
+def test_an_interrupted_run_resumes(
+    written: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, paths = written
+    before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in paths}
+    paths[2].unlink()
+    rendered: list[int] = []
+    real = scenes.render
+    monkeypatch.setattr(scenes, "render", lambda *key: rendered.append(key[2]) or real(*key))
+    assert scenes.write(root, images=3, workers=1) == paths
+    assert rendered == [2]
+    assert paths[2].read_bytes() == before[paths[2]][0]
+    assert paths[0].stat().st_mtime_ns == before[paths[0]][1]
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(scenes.os, "replace", refuse)
+    with pytest.raises(OSError, match="disk full"):
+        scenes.save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
+    assert files(tmp_path) == []
+
+
+def test_workers_write_the_same_bytes(written: tuple[Path, list[Path]], tmp_path: Path) -> None:
+    paths = scenes.write(tmp_path, images=2, workers=2)
+    assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in written[1][:2]]
+
+
+def test_wrong_arguments_say_what_should_be(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="split is 'dev', but should be one of"):
+        scenes.write(tmp_path, images=1, split="dev")
+    with pytest.raises(ValueError, match="images is -1, but should be at least 0"):
+        scenes.write(tmp_path, images=-1)
+    with pytest.raises(ValueError, match="split is 'dev', but should be one of"):
+        scenes.render(0, "dev", 0)
