@@ -113,16 +113,16 @@ def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference
     largest, beyond, unexplained, non_finite, values, excusable = 0.0, 0, 0, 0, 0, 0
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
-        ours = onnx.raw(batch)
-        theirs, excused = logits_and_near_ties(network, onnx.normalise(batch))
-        difference = np.abs(ours - theirs)
-        too_far = ~(difference <= limit)  # NaN is too far
-        values += difference.size
-        excusable += int(np.count_nonzero(excused)) * difference.shape[1]
-        largest = max(largest, float(difference.max()))
-        beyond += int(np.count_nonzero(too_far))
-        unexplained += int(np.count_nonzero(too_far & ~excused[:, None]))
-        non_finite += int(np.count_nonzero(~np.isfinite(ours)))
+        for image, ours in zip(batch, onnx.raw(batch), strict=True):
+            (theirs,), (excused,) = logits_and_near_ties(network, onnx.normalise(image[None]))
+            difference = np.abs(ours - theirs)
+            too_far = ~(difference <= limit)  # NaN is too far
+            values += difference.size
+            excusable += int(np.count_nonzero(excused)) * len(difference)
+            largest = max(largest, float(difference.max()))
+            beyond += int(np.count_nonzero(too_far))
+            unexplained += int(np.count_nonzero(too_far & ~excused))
+            non_finite += int(np.count_nonzero(~np.isfinite(ours)))
     torch_model = backends.get("pytorch").open_model(torch_artifact, subject.deliverable)
     return Difference(
         what="logits", first=subject.provenance(artifact, onnx.model),
@@ -147,12 +147,13 @@ def logits_and_near_ties(
     height, width = images.shape[2:]
     mask = torch.zeros((len(images), 1, height, width))
 
-    def mark(module: nn.Module, inputs: tuple[Tensor], _: object) -> None:
+    def mark(_: nn.Module, inputs: tuple[Tensor], __: object) -> None:
         nonlocal mask
-        top = nn.functional.unfold(inputs[0], 2, stride=2).unflatten(1, (-1, 4)).topk(2, dim=2).values
+        windows = nn.functional.unfold(inputs[0], 2, stride=2)
+        top = windows.reshape(len(images), -1, 4, windows.shape[-1]).topk(2, dim=2).values
         near = (top[:, :, 0] - top[:, :, 1] <= NEAR_TIE * top[:, :, 0].abs().clamp(min=1)).any(dim=1)
         scale = 2 * height // inputs[0].shape[2]  # pixels of the image per pixel of the pooled map
-        blocks = near.float().unflatten(1, (height // scale, width // scale))[:, None]
+        blocks = near.float().reshape(-1, 1, height // scale, width // scale)
         # Behind the unpool: two 3x3 convolutions at its own scale, one at half the size, the classifier. All
         # within two pooled pixels, as the pooled pixel is twice as large as the unpooled one; one more for safety.
         reached = nn.functional.max_pool2d(blocks, 7, stride=1, padding=3)

@@ -71,7 +71,9 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         for side in self.size:
-            require(8 <= side <= 8192 and side % 8 == 0, f"size holds {side}, but should hold multiples of 8 in 8..8192")
+            require(
+                8 <= side <= 8192 and side % 8 == 0, f"size holds {side}, but should hold multiples of 8 in 8..8192"
+            )
         if self.resize == "short-side":
             require(self.size[0] == self.size[1], f"size={list(self.size)}, but 'short-side' should have a square one")
         require(all(math.isfinite(m) for m in self.mean), f"mean={list(self.mean)}, but should be finite")

@@ -136,6 +136,10 @@ class Parity:
     differing: tuple[int, ...]
     miou: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        if len(self.differing) != len(self.images):
+            raise ValueError(f"differing has {len(self.differing)} counts, but should have {len(self.images)}")
+
     @property
     def agreement(self) -> float:
         """Share of all compared pixels that agree, in 0..1; NaN if none were compared."""
@@ -182,9 +186,7 @@ class Difference:
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Difference:
         names = ("what", "values", "largest", "limit", "beyond", "unexplained", "excusable", "non_finite")
-        return cls(
-            first=provenance(table["first"]), second=provenance(table["second"]), **{n: table[n] for n in names}
-        )
+        return cls(first=provenance(table["first"]), second=provenance(table["second"]), **{n: table[n] for n in names})
 
 
 @dataclass(frozen=True, kw_only=True)

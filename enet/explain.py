@@ -23,10 +23,12 @@ def comparison(evidence: Accuracy, reference: Accuracy, *, worst_images: int = 5
         f"{'IoU in %':<{width}}  {'artifact':>9}  {'reference':>9}  {'points':>9}",
     ]
     order = np.argsort(np.nan_to_num(ours - theirs))
-    rows = [(evidence.classes[i], ours[i], theirs[i]) for i in order]
-    rows.append(("mIoU", 100 * evidence.miou, 100 * reference.miou))
     accuracies = [100 * scoring.pixel_accuracy(side.matrix) for side in (evidence, reference)]
-    rows.append(("pixel accuracy", *accuracies))
+    rows = [
+        *((evidence.classes[i], ours[i], theirs[i]) for i in order),
+        ("mIoU", 100 * evidence.miou, 100 * reference.miou),
+        ("pixel accuracy", accuracies[0], accuracies[1]),
+    ]
     lines += [f"{name:<{width}}  {a:9.4f}  {b:9.4f}  {a - b:+9.4f}" for name, a, b in rows]
     if evidence.images == reference.images:
         lines += ["", *worst(evidence, reference, worst_images)]
@@ -40,7 +42,5 @@ def worst(evidence: Accuracy, reference: Accuracy, count: int) -> list[str]:
     )
     order = np.argsort(ours - theirs)[:count]
     lines = ["images that lost most (pixel accuracy in %)"]
-    lines += [
-        f"  {ours[i]:8.4f}  {theirs[i]:8.4f}  {ours[i] - theirs[i]:+9.4f}  {evidence.images[i]}" for i in order
-    ]
+    lines += [f"  {ours[i]:8.4f}  {theirs[i]:8.4f}  {ours[i] - theirs[i]:+9.4f}  {evidence.images[i]}" for i in order]
     return lines

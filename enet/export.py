@@ -14,7 +14,6 @@ second description of the network to keep in step. On the way:
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from torch import fx, nn
 
 from enet import __version__
 from enet.deliverable import Form, Preprocessing
+from enet.store import write_bytes
 
 OPSET = 11
 #: The IR version that came with opset 11 (onnx 1.6), so that old converters read the file.
@@ -78,10 +78,8 @@ def to_onnx(
 
 
 def save(model: onnx.ModelProto, path: Path) -> None:
-    """Write the model's bytes aside, then move them into place."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(model.SerializeToString(deterministic=True))
-    os.replace(aside, path)
+    """Write the model, whole or not at all: equal models give equal bytes."""
+    write_bytes(path, model.SerializeToString(deterministic=True))
 
 
 class Graph:
@@ -91,11 +89,16 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: list[onnx.TensorProto] = []
 
-    def add(self, operator: str, inputs: list[str], *, name: str, outputs: int = 1, **attributes: Any) -> Any:
-        """Append a node; returns its output's name, or their names if there are several."""
-        names = [name] if outputs == 1 else [f"{name}.{i}" for i in range(outputs)]
-        self.nodes.append(helper.make_node(operator, inputs, names, name=name, **attributes))
-        return names[0] if outputs == 1 else names
+    def add(self, operator: str, inputs: list[str], *, name: str, **attributes: Any) -> str:
+        """Append a node with one output; returns the output's name, which is the node's."""
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
+        return name
+
+    def split(self, x: str, parts: int, *, name: str) -> list[str]:
+        """Split channels into equal parts; returns their names."""
+        names = [f"{name}.{i}" for i in range(parts)]
+        self.nodes.append(helper.make_node("Split", [x], names, name=name, axis=1))
+        return names
 
     def constant(self, name: str, value: NDArray[Any]) -> str:
         """Add an array; returns its name."""
@@ -187,7 +190,7 @@ def write_conv(graph: Graph, name: str, module: nn.Conv2d, x: str) -> str:
     inputs = [x, graph.constant(f"{name}.weight", float32(module.weight))]
     if module.bias is not None:
         inputs.append(graph.constant(f"{name}.bias", float32(module.bias)))
-    vertical, horizontal = module.padding
+    vertical, horizontal = (int(side) for side in module.padding)
     return graph.add(
         "Conv", inputs, name=name, kernel_shape=list(module.kernel_size), strides=list(module.stride),
         dilations=list(module.dilation), pads=[vertical, horizontal, vertical, horizontal],
@@ -214,15 +217,11 @@ def transposed_phases(graph: Graph, name: str, module: nn.ConvTranspose2d, x: st
     inputs = [x, graph.constant(f"{name}.weight", phases.reshape(4 * channels_out, channels_in, taps, taps))]
     if module.bias is not None:
         inputs.append(graph.constant(f"{name}.bias", np.tile(float32(module.bias), 4)))
-    return graph.add(
-        "Conv", inputs, name=f"{name}.phases", kernel_shape=[taps, taps], pads=[0, 0, taps - 1, taps - 1]
-    )
+    return graph.add("Conv", inputs, name=f"{name}.phases", kernel_shape=[taps, taps], pads=[0, 0, taps - 1, taps - 1])
 
 
 def write_transposed(graph: Graph, name: str, module: nn.ConvTranspose2d, x: str) -> str:
-    return graph.add(
-        "DepthToSpace", [transposed_phases(graph, name, module, x)], name=name, blocksize=2, mode="DCR"
-    )
+    return graph.add("DepthToSpace", [transposed_phases(graph, name, module, x)], name=name, blocksize=2, mode="DCR")
 
 
 def write_batch_norm(graph: Graph, name: str, module: nn.BatchNorm2d, x: str) -> str:
@@ -261,7 +260,7 @@ def write_average_pool(graph: Graph, name: str, module: nn.AvgPool2d, x: str) ->
 def write_max_unpool(graph: Graph, name: str, module: nn.MaxUnpool2d, x: str, pooled: Pooled) -> str:
     """Value to the first phase of each block that equals the maximum; ``rest`` is what no phase has taken yet."""
     blocks = graph.add("SpaceToDepth", [pooled.source], name=f"{name}.blocks", blocksize=2)
-    phases = graph.add("Split", [blocks], name=f"{name}.phase", outputs=4, axis=1)
+    phases = graph.split(blocks, 4, name=f"{name}.phase")
     zero = graph.constant(f"{name}.zero", np.zeros((), np.float32))
     rest, placed = x, []
     for i, phase in enumerate(phases[:3]):
@@ -302,14 +301,14 @@ def normalised(graph: Graph, preprocessing: Preprocessing) -> str:
     channels_first = graph.add("Transpose", [INPUT], name="normalise.channels_first", perm=[0, 3, 1, 2])
     pixels = graph.add("Cast", [channels_first], name="normalise.pixels", to=TensorProto.FLOAT)
     scaled = graph.add("Mul", [pixels, scale], name="normalise.scaled")
-    return str(graph.add("Add", [scaled, shift], name="normalise"))
+    return graph.add("Add", [scaled, shift], name="normalise")
 
 
 def labels(graph: Graph, phases: str, outputs: int, classes: int, height: int, width: int) -> None:
     """Argmax of each phase, first of equals, then the 2x2 layout: uint8, (N, H, W)."""
 
     def reshaped(x: str, name: str, shape: list[int]) -> str:
-        return str(graph.add("Reshape", [x, graph.constant(f"{name}.shape", np.array(shape, np.int64))], name=name))
+        return graph.add("Reshape", [x, graph.constant(f"{name}.shape", np.array(shape, np.int64))], name=name)
 
     h, w = height // 2, width // 2
     apart = reshaped(phases, "labels.apart", [0, 4, outputs, h, w])

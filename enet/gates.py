@@ -18,7 +18,6 @@ from enet.deliverable import Deliverable
 from enet.errors import listing
 from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance
 
-
 #: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little.
 MOST_EXCUSABLE = 0.5
 
@@ -76,9 +75,7 @@ def artifact_miou(evidence: Accuracy, deliverable: Deliverable, reference: Accur
     return stated_miou("miou", evidence, deliverable, reference)
 
 
-def stated_miou(
-    gate: str, evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | None = None
-) -> Verdict:
+def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | None = None) -> Verdict:
     """mIoU in percent against the band around the deliverable's figure."""
     problem = unsound(evidence, deliverable)
     if problem:
@@ -94,7 +91,9 @@ def stated_miou(
     if reference is not None:
         lower, upper = (100 * value for value in paired_interval(evidence, reference))
         numbers |= {"difference_low": lower, "difference_high": upper}
-        notes.append(f"{100 * (evidence.miou - reference.miou):+.4f} points to PyTorch (95 %: {lower:+.4f} .. {upper:+.4f})")
+        notes.append(
+            f"{100 * (evidence.miou - reference.miou):+.4f} points to PyTorch (95 %: {lower:+.4f} .. {upper:+.4f})"
+        )
         if low <= measured <= high and not (low <= measured + lower and measured + upper <= high):
             notes.append("near the limit: other images could have decided otherwise")
     rule = f"{low:.4f} .. {high:.4f} % ({deliverable.tolerances.miou_relative:.3g} relative to {stated:.4f} %)"
@@ -163,7 +162,9 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
     if not strange and evidence.limit > deliverable.tolerances.logits:
         strange = f"counted beyond {evidence.limit:.3g}, but should be {deliverable.tolerances.logits:.3g}"
     if not strange and evidence.excusable > MOST_EXCUSABLE:
-        strange = f"{100 * evidence.excusable:.3g} % of the values lie beside near-ties of a max-pool: too few can be judged"
+        strange = (
+            f"{100 * evidence.excusable:.3g} % of the values lie beside near-ties of a max-pool: too few can be judged"
+        )
     if strange:
         return Verdict(gate="logits", outcome=Outcome.NO_EVIDENCE, sentence=strange)
     sentence = (
@@ -267,9 +268,7 @@ def paired_interval(evidence: Accuracy, reference: Accuracy, samples: int = 2000
     return float(low), float(high)
 
 
-def resampled_miou(
-    draws: np.ndarray, evidence: Accuracy, absent_classes: scoring.AbsentClasses
-) -> np.ndarray:
+def resampled_miou(draws: np.ndarray, evidence: Accuracy, absent_classes: scoring.AbsentClasses) -> np.ndarray:
     """mIoU of every draw (a row of counts per image), shape (draws,)."""
     diagonals = np.diagonal(evidence.matrices, axis1=1, axis2=2)
     unions = evidence.matrices.sum(axis=1) + evidence.matrices.sum(axis=2) - diagonals

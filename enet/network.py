@@ -51,12 +51,17 @@ def build(variant: str, outputs: int = 19) -> nn.Module:
 
 
 def conv_bn(
-    channels_in: int, channels_out: int, kernel: int | tuple[int, int] = 1, *,
-    stride: int = 1, dilation: int = 1, same: bool = True,
+    channels_in: int,
+    channels_out: int,
+    kernel: int | tuple[int, int] = 1,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    same: bool = True,
 ) -> list[nn.Module]:
     """A convolution and its batch normalisation; ``same`` pads so that stride 1 keeps the size."""
     kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-    padding = tuple(dilation * (k - 1) // 2 for k in kernel) if same else (0, 0)
+    padding = (dilation * (kernel[0] - 1) // 2, dilation * (kernel[1] - 1) // 2) if same else (0, 0)
     conv = nn.Conv2d(channels_in, channels_out, kernel, stride, padding, dilation, bias=False)
     return [conv, nn.BatchNorm2d(channels_out)]
 

@@ -28,7 +28,8 @@ from enet.scoring import confusion_matrix
 from enet.source import Source
 from enet.subject import Subject
 
-Item, Result = TypeVar("Item"), TypeVar("Result")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Predictor:
@@ -95,8 +96,14 @@ class Scored:
 
 
 def measure(
-    subject: Subject, backend: str, batch_size: int, source: Source, *,
-    artifact: Artifact | None = None, labels_to: Path | None = None, workers: int | None = None,
+    subject: Subject,
+    backend: str,
+    batch_size: int,
+    source: Source,
+    *,
+    artifact: Artifact | None = None,
+    labels_to: Path | None = None,
+    workers: int | None = None,
 ) -> Accuracy:
     """Run a split through an artifact and score it.
 

@@ -38,8 +38,8 @@ class Window:
         left, top = self.crop
         edges = ((left, 0), (top, 1), (left + self.size[0], 0), (top + self.size[1], 1))
         if all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
-            box = tuple(edge * image.size[axis] // self.scaled[axis] for edge, axis in edges)
-            return image.resize(self.size, Image.Resampling.BILINEAR, box=box)
+            x0, y0, x1, y1 = (edge * image.size[axis] // self.scaled[axis] for edge, axis in edges)
+            return image.resize(self.size, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
         return self.cut(image.resize(self.scaled, Image.Resampling.BILINEAR))
 
     def of_label(self, label: Image.Image) -> Image.Image:
@@ -64,11 +64,9 @@ def window(source: tuple[int, int], spec: Preprocessing) -> Window:
         return Window(spec.size, (0, 0), spec.size)
     width, height = source
     size = spec.size[0]
-    if width > height:
-        scaled = (int(1.0 * width * size / height), size)
-    else:
-        scaled = (size, int(1.0 * height * size / width))
-    left, top = (int(round((side - size) / 2.0)) for side in scaled)
+    is_wide = width > height
+    scaled = (int(1.0 * width * size / height), size) if is_wide else (size, int(1.0 * height * size / width))
+    left, top = (round((side - size) / 2.0) for side in scaled)
     return Window(scaled, (left, top), spec.size)
 
 
@@ -122,7 +120,7 @@ class Normalise:
 
     def __init__(self, spec: Preprocessing) -> None:
         values = np.arange(256, dtype=np.float32) / np.float32(255)
-        mean, std = np.float32(spec.mean)[:, None], np.float32(spec.std)[:, None]
+        mean, std = (np.array(side, np.float32)[:, None] for side in (spec.mean, spec.std))
         self.table = ((values - mean) / std).astype(np.float32)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -64,8 +64,8 @@ def on_grid(image: Image.Image, spec: Preprocessing, resampling: Image.Resamplin
         ow = short_size
         oh = int(1.0 * h * ow / w)
     image = image.resize((ow, oh), resampling)
-    x1 = int(round((ow - short_size) / 2.0))
-    y1 = int(round((oh - short_size) / 2.0))
+    x1 = round((ow - short_size) / 2.0)
+    y1 = round((oh - short_size) / 2.0)
     return image.crop((x1, y1, x1 + short_size, y1 + short_size))
 
 

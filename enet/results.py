@@ -40,7 +40,9 @@ def outputs_by_image(summary: Path) -> dict[str, Path]:
     except OSError as error:
         raise InputError(f"{summary}: {error.strerror}. Give ais_bench's summary JSON with --result-dir") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{summary}: not an ais_bench summary ({error!r}). Give sumary.json or *_summary.json") from error
+        raise InputError(
+            f"{summary}: not an ais_bench summary ({error!r}). Give sumary.json or *_summary.json"
+        ) from error
     if not pairs:
         raise InputError(f"{summary}: lists no output files: a run without --input feeds zeros and can't be scored")
     found: dict[str, Path] = {}
@@ -55,7 +57,9 @@ def outputs_by_image(summary: Path) -> dict[str, Path]:
         else:
             found[name] = path
     if absent:
-        raise InputError(f"{summary}: {len(absent)} listed outputs are absent: {listing(absent)}. Copy the whole folder")
+        raise InputError(
+            f"{summary}: {len(absent)} listed outputs are absent: {listing(absent)}. Copy the whole folder"
+        )
     if len(set(found.values())) != len(found):
         raise InputError(f"{summary}: several images share one output file: their names agree up to the first dot")
     return found

@@ -64,7 +64,7 @@ class Store:
                 manifest = {"kind": kind, "key": dict(key), "files": hashes(aside), "created": time.time()}
                 write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
                 shutil.rmtree(entry, ignore_errors=True)  # an unsound one
-                os.replace(aside, entry)
+                aside.replace(entry)
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
         self.verified.add(entry)
@@ -136,7 +136,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(aside, path)
+        aside.replace(path)
     except OSError as error:
         aside.unlink(missing_ok=True)
         raise InputError(f"{path}: can't be written ({error.strerror}). Check the folder") from error

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import PIL
-from numpy.typing import NDArray
 
 from enet import backends, datasets
 from enet.artifacts import sources_digest
@@ -21,7 +18,6 @@ from enet.datasets.check import digest, fingerprint, inspect
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.evidence import Provenance
-from enet.preprocess import load_image, load_label
 from enet.source import Photographs, Prepared
 from enet.store import Store, canonical, hash_text
 
@@ -78,7 +74,12 @@ class Subject:
         from enet.datasets import scenes
 
         spec = self.deliverable.dataset
-        key = {"seed": spec.seed, "split": spec.split, "images": spec.images, "version": getattr(scenes, "SCENES_VERSION", 1)}
+        key = {
+            "seed": spec.seed,
+            "split": spec.split,
+            "images": spec.images,
+            "version": getattr(scenes, "SCENES_VERSION", 1),
+        }
 
         def make(folder: Path) -> None:
             scenes.write(folder, images=spec.images, seed=spec.seed, split=spec.split, progress=self.progress)

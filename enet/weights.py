@@ -108,4 +108,3 @@ def mismatch(
     lines = [f"weights {path}: do not fit '{variant}' with {outputs} outputs; {seems}"]
     lines += [f"  {len(keys)} {what}: {listing(keys, first=3)}" for what, keys in problems.items() if keys]
     return "\n".join(lines)
-

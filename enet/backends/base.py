@@ -18,7 +18,6 @@ from enet.errors import BackendUnavailable, unknown
 from enet.store import Store
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 #: Module by name. ``pytorch`` is the reference that others are compared with.
@@ -58,9 +57,7 @@ class Model(Protocol):
 class Backend(Protocol):
     """A backend's module."""
 
-    def build(
-        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store
-    ) -> Artifact:
+    def build(self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
         """Make the artifact, or find it in the store."""
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable) -> Model:
@@ -84,4 +81,6 @@ def get(name: str) -> Backend:
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("enet"):
             raise  # our own mistake, not a missing library
-        raise BackendUnavailable(f"backend {name}: {error.name} is not installed. Try: pip install {error.name}") from error
+        raise BackendUnavailable(
+            f"backend {name}: {error.name} is not installed. Try: pip install {error.name}"
+        ) from error

@@ -58,4 +58,6 @@ class Dataset:
 
     def first(self, count: int | None) -> Dataset:
         """The same data set cut to its first ``count`` samples; all of them for None."""
-        return self if count is None else Dataset(self.layout, self.root, self.split, self.classes, self.samples[:count])
+        return (
+            self if count is None else Dataset(self.layout, self.root, self.split, self.classes, self.samples[:count])
+        )

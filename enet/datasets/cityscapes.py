@@ -37,7 +37,7 @@ CLASSES = Classes(
     names=tuple(name for name, _, _ in LABELS),
     colours=tuple(colour for _, _, colour in LABELS),
     # Ids 0..33 exist; those without a train id are ignored. (-1, license plate, is not stored in label files.)
-    train_ids={i: IGNORE for i in range(34)} | {label_id: train for train, (_, label_id, _) in enumerate(LABELS)},
+    train_ids=dict.fromkeys(range(34), IGNORE) | {label_id: train for train, (_, label_id, _) in enumerate(LABELS)},
 )
 
 IMAGE_SUFFIX, LABEL_SUFFIX = "_leftImg8bit.png", "_gtFine_labelIds.png"

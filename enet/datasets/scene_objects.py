@@ -110,23 +110,17 @@ class Canvas:
         if label is not None:
             cv2.fillPoly(self.labels, [corners], label)
 
-    def front(
-        self, box: tuple[float, float, float, float], z: float, colour: Colour, label: int | None = None
-    ) -> None:
+    def front(self, box: tuple[float, float, float, float], z: float, colour: Colour, label: int | None = None) -> None:
         """A rectangle facing the camera; box is (x0, x1, y0, y1)."""
         x0, x1, y0, y1 = box
         self.poly([(x0, y0, z), (x1, y0, z), (x1, y1, z), (x0, y1, z)], colour, label)
 
-    def side(
-        self, x: float, box: tuple[float, float, float, float], colour: Colour, label: int | None = None
-    ) -> None:
+    def side(self, x: float, box: tuple[float, float, float, float], colour: Colour, label: int | None = None) -> None:
         """A rectangle along the street; box is (z0, z1, y0, y1)."""
         z0, z1, y0, y1 = box
         self.poly([(x, y0, z0), (x, y0, z1), (x, y1, z1), (x, y1, z0)], colour, label)
 
-    def flat(
-        self, box: tuple[float, float, float, float], y: float, colour: Colour, label: int | None = None
-    ) -> None:
+    def flat(self, box: tuple[float, float, float, float], y: float, colour: Colour, label: int | None = None) -> None:
         """A level rectangle; box is (x0, x1, z0, z1)."""
         x0, x1, z0, z1 = box
         self.poly([(x0, y, z0), (x1, y, z0), (x1, y, z1), (x0, y, z1)], colour, label)
@@ -138,9 +132,7 @@ class Canvas:
         if label is not None:
             cv2.line(self.labels, p, q, label, thickness)
 
-    def disc(
-        self, at: Point, radius: float, colour: Colour, label: int | None = None, squeeze: float = 1.0
-    ) -> None:
+    def disc(self, at: Point, radius: float, colour: Colour, label: int | None = None, squeeze: float = 1.0) -> None:
         """A filled circle facing the camera, its width multiplied by squeeze."""
         middle = self.project([at])[0].tolist()
         axes = (self.pixels(radius * squeeze, at[2]), self.pixels(radius, at[2]))
@@ -148,9 +140,7 @@ class Canvas:
         if label is not None:
             cv2.ellipse(self.labels, middle, axes, 0, 0, 360, label, -1)
 
-    def ring(
-        self, at: Point, radius: float, width: float, colour: Colour, label: int, squeeze: float
-    ) -> None:
+    def ring(self, at: Point, radius: float, width: float, colour: Colour, label: int, squeeze: float) -> None:
         """A wheel: only the tyre is painted, the whole disc is labelled, as people label a wheel."""
         middle = self.project([at])[0].tolist()
         axes = (self.pixels(radius * squeeze, at[2]), self.pixels(radius, at[2]))
@@ -233,9 +223,7 @@ def car(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
                      (hi, roof - 0.1, z + a + 0.6)], glass, CAR)  # fmt: skip
     canvas.flat((x - w + 0.24, x + w - 0.24, z + a + 0.5, z + b - 0.6), roof, paint * 1.08 + 10, CAR)
     canvas.poly(base, paint, CAR)
-    canvas.poly(
-        [(px + (0.1 if px < x else -0.1), py + (0.06 if py < 1 else -0.08), pz) for px, py, pz in base], glass
-    )
+    canvas.poly([(px + (0.1 if px < x else -0.1), py + (0.06 if py < 1 else -0.08), pz) for px, py, pz in base], glass)
     wheels(canvas, spot, 0.33, CAR)
     lamps(canvas, x, w - 0.22, 0.66, z, rear)
     canvas.front((x - 0.26, x + 0.26, 0.46, 0.6), z, (232, 232, 224))
@@ -343,9 +331,7 @@ def person(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None
     wide = 0.22 + 0.06 * rng.random()
     for d in (-1, 1):
         canvas.bar((x + d * 0.08 * s, 0.85 * s, z), (x + d * stride * s, 0.06, z), 0.17, legs, PERSON)
-        canvas.bar(
-            (x + d * stride * s, 0.05, z), (x + (d * stride + 0.06) * s, 0.05, z), 0.1, (24, 22, 22), PERSON
-        )
+        canvas.bar((x + d * stride * s, 0.05, z), (x + (d * stride + 0.06) * s, 0.05, z), 0.1, (24, 22, 22), PERSON)
         hand = (x + d * (wide + 0.08 + 0.3 * stride) * s, 0.8 * s, z)
         canvas.bar((x + d * wide * 0.9 * s, 1.36 * s, z), hand, 0.13, shirt * 0.85, PERSON)
         canvas.disc(hand, 0.07, skin, PERSON)
@@ -364,9 +350,7 @@ def person(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None
 
 def bicycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeeze: float) -> None:
     """A bicycle seen from the side, or partly from its end when squeeze is below 1."""
-    paint = pick(
-        rng, ((180, 30, 30), (30, 30, 34), (40, 90, 160), (220, 220, 216), (50, 130, 80), (230, 160, 30))
-    )
+    paint = pick(rng, ((180, 30, 30), (30, 30, 34), (40, 90, 160), (220, 220, 216), (50, 130, 80), (230, 160, 30)))
 
     def at(a: float, b: float) -> Point:
         return (x + a * squeeze, b, z)
@@ -392,9 +376,7 @@ def bicycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeez
         canvas.bar(p, q, 0.07, paint, BICYCLE)
     canvas.bar(at(-0.36, 0.95), at(-0.1, 0.95), 0.09, (28, 26, 26), BICYCLE)
     canvas.bar(head, at(0.36, 1.08), 0.05, paint * 0.7, BICYCLE)
-    canvas.bar(
-        (x + 0.36 * squeeze - 0.14, 1.08, z), (x + 0.36 * squeeze + 0.2, 1.06, z), 0.06, (30, 30, 30), BICYCLE
-    )
+    canvas.bar((x + 0.36 * squeeze - 0.14, 1.08, z), (x + 0.36 * squeeze + 0.2, 1.06, z), 0.06, (30, 30, 30), BICYCLE)
 
 
 def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeeze: float) -> None:
@@ -402,9 +384,7 @@ def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squ
     paint = pick(rng, ((190, 24, 30), (24, 60, 150), (30, 130, 60), (230, 110, 20), (230, 230, 226)))
 
     def shape(points: Sequence[tuple[float, float]], colour: Colour) -> None:
-        canvas.poly(
-            [(x + a * squeeze + (0.08 if a > 0 else -0.08), b, z) for a, b in points], colour, MOTORCYCLE
-        )
+        canvas.poly([(x + a * squeeze + (0.08 if a > 0 else -0.08), b, z) for a, b in points], colour, MOTORCYCLE)
 
     for a in (-0.68, 0.7):
         canvas.disc((x + a * squeeze, 0.34, z), 0.35, (20, 20, 22), MOTORCYCLE, max(squeeze, 0.4))
@@ -414,9 +394,7 @@ def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squ
     shape([(-0.1, 0.7), (0.5, 0.6), (0.62, 1.0), (0.1, 1.06)], paint)
     shape([(0.45, 0.5), (0.9, 0.62), (0.72, 1.2), (0.5, 1.1)], paint * 0.9)
     canvas.bar((x - 0.7 * squeeze, 0.22, z), (x + 0.1 * squeeze, 0.28, z), 0.1, (176, 178, 182), MOTORCYCLE)
-    canvas.bar(
-        (x + 0.5 * squeeze - 0.2, 1.14, z), (x + 0.5 * squeeze + 0.2, 1.12, z), 0.07, (28, 28, 30), MOTORCYCLE
-    )
+    canvas.bar((x + 0.5 * squeeze - 0.2, 1.14, z), (x + 0.5 * squeeze + 0.2, 1.12, z), 0.07, (28, 28, 30), MOTORCYCLE)
     canvas.disc((x + 0.82 * squeeze, 0.9, z), 0.1, (250, 246, 210), MOTORCYCLE)
 
 
@@ -471,9 +449,7 @@ def traffic_light(canvas: Canvas, rng: np.random.Generator, x: float, z: float) 
     """A signal head with three lenses, one of them lit, on its pole."""
     y, lit = 2.5 + 0.5 * rng.random(), int(rng.integers(3))
     canvas.bar((x, 0.0, z), (x, y + 0.1, z), 0.2, pick(rng, ((104, 106, 108), (132, 134, 134)), 8), POLE)
-    canvas.front(
-        (x - 0.36, x + 0.36, y, y + 1.4), z, pick(rng, ((26, 28, 28), (38, 42, 40)), 6), TRAFFIC_LIGHT
-    )
+    canvas.front((x - 0.36, x + 0.36, y, y + 1.4), z, pick(rng, ((26, 28, 28), (38, 42, 40)), 6), TRAFFIC_LIGHT)
     for k, colour in enumerate(((60, 235, 130), (255, 190, 40), (255, 50, 40))):
         share = 1.0 if k == lit else 0.28
         canvas.disc((x, y + 0.26 + 0.44 * k, z), 0.19, np.asarray(colour) * share)

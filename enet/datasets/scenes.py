@@ -82,9 +82,7 @@ def painted(items: list[Item], eye: float) -> list[Item]:
     while left:
         waiting = {id(item) for item in left}
         free = (item for item in left if not before[id(item)] & waiting)
-        chosen = next(free, None) or max(
-            left, key=lambda item: item.spot[2]
-        )  # a ring: the farthest goes first
+        chosen = next(free, None) or max(left, key=lambda item: item.spot[2])  # a ring: the farthest goes first
         left.remove(chosen)
         order.append(chosen)
     return order
@@ -162,9 +160,7 @@ def wall(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: flo
         for k in range(columns):
             share = (k + 0.5 * (row % 2) + 0.25) / columns if brick else (k + 0.5) / columns
             canvas.bar(at(share, high * row / rows), at(share, high * (row + 1) / rows), 0.03, joint)
-    canvas.poly(
-        [at(0, high), at(1, high), at(1, high + 0.16), at(0, high + 0.16)], (176, 172, 164), things.WALL
-    )
+    canvas.poly([at(0, high), at(1, high), at(1, high + 0.16), at(0, high + 0.16)], (176, 172, 164), things.WALL)
 
 
 def fence(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: float) -> None:
@@ -179,9 +175,7 @@ def fence(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: fl
         p = start + step * share
         return (float(p[0]), y, float(p[2]))
 
-    cv2.fillPoly(
-        canvas.labels, [canvas.project([at(0, 0), at(1, 0), at(1, high), at(0, high)])], things.FENCE
-    )
+    cv2.fillPoly(canvas.labels, [canvas.project([at(0, 0), at(1, 0), at(1, high), at(0, high)])], things.FENCE)
     length = float(np.abs(step).max())
     count, width = int(length / (0.3, 0.45, 0.26)[kind]), (0.09, 0.05, 0.17)[kind]
     if kind == 2:
@@ -238,14 +232,10 @@ class Street:
         self.plot = self.edge + 0.7 + 0.4 * rng.random()  # where walls and fences stand
         self.rails = 1.0 if rng.random() < 0.5 else -1.0  # the side that the tram runs on
 
-    def add(
-        self, kind: Callable[..., None], x: float, z: float, half: float, length: float, *more: object
-    ) -> None:
+    def add(self, kind: Callable[..., None], x: float, z: float, half: float, length: float, *more: object) -> None:
         """Let kind stand at (x, z), with a random stream of its own so that its details move nobody else."""
         own = np.random.default_rng(self.rng.integers(2**32, size=2))
-        self.items.append(
-            Item((x - half, x + half, z, z + length), partial(kind, self.canvas, own, x, z, *more))
-        )
+        self.items.append(Item((x - half, x + half, z, z + length), partial(kind, self.canvas, own, x, z, *more)))
 
     def along(self, kind: Callable[..., None], x: float, z0: float, z1: float, *more: object) -> None:
         """Let kind run along the street at x from z0 to z1."""
@@ -264,14 +254,10 @@ def sky(canvas: Canvas, rng: np.random.Generator) -> None:
     top = pick(rng, ((70, 124, 200), (96, 148, 212), (120, 160, 206), (146, 172, 204)), 12)
     share = np.linspace(0, 1, 64)[:, None, None]
     small = top * (1 - share) + np.asarray((206, 222, 236)) * share + np.zeros((64, 128, 3))
-    cloud = cv2.resize(
-        rng.integers(0, 256, (8, 12), dtype=np.uint8), (128, 64), interpolation=cv2.INTER_LINEAR_EXACT
-    )
+    cloud = cv2.resize(rng.integers(0, 256, (8, 12), dtype=np.uint8), (128, 64), interpolation=cv2.INTER_LINEAR_EXACT)
     cover = np.clip((cloud.astype(np.float64) - 110 - 50 * rng.random()) / 90, 0, 0.85)[..., None]
     small = small * (1 - cover) + np.asarray((240, 240, 242)) * cover
-    full = cv2.resize(
-        np.clip(small, 0, 255).astype(np.uint8), (width, horizon), interpolation=cv2.INTER_LINEAR_EXACT
-    )
+    full = cv2.resize(np.clip(small, 0, 255).astype(np.uint8), (width, horizon), interpolation=cv2.INTER_LINEAR_EXACT)
     canvas.image[:horizon], canvas.labels[:horizon] = full, things.SKY
     x = -70.0
     while x < 70:
@@ -283,9 +269,7 @@ def sky(canvas: Canvas, rng: np.random.Generator) -> None:
                 canvas.front((x + 2 * k + 0.5, x + 2 * k + 1.5, 2, high - 1.5), 85, colour * 0.7)
         else:
             for a, b in rng.random((10, 2)):
-                canvas.disc(
-                    (x + a * w, 0.6 * high * b, 85), 2.2, (56 + 20 * a, 92 + 20 * b, 44), things.VEGETATION
-                )
+                canvas.disc((x + a * w, 0.6 * high * b, 85), 2.2, (56 + 20 * a, 92 + 20 * b, 44), things.VEGETATION)
         x += w * 0.9
 
 
@@ -305,9 +289,7 @@ def ground(street: Street) -> None:
         c.flat((middle - 0.04, middle + 0.04, things.NEAR, 60), 0, slab * 0.78)
     c.flat((-street.kerb, street.kerb, things.NEAR, 86), 0, asphalt, things.ROAD)
     for s in (-1, 1):
-        c.flat(
-            (s * street.kerb, s * (street.kerb + 0.28), things.NEAR, 86), 0, (190, 188, 184), things.SIDEWALK
-        )
+        c.flat((s * street.kerb, s * (street.kerb + 0.28), things.NEAR, 86), 0, (190, 188, 184), things.SIDEWALK)
         c.flat((s * (street.kerb - 0.4), s * (street.kerb - 0.25), things.NEAR, 70), 0, (206, 206, 200))
     for lane in (-street.kerb / 3, street.kerb / 3):
         for k in range(12):
@@ -346,9 +328,7 @@ def borders(street: Street) -> None:
             length, x = street.near(8, 16), s * (street.plot + street.near(2.8, 4.2))
             own = np.random.default_rng(rng.integers(2**32, size=2))
             paint = partial(facade, street.canvas, own, x, z, z + length)
-            street.items.append(
-                Item((x, x + 9, z, z + length) if s > 0 else (x - 9, x, z, z + length), paint)
-            )
+            street.items.append(Item((x, x + 9, z, z + length) if s > 0 else (x - 9, x, z, z + length), paint))
             z += length + (street.near(3, 7) if rng.random() < 0.35 else 0.2)
         for z in (street.near(16, 24), street.near(27, 36), street.near(40, 55)):
             street.add(things.tree, s * (street.edge + 0.5), z, 0.3, 0.3, street.near(0.8, 1.15))
@@ -376,9 +356,7 @@ def people(street: Street) -> None:
     rng, kerb = street.rng, street.kerb
     for s in (-1, 1):
         for k in range(int(rng.integers(2, 4))):
-            street.add(
-                things.person, s * (kerb + street.near(0.4, 1.5)), street.near(12.5, 17) + 4.5 * k, 0.3, 0.3
-            )
+            street.add(things.person, s * (kerb + street.near(0.4, 1.5)), street.near(12.5, 17) + 4.5 * k, 0.3, 0.3)
     if rng.random() < 0.6:
         street.add(things.person, street.near(-2.5, 2.5), street.near(7.5, 9), 0.3, 0.3)
     first = bool(rng.random() < 0.5)
@@ -393,9 +371,7 @@ def people(street: Street) -> None:
     for s in (-1, 1):
         for z in (street.near(12, 14), street.near(20, 24), street.near(30, 36)):
             street.add(things.lamp_post, s * (kerb + 0.35), z, 0.15, 0.15)
-        street.add(
-            things.traffic_light, s * (kerb - 0.1 + street.near(0, 0.5)), street.near(14, 17), 0.4, 0.2
-        )
+        street.add(things.traffic_light, s * (kerb - 0.1 + street.near(0, 0.5)), street.near(14, 17), 0.4, 0.2)
         for z in (street.near(13, 16), street.near(18, 22)):
             street.add(things.traffic_sign, s * (kerb + street.near(0.2, 1.2)), z, 0.5, 0.1)
         street.add(things.clutter, s * (kerb + 1.5), street.near(14, 20), 0.3, 0.5)

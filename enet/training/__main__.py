@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,10 +22,10 @@ from PIL import Image
 from torch import nn
 
 from enet import deliverable as deliverables
-from enet.datasets import camvid, cityscapes
-from enet.datasets.base import Dataset, Sample
+from enet.datasets import Dataset, Sample, find
 from enet.deliverable import Preprocessing
 from enet.network import build
+from enet.preprocess import window
 from enet.scoring import confusion_matrix, iou_per_class, miou
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, save_aside
 
@@ -51,21 +52,13 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def find(layout: str, root: Path, split: str) -> Dataset:
-    """The data set of a layout; generated scenes lie in the Cityscapes layout."""
-    return camvid.find(root, split) if layout == "camvid" else cityscapes.find(root, split)
-
-
 def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
     """Every photograph and label map at the network's scale, uncropped: uint8 (H, W, 3) and (H, W)."""
     lookup = dataset.classes.lookup()
 
     def load(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         with Image.open(sample.image) as image, Image.open(sample.label) as label:
-            size = spec.size
-            if spec.resize == "short-side":
-                short = min(image.size)
-                size = tuple(int(1.0 * side * spec.size[0] / short) for side in image.size)
+            size = window(image.size, spec).scaled
             scaled = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
             return np.asarray(scaled), lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
 
@@ -88,15 +81,18 @@ def validate(network: nn.Module, data: Pairs, trainer: Trainer, size: tuple[int,
     return total
 
 
+def as_tuple(value: Any) -> Any:
+    """An option with several values comes as a list; recipes hold tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 def main() -> None:
     options = arguments()
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     spec = deliverables.load(options.deliverable)
-    recipe = Recipe(**{
-        item.name: tuple(value) if isinstance(value := getattr(options, item.name), list) else value
-        for item in fields(Recipe)
-    })  # fmt: skip
+    chosen: dict[str, Any] = {item.name: getattr(options, item.name) for item in fields(Recipe)}
+    recipe = Recipe(**{name: as_tuple(value) for name, value in chosen.items()})
     train = load_scaled(find(spec.dataset.layout, options.data_root, options.train_split), spec.preprocessing)
     dataset = find(spec.dataset.layout, options.data_root, spec.dataset.split)
     held_out = load_scaled(dataset, spec.preprocessing)
@@ -113,13 +109,23 @@ def main() -> None:
     while trainer.epoch < recipe.epochs:
         start = time.perf_counter()
         loss = trainer.run_epoch(progress=not options.quiet)
-        row = {"epoch": trainer.epoch, "loss": f"{loss:.5f}", "seconds": f"{time.perf_counter() - start:.1f}", "miou": ""}
+        row = {
+            "epoch": trainer.epoch,
+            "loss": f"{loss:.5f}",
+            "seconds": f"{time.perf_counter() - start:.1f}",
+            "miou": "",
+        }
         if trainer.epoch % options.validate_every == 0 or trainer.epoch == recipe.epochs:
             matrix = validate(trainer.averaged, held_out, trainer, spec.preprocessing.size)
             score = miou(matrix, spec.reference.absent_classes)
             row["miou"] = f"{score:.5f}"
             per_class = zip(dataset.classes.names, iou_per_class(matrix), strict=True)
-            print(f"epoch {trainer.epoch}: mIoU {score:.4f}", *(f"{name} {iou:.3f}" for name, iou in per_class), sep="  ", flush=True)
+            print(
+                f"epoch {trainer.epoch}: mIoU {score:.4f}",
+                *(f"{name} {iou:.3f}" for name, iou in per_class),
+                sep="  ",
+                flush=True,
+            )
             if score > best_miou:
                 best_miou = score
                 save_aside({"miou": score, "state_dict": trainer.averaged.state_dict()}, best)

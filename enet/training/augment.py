@@ -10,8 +10,13 @@ from enet.datasets.base import IGNORE
 
 
 def random_view(
-    image: NDArray[np.uint8], label: NDArray[np.uint8], size: tuple[int, int], rng: np.random.Generator, *,
-    scales: tuple[float, float], flip: bool = True,
+    image: NDArray[np.uint8],
+    label: NDArray[np.uint8],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+    *,
+    scales: tuple[float, float],
+    flip: bool = True,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Cut a randomly scaled, rotated, placed and flipped window out of an image.
 
@@ -38,13 +43,13 @@ def random_view(
     colour = tuple(int(c) for c in rng.integers(0, 256, 3))
     view = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=colour)
     target = cv2.warpAffine(label, matrix, size, flags=cv2.INTER_NEAREST, borderValue=IGNORE)
-    return recolour(view, rng), target
+    return recolour(view.astype(np.uint8, copy=False), rng), target.astype(np.uint8, copy=False)
 
 
 def recolour(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Change brightness, contrast, saturation and white balance; now and then blur."""
     if rng.random() < 0.2:
-        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.2)))
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.2))).astype(np.uint8, copy=False)
     x = image.astype(np.float32)
     grey = x.mean(axis=2, keepdims=True)
     x = grey + (x - grey) * np.float32(rng.uniform(0.6, 1.4))

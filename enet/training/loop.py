@@ -49,8 +49,16 @@ class Trainer:
     """A network in training, its moving average, and how far it is."""
 
     def __init__(
-        self, network: nn.Module, data: Pairs, recipe: Recipe, *,
-        mean: tuple[float, ...], std: tuple[float, ...], outputs: int, device: str = "cpu", compiled: bool = False,
+        self,
+        network: nn.Module,
+        data: Pairs,
+        recipe: Recipe,
+        *,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        outputs: int,
+        device: str = "cpu",
+        compiled: bool = False,
     ) -> None:
         torch.manual_seed(recipe.seed)
         initialise(network)
@@ -80,7 +88,7 @@ class Trainer:
         order = rng.permutation(len(self.data))
         for start in range(0, len(order) - recipe.batch_size + 1, recipe.batch_size):
             views = [
-                random_view(*self.data[i], recipe.crop, rng, scales=recipe.scales)
+                random_view(self.data[i][0], self.data[i][1], recipe.crop, rng, scales=recipe.scales)
                 for i in order[start : start + recipe.batch_size]
             ]
             images = torch.from_numpy(np.stack([image for image, _ in views])).permute(0, 3, 1, 2)
@@ -144,7 +152,7 @@ def save_aside(state: dict[str, Any], path: Path) -> None:
     """``torch.save`` that leaves either the old file or the whole new one."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     torch.save(state, aside)
-    os.replace(aside, path)
+    aside.replace(path)
 
 
 def initialise(network: nn.Module) -> None:
@@ -163,7 +171,9 @@ def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, 
 
 def class_weights(data: Pairs, outputs: int, offset: float) -> Tensor:
     """``1 / ln(offset + frequency)``, scaled to a mean of 1, shape (outputs,), float32."""
-    counts = sum((np.bincount(label.ravel(), minlength=256)[:outputs] for _, label in data), np.zeros(outputs, np.int64))
+    counts = sum(
+        (np.bincount(label.ravel(), minlength=256)[:outputs] for _, label in data), np.zeros(outputs, np.int64)
+    )
     weights = 1 / np.log(offset + counts / counts.sum())
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)
 

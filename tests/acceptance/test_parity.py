@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from enet.deliverable import Deliverable
 from fixtures.measurements import Keep, RunCase
 from fixtures.options import Case
-from fixtures.subject import Prepared, Subject, reported
+from fixtures.subject import reported
 from fixtures.verdicts import Judge
+
+if TYPE_CHECKING:
+    from enet.source import Prepared
+    from enet.subject import Subject
 
 pytestmark = pytest.mark.accuracy
 
@@ -32,8 +38,8 @@ def test_padded_tail(
     from enet import agreement, gates
 
     with reported():
-        artifacts = [subject.artifact(batched_case.backend, size) for size in (batched_case.batch_size, 1)]
-        evidence = agreement.padded_tail(subject, *artifacts, prepared)
+        batched, single = (subject.artifact(batched_case.backend, n) for n in (batched_case.batch_size, 1))
+        evidence = agreement.padded_tail(subject, batched, single, prepared)
     keep(f"padded-tail-{batched_case}", evidence)
     judge(gates.parity(evidence, judged))
 

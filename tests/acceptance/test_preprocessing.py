@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from enet.deliverable import Deliverable
 from fixtures.measurements import Keep
-from fixtures.subject import Prepared, Subject, reported
+from fixtures.subject import reported
 from fixtures.verdicts import Judge
+
+if TYPE_CHECKING:
+    from enet.source import Prepared
+    from enet.subject import Subject
 
 pytestmark = pytest.mark.accuracy
 

@@ -26,9 +26,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]
 
 
 def test_same_numbers_same_scene() -> None:
-    for first, second in zip(
-        scenes.render(3, "val", 5, SMALL), scenes.render(3, "val", 5, SMALL), strict=True
-    ):
+    for first, second in zip(scenes.render(3, "val", 5, SMALL), scenes.render(3, "val", 5, SMALL), strict=True):
         assert np.array_equal(first, second)
 
 
@@ -61,9 +59,7 @@ def test_all_classes_in_the_middle_and_no_other_ids() -> None:
         assert set(np.unique(labels).tolist()) <= EVALUATED | IGNORED
         middle.append(set(np.unique(labels[:, 128:384]).tolist()))
     for label in EVALUATED:
-        assert sum(label in found for found in middle) >= 4, (
-            f"class {label} is rare in the middle of the scenes"
-        )
+        assert sum(label in found for found in middle) >= 4, f"class {label} is rare in the middle of the scenes"
 
 
 def test_the_sky_is_blue_in_rgb_order() -> None:
@@ -94,9 +90,7 @@ def test_files_hold_what_was_rendered(written: tuple[Path, list[Path]]) -> None:
     assert np.array_equal(cv2.imread(str(label_path), cv2.IMREAD_UNCHANGED), labels)
 
 
-def test_an_interrupted_run_resumes(
-    written: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch) -> None:
     root, paths = written
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in paths}
     paths[2].unlink()

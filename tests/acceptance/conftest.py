@@ -1,0 +1,30 @@
+"""The cases of the acceptance tests: what the options ask for, under names that read well."""
+
+from __future__ import annotations
+
+import pytest
+
+from enet.deliverable import Deliverable
+from fixtures.options import OPTIONS, Case, Options
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cases by what a test asks for: an artifact, one of a large batch, a backend, a batch size, or the deliverable."""
+    options = metafunc.config.stash[OPTIONS]
+    name = options.deliverable.name
+    cases = [Case(name, backend, size) for backend in options.backends for size in options.batch_sizes]
+    if "case" in metafunc.fixturenames:
+        metafunc.parametrize("case", cases, ids=str, scope="session")
+    if "batched_case" in metafunc.fixturenames:
+        metafunc.parametrize("batched_case", [c for c in cases if c.batch_size > 1], ids=str, scope="session")
+    if "batch_size" in metafunc.fixturenames:
+        sizes = options.batch_sizes
+        metafunc.parametrize("batch_size", sizes, ids=[f"{name}-bs{n}" for n in sizes], scope="session")
+    if "judged" in metafunc.fixturenames and not {"case", "batched_case", "batch_size"} & set(metafunc.fixturenames):
+        metafunc.parametrize("judged", [options.deliverable], ids=[name], scope="session")
+
+
+@pytest.fixture(scope="session")
+def judged(options: Options) -> Deliverable:
+    """What is judged; in the test's name where no case names it already."""
+    return options.deliverable

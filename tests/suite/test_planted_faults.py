@@ -1,0 +1,90 @@
+"""The suite from outside: a sound deliverable is accepted, and each planted fault turns the run red."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from enet import deliverable
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGES = 10
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few of the embedded scenes."""
+    from enet.datasets import scenes as generator
+
+    folder = tmp_path_factory.mktemp("scenes")
+    generator.write(folder, images=IMAGES, split="val")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
+    """The embedded deliverable over these scenes alone, with its reference measured over them."""
+    from enet import pipeline
+    from enet.store import Store
+    from enet.subject import Subject
+
+    folder = tmp_path_factory.mktemp("deliverable")
+    path = folder / "small.toml"
+    text = (deliverable.SHIPPED / "scenes.toml").read_text(encoding="utf-8")
+    spec = deliverable.load("scenes")
+    replacements = {
+        'name = "scenes"': 'name = "small"',
+        f"images = {spec.dataset.images}": f"images = {IMAGES}",
+        f'weights = "{spec.network.weights}"': f'weights = "{deliverable.SHIPPED / str(spec.network.weights)}"',
+        "batch_sizes = [1, 16]": "batch_sizes = [1, 4]",
+    }
+    for old, new in replacements.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    subject = Subject(deliverable.load(str(path)), Store(folder / "cache"), data_root=scenes)
+    measured = pipeline.measure(subject, "pytorch", 1, subject.prepared())
+    old = f"miou_percent = {spec.reference.miou_percent}"
+    assert old in text
+    path.write_text(text.replace(old, f"miou_percent = {100 * measured.miou:.4f}"), encoding="utf-8")
+    return path
+
+
+def accept(small: Path, scenes: Path, folder: Path, fault: str) -> subprocess.CompletedProcess[str]:
+    """An acceptance run in a process of its own, with a fault planted."""
+    command = [
+        sys.executable, "-m", "pytest", "-p", "tests.suite.planted", "--fault", fault, "-p", "no:cacheprovider",
+        "-m", "accuracy", "tests/acceptance", "--deliverable", str(small), "--data-root", str(scenes),
+        "--artifact-cache", str(folder / "cache"), "--evidence", str(folder / "evidence"), "-q",
+    ]  # fmt: skip
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+#: Fault and the tests that must notice it.
+NOTICED = {
+    "class_order": ("test_miou[small", "test_every_class[small", "test_onnx_logits[small"),
+    "bgr": ("test_reference[small", "test_preprocessing[small"),
+    "no_normalisation": ("test_reference[small", "test_preprocessing[small"),
+    "crop_shift": ("test_preprocessing[small",),
+    "permuted_batch": ("test_batch_parity[small", "test_miou[small"),
+    "not_a_number": ("test_miou[small", "test_onnx_logits[small"),
+}
+
+
+@pytest.mark.parametrize("fault", NOTICED)
+def test_fault_turns_the_run_red(fault: str, small: Path, scenes: Path, tmp_path: Path) -> None:
+    run = accept(small, scenes, tmp_path, fault)
+    assert run.returncode == 1, run.stdout + run.stderr
+    assert "NOT ACCEPTED" in run.stdout
+    failed = [line for line in run.stdout.splitlines() if line.startswith(("FAIL ", "NO EVIDENCE "))]
+    for test in NOTICED[fault]:
+        assert any(test in line for line in failed), f"{fault} was not noticed by {test}:\n{run.stdout}"
+
+
+def test_sound_deliverable_is_accepted(small: Path, scenes: Path, tmp_path: Path) -> None:
+    run = accept(small, scenes, tmp_path, "none")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "small: ACCEPTED by the" in run.stdout

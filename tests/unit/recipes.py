@@ -1,0 +1,82 @@
+"""What several unit tests need: the facts folder, seeded networks, and small files. No fixture, no test."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from enet.network import build
+
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+
+
+def fact(name: str) -> Path:
+    """A file of ``../shared/facts``; skips the test where the folder is absent."""
+    if not SHARED.is_dir():
+        pytest.skip("../shared/facts is not here")
+    return SHARED / "facts" / name
+
+
+def seeded_state(network: nn.Module) -> dict[str, Tensor]:
+    """The state dict of the golden logits: every entry drawn from a generator seeded by its own name."""
+    return {key: seeded_entry(key, value) for key, value in network.state_dict().items()}
+
+
+def seeded_entry(key: str, entry: Tensor) -> Tensor:
+    """One entry, in the shape and type of ``entry``."""
+    rng, shape = np.random.default_rng(zlib.crc32(key.encode())), tuple(entry.shape)
+    if key.endswith("num_batches_tracked"):
+        values = np.zeros(shape)
+    elif key.endswith("running_var"):
+        values = rng.uniform(0.5, 1.5, shape)
+    elif len(shape) == 4:
+        values = rng.normal(0, 1, shape) * np.sqrt(1.5 / prod(shape[1:]))
+    elif key.endswith(("running_mean", "bias")):
+        values = rng.normal(0, 0.1, shape)
+    elif entry.numel() > 1:
+        values = rng.uniform(0.5, 1.0, shape)
+    else:
+        values = np.full(shape, 0.25)
+    return torch.from_numpy(np.asarray(values)).to(entry.dtype)
+
+
+def seeded(variant: str, outputs: int = 19) -> nn.Module:
+    """A network in evaluation mode with ``seeded_state``."""
+    network = build(variant, outputs)
+    network.load_state_dict(seeded_state(network))
+    return network
+
+
+def run(network: nn.Module, images: Tensor) -> Tensor:
+    """A forward pass without gradients, on one thread: two threads wait for each other where others use the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            logits: Tensor = network(images)
+    finally:
+        torch.set_num_threads(threads)
+    return logits
+
+
+def golden_images() -> Tensor:
+    """The images of the golden logits: float32, shape (2, 3, 96, 128)."""
+    return torch.from_numpy(np.random.default_rng(7).normal(size=(2, 3, 96, 128)).astype(np.float32))
+
+
+def files(root: Path) -> list[str]:
+    """Every file and folder under ``root``, relative and sorted."""
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+
+
+def is_plain(message: str, lines: int = 1) -> bool:
+    """Whether a message reads like one for a user: a few lines, and nothing of a traceback or of torch's advice."""
+    leaks: Iterable[str] = ("Traceback", 'File "', "weights_only", "Re-running", "docs/stable", "C++")
+    return 0 < len(message.splitlines()) <= lines and not any(leak in message for leak in leaks)
