@@ -48,7 +48,7 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["evidence.json"]
 
 
-def edited(tmp_path: Path, kind: str, **changes: Any) -> Path:
+def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
     path = tmp_path / "evidence.json"
     path.write_text(json.dumps(json.loads(json.dumps(ALL[kind].to_json())) | changes))
     return path
@@ -65,7 +65,7 @@ def edited(tmp_path: Path, kind: str, **changes: Any) -> Path:
 )
 def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="It was edited"):
-        evidence.load(edited(tmp_path, kind, **changes))
+        evidence.load(edited(tmp_path, kind, changes))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> N
 )
 def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Measure again"):
-        evidence.load(edited(tmp_path, "accuracy", **changes))
+        evidence.load(edited(tmp_path, "accuracy", changes))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 1}'])
