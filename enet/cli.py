@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.deliverable import Form, load, shipped
+from enet.deliverable import VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, write_text
 
@@ -56,27 +56,30 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("name", nargs="?", help="shipped name or path of a TOML file")
 
     sub = command("pth2onnx", pth2onnx, "Export a checkpoint as ONNX, opset 11.")
-    sub.add_argument("--input-file", type=Path, required=True, help="checkpoint (.pth)")
-    sub.add_argument("--output-file", type=Path, required=True, help="where to write the .onnx")
+    sub.add_argument("--input-file", type=Path, required=True, metavar="FILE", help="checkpoint (.pth)")
+    sub.add_argument("--output-file", type=Path, required=True, metavar="FILE", help="where to write the .onnx")
     add_deliverable(sub, "cityscapes")
-    sub.add_argument("--variant", choices=["ascend", "tramac", "paper"], help="network (default: the deliverable's)")
+    sub.add_argument("--variant", choices=VARIANTS, help="network (default: the deliverable's)")
     add_form(sub)
 
     sub = command("preprocess", preprocess, "Write a data set's images as .bin files for ais_bench.")
-    sub.add_argument("--src-path", type=Path, required=True, help="folder of the data set")
-    sub.add_argument("--save-path", "--save_path", type=Path, required=True, help="folder for the .bin files")
+    sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
+    sub.add_argument("--save-path", "--save_path", type=Path, required=True, metavar="DIR", help="folder for the .bin files")
     add_deliverable(sub, "cityscapes")
+    add_cache(sub)
     sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
 
     sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
-    sub.add_argument("--src-path", type=Path, required=True, help="folder of the data set")
+    sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
     sub.add_argument("--result-dir", type=Path, required=True, metavar="SUMMARY_JSON", help="ais_bench's summary")
     add_deliverable(sub, "cityscapes")
+    add_cache(sub)
     add_json(sub)
 
     sub = command("evaluate", evaluate, "Measure mIoU from photographs to score, as one stream.")
     add_deliverable(sub, "scenes")
+    add_cache(sub)
     sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
     sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
     sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
@@ -95,6 +98,9 @@ def parser() -> argparse.ArgumentParser:
 
 def add_deliverable(sub: argparse.ArgumentParser, default: str) -> None:
     sub.add_argument("--deliverable", default=default, metavar="NAME|PATH", help="default: %(default)s")
+
+
+def add_cache(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
 
 

@@ -7,6 +7,7 @@ an unknown key is an error, so that a mistyped tolerance can't be ignored.
 from __future__ import annotations
 
 import math
+import sys
 import types
 import typing
 from dataclasses import MISSING, dataclass, field, fields
@@ -15,12 +16,16 @@ from typing import Any, Literal
 
 from enet.errors import InputError, unknown
 
-if typing.TYPE_CHECKING or __import__("sys").version_info >= (3, 11):
+if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
 SHIPPED = Path(__file__).parent / "deliverables"
+
+#: The networks that go by the name ENet; ``enet.network`` describes and builds them.
+Variant = Literal["ascend", "tramac", "paper"]
+VARIANTS: tuple[Variant, ...] = typing.get_args(Variant)
 
 #: Scored classes by data set layout.
 CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
@@ -30,7 +35,7 @@ CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
 class Network:
     """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user."""
 
-    variant: Literal["ascend", "tramac", "paper"]
+    variant: Variant
     outputs: int = 19
     weights: str | None = None
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-VARIANTS = ("ascend", "tramac", "paper")
+from enet.deliverable import VARIANTS
 
 #: Blocks 1..8 of stages 2 and 3: (dilation, asymmetric). Table 1 of the paper.
 STAGE = ((1, False), (2, False), (1, True), (4, False), (1, False), (8, False), (1, True), (16, False))
@@ -34,7 +34,7 @@ def build(variant: str, outputs: int = 19) -> nn.Module:
     """Make an untrained network in evaluation mode.
 
     Args:
-        variant: one of ``VARIANTS``.
+        variant: one of ``enet.deliverable.VARIANTS``.
         outputs: channels of the logits; at least 1.
     Raises:
         ValueError: the variant is not known, or ``outputs`` is below 1.

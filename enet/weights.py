@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from enet.deliverable import VARIANTS
 from enet.errors import InputError, listing
-from enet.network import VARIANTS, build
+from enet.network import build
 
 #: The classifier's key tells a checkpoint's family; its shape, the number of outputs.
 CLASSIFIERS = {"fullconv.weight": "ascend", "transposed_conv.weight": "paper"}
@@ -104,7 +105,7 @@ def mismatch(
     elif guess == (variant, outputs):
         seems = "it seems to be that network, but damaged"
     else:
-        seems = f"it seems to be '{guess[0]}' with {guess[1]} outputs: use --variant {guess[0]}, outputs = {guess[1]}"
+        seems = f"it seems to be '{guess[0]}' with {guess[1]} outputs: say so in the deliverable, or with --variant"
     lines = [f"weights {path}: do not fit '{variant}' with {outputs} outputs; {seems}"]
     lines += [f"  {len(keys)} {what}: {listing(keys, first=3)}" for what, keys in problems.items() if keys]
     return "\n".join(lines)
