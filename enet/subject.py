@@ -125,8 +125,8 @@ class Subject:
         return Prepared(folder, photographs.names)
 
     def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
-        """The compiled artifact, built once into the store."""
-        chosen = self.deliverable.artifact if form is None else form
+        """The compiled artifact, built once into the store, in the deliverable's form if no other is given."""
+        chosen = form or (Form() if backend == backends.REFERENCE else self.deliverable.artifact)
         return backends.get(backend).build(self.deliverable, self.weights, chosen, batch_size, self.store)
 
     def provenance(self, artifact: Artifact, model: Model) -> Provenance:

@@ -20,7 +20,10 @@ from enet.store import Store
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Module by name. ``pytorch`` is the reference that others are compared with.
+#: The backend that others are compared with. It runs the checkpoint itself, in one form: float in, logits out.
+REFERENCE = "pytorch"
+
+#: Module by name.
 BACKENDS = {"pytorch": "enet.backends.pytorch", "onnxruntime": "enet.backends.onnxruntime"}
 
 

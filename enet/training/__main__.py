@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
@@ -30,8 +31,10 @@ from enet.scoring import confusion_matrix, iou_per_class, miou
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, save_aside
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m enet.training", description=__doc__)
+def arguments(words: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m enet.training", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--deliverable", required=True, help="shipped name or path of a TOML file")
     parser.add_argument("--data-root", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--train-split", default="train")
@@ -49,7 +52,7 @@ def arguments() -> argparse.Namespace:
             f"--{item.name.replace('_', '-')}", type=type(value[0] if several else value), default=value,
             nargs=len(value) if several else None,
         )  # fmt: skip
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
@@ -60,7 +63,7 @@ def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
         with Image.open(sample.image) as image, Image.open(sample.label) as label:
             size = window(image.size, spec).scaled
             scaled = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-            return np.asarray(scaled), lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
+            return np.array(scaled), lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(load, dataset.samples))
@@ -86,51 +89,47 @@ def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def main() -> None:
-    options = arguments()
+def main(words: Sequence[str] | None = None) -> None:
+    options = arguments(words)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     spec = deliverables.load(options.deliverable)
-    chosen: dict[str, Any] = {item.name: getattr(options, item.name) for item in fields(Recipe)}
-    recipe = Recipe(**{name: as_tuple(value) for name, value in chosen.items()})
-    train = load_scaled(find(spec.dataset.layout, options.data_root, options.train_split), spec.preprocessing)
-    dataset = find(spec.dataset.layout, options.data_root, spec.dataset.split)
-    held_out = load_scaled(dataset, spec.preprocessing)
-    network = build(spec.network.variant, spec.network.outputs)
+    layout, root, grid = spec.dataset.layout, options.data_root, spec.preprocessing
+    dataset = find(layout, root, spec.dataset.split)
+    held_out = load_scaled(dataset, grid)
     trainer = Trainer(
-        network, train, recipe, mean=spec.preprocessing.mean, std=spec.preprocessing.std,
-        outputs=spec.network.outputs, device=options.device, compiled=options.compile,
+        build(spec.network.variant, spec.network.outputs),
+        load_scaled(find(layout, root, options.train_split), grid),
+        Recipe(**{item.name: as_tuple(getattr(options, item.name)) for item in fields(Recipe)}),
+        mean=grid.mean, std=grid.std, outputs=spec.network.outputs, device=options.device, compiled=options.compile,
     )  # fmt: skip
     options.output.mkdir(parents=True, exist_ok=True)
     state, best = options.output / "state.pth", options.output / "best.pth"
     if state.exists():
         trainer.resume(state)
     best_miou = torch.load(best, weights_only=True)["miou"] if best.exists() else 0.0
-    while trainer.epoch < recipe.epochs:
+    while trainer.epoch < trainer.recipe.epochs:
         start = time.perf_counter()
-        loss = trainer.run_epoch(progress=not options.quiet)
-        row = {
-            "epoch": trainer.epoch,
-            "loss": f"{loss:.5f}",
-            "seconds": f"{time.perf_counter() - start:.1f}",
-            "miou": "",
-        }
-        if trainer.epoch % options.validate_every == 0 or trainer.epoch == recipe.epochs:
-            matrix = validate(trainer.averaged, held_out, trainer, spec.preprocessing.size)
+        row: dict[str, object] = {"loss": f"{trainer.run_epoch(progress=not options.quiet):.5f}", "miou": ""}
+        if trainer.epoch % options.validate_every == 0 or trainer.epoch == trainer.recipe.epochs:
+            matrix = validate(trainer.averaged, held_out, trainer, grid.size)
             score = miou(matrix, spec.reference.absent_classes)
             row["miou"] = f"{score:.5f}"
-            per_class = zip(dataset.classes.names, iou_per_class(matrix), strict=True)
-            print(
-                f"epoch {trainer.epoch}: mIoU {score:.4f}",
-                *(f"{name} {iou:.3f}" for name, iou in per_class),
-                sep="  ",
-                flush=True,
-            )
+            show(trainer.epoch, score, dict(zip(dataset.classes.names, iou_per_class(matrix), strict=True)))
             if score > best_miou:
                 best_miou = score
                 save_aside({"miou": score, "state_dict": trainer.averaged.state_dict()}, best)
-        append_row(options.output / "log.csv", row)
+        append_row(
+            options.output / "log.csv",
+            {"epoch": trainer.epoch, **row, "seconds": round(time.perf_counter() - start, 1)},
+        )
         trainer.save(state)
+
+
+def show(epoch: int, score: float, per_class: Mapping[str, float]) -> None:
+    """One line: mIoU and every class's IoU."""
+    words = "  ".join(f"{name} {iou:.3f}" for name, iou in per_class.items())
+    print(f"epoch {epoch}: mIoU {score:.4f}  {words}", flush=True)
 
 
 if __name__ == "__main__":

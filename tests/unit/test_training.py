@@ -1,0 +1,117 @@
+"""Training: seeded, resumable to the bit, and kept whole on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    import torch
+
+    from enet.training import __main__ as training
+    from enet.training import augment, loop
+else:
+    torch, training, augment, loop = lazily(
+        "torch", "enet.training.__main__", "enet.training.augment", "enet.training.loop"
+    )
+
+DELIVERABLE = """
+name = "tiny"
+summary = "for tests"
+[network]
+variant = "ascend"
+outputs = 11
+[dataset]
+layout = "camvid"
+images = 2
+[preprocessing]
+resize = "exact"
+size = [32, 32]
+[reference]
+miou_percent = 50
+source = "none"
+"""
+
+
+@pytest.fixture(scope="module")
+def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four training and two validation pictures, in two colours."""
+    root = tmp_path_factory.mktemp("camvid")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("val", 2)):
+        for folder in (root / split, root / f"{split}annot"):
+            folder.mkdir()
+        for i in range(count):
+            label = np.kron(rng.integers(0, 2, (4, 4)), np.ones((10, 10))).astype(np.uint8)
+            image = np.stack([label * 200, label * 50, 255 - label * 255], axis=-1).astype(np.uint8)
+            Image.fromarray(image).save(root / split / f"{i}.png")
+            Image.fromarray(label).save(root / f"{split}annot" / f"{i}.png")
+    (root / "tiny.toml").write_text(DELIVERABLE)
+    return root
+
+
+def train(camvid: Path, output: Path, *more: str) -> dict[str, Any]:
+    words = [
+        "--deliverable", str(camvid / "tiny.toml"), "--data-root", str(camvid), "--output", str(output), "--quiet",
+        "--batch-size", "2", "--crop", "32", "32", "--validate-every", "1", "--device", "cpu", *more,
+    ]  # fmt: skip
+    training.main(words)
+    state: dict[str, Any] = torch.load(output / "state.pth", weights_only=True)
+    return state
+
+
+def test_resumed_run_is_the_undisturbed_run(
+    camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = train(camvid, tmp_path / "whole", "--epochs", "3")
+
+    class StoppedError(Exception):
+        pass
+
+    save = loop.Trainer.save
+
+    def save_and_stop(self: Any, path: Path) -> None:
+        save(self, path)
+        if self.epoch == 2:
+            raise StoppedError
+
+    with monkeypatch.context() as patch, pytest.raises(StoppedError):
+        patch.setattr("enet.training.loop.Trainer.save", save_and_stop)
+        train(camvid, tmp_path / "parts", "--epochs", "3")
+    parts = train(camvid, tmp_path / "parts", "--epochs", "3")
+    for name in ("network", "averaged"):
+        for key, value in whole[name].items():
+            assert torch.equal(value, parts[name][key]), key
+    log = (tmp_path / "parts" / "log.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in log] == ["epoch", "1", "2", "3"]
+    best = torch.load(tmp_path / "whole" / "best.pth", weights_only=True)
+    assert set(best["state_dict"]) == set(whole["network"])
+    assert {p.name for p in (tmp_path / "whole").iterdir()} == {"state.pth", "best.pth", "log.csv"}
+    assert "epoch 3: mIoU" in capsys.readouterr().out
+
+
+def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
+    train(camvid, tmp_path, "--epochs", "1")
+    with pytest.raises(ValueError, match="remove it to start anew"):
+        train(camvid, tmp_path, "--epochs", "2")
+
+
+def test_views_are_seeded_and_keep_image_and_label_together() -> None:
+    label = np.kron(np.arange(16).reshape(4, 4) % 5, np.ones((16, 16))).astype(np.uint8)
+    image = np.repeat(label[..., None] * 50, 3, axis=2)
+    first, second = (
+        augment.random_view(image, label, (32, 24), np.random.default_rng(3), scales=(0.5, 2.0)) for _ in range(2)
+    )
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a, b)
+    view, target = first
+    assert view.shape == (24, 32, 3)
+    # Colours are changed by one increasing curve, so classes keep their order of brightness.
+    means = [view[target == i].mean() for i in range(5) if np.count_nonzero(target == i) > 20]
+    assert means == sorted(means)
