@@ -64,11 +64,21 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("preprocess", preprocess, "Write a data set's images as .bin files for ais_bench.")
     sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    sub.add_argument("--save-path", "--save_path", type=Path, required=True, metavar="DIR", help="folder for the .bin files")
+    sub.add_argument(
+        "--save-path", "--save_path", type=Path, required=True, metavar="DIR", help="folder for the .bin files"
+    )
     add_deliverable(sub, "cityscapes")
     add_cache(sub)
     sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
+
+    sub = command("infer", infer, "Run preprocessed .bin files through an ONNX file, as ais_bench would on a device.")
+    sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="ONNX file")
+    sub.add_argument("--input", type=Path, required=True, metavar="DIR", help="folder of the .bin files")
+    sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the outputs")
+    sub.add_argument("--backend", choices=["onnxruntime"], default="onnxruntime", help="default: %(default)s")
+    sub.add_argument("--batch-size", type=positive, default=1, metavar="N", help="default: %(default)s")
+    sub.add_argument("--outfmt", choices=["BIN", "NPY"], default="BIN", help="default: %(default)s")
 
     sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
     sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
@@ -187,6 +197,17 @@ def preprocess(options: argparse.Namespace) -> int:
         this.photographs(), options.save_path, options.input, this.dataset_sha256, progress=this.progress
     )
     print(f"{options.save_path}: {len(manifest['files'])} files, {bins.MANIFEST}")
+    return 0
+
+
+def infer(options: argparse.Namespace) -> int:
+    from enet import infer as runner
+
+    summary = runner.run(
+        options.model, options.input, options.output, options.batch_size, options.outfmt,
+        progress=sys.stderr.isatty(),
+    )  # fmt: skip
+    print(f"{options.output}: outputs; {summary}: which is of which image")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zlib
 from collections.abc import Iterable
 from math import prod
@@ -69,6 +70,16 @@ def run(network: nn.Module, images: Tensor) -> Tensor:
 def golden_images() -> Tensor:
     """The images of the golden logits: float32, shape (2, 3, 96, 128)."""
     return torch.from_numpy(np.random.default_rng(7).normal(size=(2, 3, 96, 128)).astype(np.float32))
+
+
+def png_claiming(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header claims to be of some size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
+    parts = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 def files(root: Path) -> list[str]:

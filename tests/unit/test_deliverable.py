@@ -153,7 +153,7 @@ WRONG: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "list too short": ("mean = [0.485, 0.456, 0.406]", "mean = [0.5]", ("[mean]", "list of 3 values")),
     "number for a table": ("[artifact]\n", "[artifact.input]\n", ("[artifact] [input]",)),
     "unknown variant": ('variant = "paper"', 'variant = "papers"', ("[variant]", "did you mean 'paper'?")),
-    "unknown layout": ('layout = "cityscapes"', 'layout = "city"', ("[layout]", "did you mean 'cityscapes'?")),
+    "unknown layout": ('layout = "cityscapes"', 'layout = "cityscape"', ("[layout]", "did you mean 'cityscapes'?")),
     "unknown resize": ('resize = "short-side"', 'resize = "short"', ("[resize]", "'short-side'")),
     "list for a name": ('input = "uint8"', 'input = ["uint8"]', ("[input]", "Known: float, uint8")),
     "NaN mIoU": ("miou_percent = 54.627", "miou_percent = nan", ("[reference]", "miou_percent=nan", "0..100")),
@@ -209,7 +209,9 @@ def test_empty_file(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_table_that_is_a_value(tmp_path: Path) -> None:
-    assert "[network] is 5, but should be a table" in refused(written(tmp_path, "network = 5"))
+    table = '[network]\nvariant = "paper"\noutputs = 20\nweights = "weights/mine.pth"\n'
+    text = "network = 5\n" + changed(table, "")
+    assert "[network] is 5, but should be a table" in refused(written(tmp_path, text))
 
 
 def test_not_utf_8(tmp_path: Path) -> None:

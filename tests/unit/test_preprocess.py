@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +53,8 @@ def cropped(image: Image.Image, resample: Image.Resampling, size: int) -> Image.
         oh = int(1.0 * h * ow / w)
     image = image.resize((ow, oh), resample)
     w, h = image.size
-    x1 = int(round((w - size) / 2.0))
-    y1 = int(round((h - size) / 2.0))
+    x1 = int(round((w - size) / 2.0))  # noqa: RUF046
+    y1 = int(round((h - size) / 2.0))  # noqa: RUF046
     return image.crop((x1, y1, x1 + size, y1 + size))
 
 
@@ -97,7 +96,8 @@ def test_labels_are_byte_identical_with_the_reference(tmp_path: Path, size: tupl
     label = noise(size, "L")
     lookup = CLASSES.lookup()
     ours = load_label(written(tmp_path / "a.png", label), SPEC, lookup)
-    assert (ours.dtype, ours.shape) == (np.uint8, (480, 480))
+    assert ours.dtype == np.uint8
+    assert ours.shape == (480, 480)
     assert np.array_equal(ours, lookup[np.asarray(cropped(label, Image.Resampling.NEAREST, 480))])
 
 
@@ -118,7 +118,8 @@ def test_normalise_every_value_of_every_channel() -> None:
     images = np.stack([ramp, ramp[::-1]])
     expected = [to_tensor_and_normalise(Image.fromarray(image), SPEC) for image in images]
     result = Normalise(SPEC)(images)
-    assert (result.dtype, result.flags.c_contiguous) == (np.float32, True)
+    assert result.dtype == np.float32
+    assert result.flags.c_contiguous
     assert result.tobytes() == np.stack(expected).tobytes()
 
 
@@ -184,24 +185,15 @@ def test_images_with_more_than_8_bits_are_not_clipped_to_white(tmp_path: Path, m
         load_image(tmp_path / "a.tif", SMALL)
 
 
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def claiming(width: int, height: int) -> bytes:
-    """A PNG of a few bytes whose header claims to be of some size."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+def refusal(load: Callable[[], object]) -> str:
+    with pytest.raises(InputError) as caught:
+        load()
+    return str(caught.value)
 
 
 def refused(path: Path) -> str:
     """The line with which both loaders refuse a file; it names the file."""
-    messages = []
-    for load in (lambda: load_image(path, SPEC), lambda: load_label(path, SPEC, EVERY_ID)):
-        with pytest.raises(InputError) as caught:
-            load()
-        messages.append(str(caught.value))
-        caught = None  # type: ignore[assignment]  # lets go of the half-read image now, inside the test
+    messages = [refusal(lambda: load_image(path, SPEC)), refusal(lambda: load_label(path, SPEC, EVERY_ID))]
     assert messages[0] == messages[1]
     assert recipes.is_plain(messages[0]), messages[0]
     assert str(path) in messages[0]
@@ -210,7 +202,7 @@ def refused(path: Path) -> str:
 
 @pytest.mark.parametrize("side", [9_600, 12_000, 20_000, 2**31 - 1])
 def test_a_header_that_claims_an_absurd_size(tmp_path: Path, side: int) -> None:
-    (tmp_path / "a.png").write_bytes(claiming(side, side))
+    (tmp_path / "a.png").write_bytes(recipes.png_claiming(side, side))
     refused(tmp_path / "a.png")
 
 

@@ -207,7 +207,7 @@ def test_agrees_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.
     for variable in ("CITYSCAPES_DATASET", "CITYSCAPES_EXPORT_DIR", "CITYSCAPES_RESULTS"):
         monkeypatch.delenv(variable, raising=False)
     rng = np.random.default_rng(absent)
-    scored_ids = np.uint8([label_id for _, label_id, _ in cityscapes.LABELS])
+    scored_ids = labels(*[label_id for _, label_id, _ in cityscapes.LABELS])
     kept = 19 - absent
     lookup, matrix = cityscapes.CLASSES.lookup(), np.zeros((19, 19), np.int64)
     predictions, truths = [], []

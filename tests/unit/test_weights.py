@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from enet import weights
+from enet.deliverable import VARIANTS
 from enet.errors import InputError
-from enet.network import VARIANTS
 
 State = dict[str, Tensor]
 

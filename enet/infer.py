@@ -1,0 +1,108 @@
+"""Run a folder of preprocessed ``.bin`` files through an ONNX file, and leave what ais_bench would leave.
+
+One output file per input, ``<name>_0.bin`` or ``.npy``, and ``<folder>_summary.json`` beside the folder, which maps inputs to
+outputs as the one of ais_bench does: ``enet postprocess`` scores either.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+from tqdm import tqdm
+
+from enet.backends.onnxruntime import OnnxRuntimeModel, compile_model
+from enet.errors import InputError, listing
+from enet.store import write_bytes, write_text
+
+
+def run(
+    model: Path, inputs: Path, outputs: Path, batch_size: int, outfmt: Literal["BIN", "NPY"], *, progress: bool
+) -> Path:
+    """Infer every ``.bin`` file of a folder, in order of name; a last batch that isn't full is filled with its first.
+
+    Args:
+        model: an ONNX file with one input and one output whose first axis is the batch.
+    Returns:
+        The summary's path.
+    Raises:
+        InputError: the model can't be loaded, there are no files, or a file hasn't the size of one input.
+    """
+    dtype, shape = input_of(model)
+    files = sorted(inputs.glob("*.bin"))
+    if not files:
+        raise InputError(f"{inputs}: no .bin files. Write them with: enet preprocess --save-path {inputs}")
+    size = int(np.prod(shape)) * dtype.itemsize
+    wrong = [f"{path.name} ({path.stat().st_size})" for path in files if path.stat().st_size != size]
+    if wrong:
+        raise InputError(f"{inputs}: files that haven't the {size} bytes of {dtype} {list(shape)}: {listing(wrong)}")
+    try:
+        outputs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{outputs}: {error.strerror}. Choose another --output") from error
+    with tempfile.TemporaryDirectory() as folder:
+        compile_model(model, batch_size, Path(folder))
+        opened = OnnxRuntimeModel(Path(folder) / "model.onnx", batch_size)
+    written: dict[str, dict[str, list[str]]] = {}
+    milliseconds = []
+    bar = tqdm(total=len(files), desc="inferring", unit="image", disable=None if progress else True)
+    with bar:
+        for start in range(0, len(files), batch_size):
+            chunk = files[start : start + batch_size]
+            rows = [np.fromfile(path, dtype).reshape(shape) for path in chunk]
+            batch = np.stack(rows + rows[:1] * (batch_size - len(rows)))
+            begin = time.perf_counter()
+            results = opened.infer(batch)
+            milliseconds.append(1000 * (time.perf_counter() - begin))
+            for path, result in zip(chunk, results, strict=False):  # the filling's rows are dropped
+                output = outputs / f"{path.stem}_0.{outfmt.lower()}"
+                write_bytes(output, encoded(result, outfmt))
+                written[str(len(written))] = {"infiles": [str(path)], "outfiles": [str(output)]}
+            bar.update(len(chunk))
+    summary = outputs.with_name(f"{outputs.name}_summary.json")
+    times = {"min": min, "max": max, "mean": np.mean, "median": np.median}
+    table = {
+        "filesinfo": written, "backend": "onnxruntime", "batch_size": batch_size,
+        "compute_time": {name: float(function(milliseconds)) for name, function in times.items()},
+        "compute_time_list": milliseconds,
+    }  # fmt: skip
+    write_text(summary, json.dumps(table))
+    return summary
+
+
+def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Type and shape of one image, without the batch axis.
+
+    Raises:
+        InputError: the file isn't ONNX, or its input isn't of a fixed size per image.
+    """
+    try:
+        graph = onnx.load(model, load_external_data=False).graph
+        (value,) = graph.input
+        tensor = value.type.tensor_type
+        shape = tuple(dim.dim_value for dim in tensor.shape.dim)[1:]
+        dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    except OSError as error:
+        raise InputError(f"model {model}: {error.strerror}. Export one with: enet pth2onnx") from error
+    except Exception as error:  # protobuf's and onnx's own exceptions share no base class
+        raise InputError(f"model {model}: not an ONNX file with one input. Export one with: enet pth2onnx") from error
+    if not shape or min(shape) < 1:
+        raise InputError(f"model {model}: input of shape {list(shape)}, but height and width should be fixed")
+    return dtype, shape
+
+
+def encoded(result: NDArray[Any], outfmt: Literal["BIN", "NPY"]) -> bytes:
+    """One output as a file's bytes."""
+    if outfmt == "BIN":
+        return np.ascontiguousarray(result).tobytes()
+    buffer = io.BytesIO()
+    np.save(buffer, result)
+    return buffer.getvalue()
