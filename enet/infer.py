@@ -1,7 +1,7 @@
 """Run a folder of preprocessed ``.bin`` files through an ONNX file, and leave what ais_bench would leave.
 
-One output file per input, ``<name>_0.bin`` or ``.npy``, and ``<folder>_summary.json`` beside the folder, which maps inputs to
-outputs as the one of ais_bench does: ``enet postprocess`` scores either.
+One output file per input, ``<name>_0.bin`` or ``.npy``, and ``<folder>_summary.json`` beside the folder, which maps
+inputs to outputs as ais_bench's own summary does: ``enet postprocess`` scores either.
 """
 
 from __future__ import annotations
