@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import recipes
 from PIL import Image
 
 from enet import datasets
@@ -16,6 +16,11 @@ from enet.datasets import IGNORE, Classes, Dataset, camvid, check, cityscapes
 from enet.datasets.pairing import pair
 from enet.errors import InputError
 from enet.store import hash_file
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 SIZE = (24, 16)
 

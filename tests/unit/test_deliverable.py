@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import recipes
 
 from enet import deliverable
 from enet.deliverable import CLASSES, SHIPPED, Preprocessing, load
 from enet.errors import InputError
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 #: A whole file, every key given.
 WHOLE = """

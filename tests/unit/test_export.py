@@ -8,13 +8,12 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import recipes
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
@@ -22,6 +21,11 @@ from torch import Tensor, nn
 from enet.deliverable import VARIANTS, Form, Preprocessing
 from enet.export import save, to_onnx
 from enet.network import build
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 SPEC = Preprocessing(resize="exact", size=(128, 96))
 FLOAT_LOGITS = Form(input="float", output="logits")
@@ -119,7 +123,6 @@ FRESH = """
 import hashlib, recipes
 from enet.deliverable import VARIANTS, Form, Preprocessing
 from enet.export import to_onnx
-from enet.deliverable import VARIANTS
 spec = Preprocessing(resize="exact", size=(128, 96))
 for variant in VARIANTS:
     model = to_onnx(recipes.seeded(variant), spec, Form(input="uint8", output="labels"))

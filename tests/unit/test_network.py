@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-import recipes
 import torch
 from torch import nn
 
 from enet.deliverable import VARIANTS
 from enet.network import build
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 #: Outputs of the networks whose facts were recorded.
 RECORDED_OUTPUTS = {"ascend": 19, "tramac": 19, "paper": 20}

@@ -29,7 +29,6 @@ from enet.store import Store
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
-    import recipes
     import torch
 
     from enet import backends, pipeline, preprocess, recipe
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from enet.evidence import Accuracy
     from enet.source import Source
     from enet.subject import Subject
+    from tests.unit import recipes
 else:
     recipes, torch, backends, networks, pipeline, preprocess, recipe = lazily(
         "recipes", "torch", "enet.backends", "enet.network", "enet.pipeline", "enet.preprocess", "enet.recipe"
@@ -64,9 +64,8 @@ source = "made up"
 """
 
 FORMS = {
-    f"{given} to {wanted}": Form(input=given, output=wanted)  # type: ignore[arg-type]
-    for given in ("float", "uint8")
-    for wanted in ("logits", "labels")
+    f"{form.input} to {form.output}": form
+    for form in (Form(), Form(output="labels"), Form(input="uint8"), Form(input="uint8", output="labels"))
 }
 
 
@@ -95,6 +94,13 @@ def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
     toml = folder / "tiny.toml"
     toml.write_text(TOML.format(variant=variant, outputs=outputs, images=IMAGES, side=SIDE))
     return Subject(deliverable.load(str(toml)), Store(folder / "cache"), data_root=data_set(folder / "data"))
+
+
+def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject:
+    """The same network over other images."""
+    from enet.subject import Subject
+
+    return Subject(subject.deliverable, subject.store, data_root=data_root, limit=limit)
 
 
 @functools.cache
@@ -136,14 +142,11 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 @pytest.fixture(scope="module")
 def void_subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """Weights with a twentieth output that is no class and wins wherever it may."""
-    from enet.subject import Subject
-
-    folder = tmp_path_factory.mktemp("void")
-    made = tiny(folder, "paper", 20)
-    state = recipes.seeded("paper", 20).state_dict()
+    made = tiny(tmp_path_factory.mktemp("void"), "paper", 20)
+    state = torch.load(made.weights, weights_only=True)
     state["transposed_conv.weight"][:, 19] *= 30
-    torch.save(state, folder / "tiny.pth")
-    return Subject(made.deliverable, made.store, data_root=made.data_root)
+    torch.save(state, made.weights)
+    return made
 
 
 # The steps.
@@ -295,20 +298,21 @@ def test_a_short_batch_is_filled_with_its_first_image(count: int) -> None:
     for row in fed[count:]:
         np.testing.assert_array_equal(row, images[0])
     np.testing.assert_array_equal(labels, first_channel(images))
-    assert (labels.dtype, broken) == (np.uint8, 0)
+    assert (str(labels.dtype), broken) == ("uint8", 0)
 
 
 def test_float_images_are_normalised_and_uint8_are_not() -> None:
     images = photographs(2)
-    for given, dtype, shape in (("float", np.float32, (2, 3, 8, 8)), ("uint8", np.uint8, (2, 8, 8, 3))):
+    seen = {}
+    for form in (Form(input="float"), Form(input="uint8")):
         model = FakeModel(lambda x: np.zeros((len(x), 19, 8, 8), np.float32))
-        predictor(model, 2, Form(input=given)).raw(images)  # type: ignore[arg-type]
-        assert (model.seen[0].dtype, model.seen[0].shape) == (dtype, shape)
+        predictor(model, 2, form).raw(images)
+        (seen[form.input],) = model.seen
+    np.testing.assert_array_equal(seen["uint8"], images)
     spec = Preprocessing()
     expected = (images / 255 - np.array(spec.mean)) / np.array(spec.std)
-    model = FakeModel(lambda x: np.zeros((len(x), 19, 8, 8), np.float32))
-    predictor(model, 2, Form()).raw(images)
-    np.testing.assert_allclose(model.seen[0], expected.transpose(0, 3, 1, 2), atol=1e-5)
+    assert str(seen["float"].dtype) == "float32"
+    np.testing.assert_allclose(seen["float"], expected.transpose(0, 3, 1, 2), atol=1e-5)
 
 
 def test_outputs_beyond_the_classes_never_win() -> None:
@@ -359,7 +363,7 @@ def test_measure_counts_what_a_slow_computation_counts(
     assert [name.split("_")[0] for name in evidence.images] == ["alpha"] * 2 + ["beta"] * 3
     assert (evidence.images_expected, len(evidence.classes), evidence.absent_classes) == (IMAGES, 19, "zero")
     written = np.load(path)
-    assert (written.dtype, written.shape) == (np.uint8, (IMAGES, SIDE, SIDE))
+    assert (str(written.dtype), written.shape) == ("uint8", (IMAGES, SIDE, SIDE))
     np.testing.assert_array_equal(written, [logits[name].argmax(axis=0) for name in sorted(logits)])
     assert len(np.unique(written)) > 3
     where = evidence.provenance
@@ -380,18 +384,16 @@ def test_measure_reads_prepared_images_as_it_reads_photographs(subject: Subject)
 
 
 def test_measure_of_a_limited_subject(subject: Subject) -> None:
-    from enet.subject import Subject
-
-    limited = Subject(subject.deliverable, subject.store, data_root=subject.data_root, limit=3)
-    evidence = measured(limited, batch_size=2)
+    assert subject.data_root is not None
+    evidence = measured(over(subject, subject.data_root, limit=3), batch_size=2)
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(subject)[:3])
     assert evidence.images_expected == IMAGES
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("damage", ["image", "label", "gone"])
-def test_an_unreadable_image_stops_the_run(damage: str, workers: int, tmp_path: Path) -> None:
-    broken = tiny(tmp_path)
+def test_an_unreadable_image_stops_the_run(damage: str, workers: int, subject: Subject, tmp_path: Path) -> None:
+    broken = over(subject, data_set(tmp_path))
     artifact = broken.artifact("onnxruntime", 1)
     source = broken.photographs()  # every file was sound when the run began
     sample = broken.dataset.samples[2]
@@ -424,9 +426,7 @@ class Endless:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_memory_does_not_grow_with_the_images(
-    workers: int, subject: Subject, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_does_not_grow_with_the_images(workers: int, subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
     lock, alive, most = threading.Lock(), 0, 0
 
     def ended() -> None:

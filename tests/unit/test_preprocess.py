@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import recipes
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -16,6 +16,11 @@ from enet.datasets.cityscapes import CLASSES
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 from enet.preprocess import Normalise, load_image, load_label, window
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 SPEC = Preprocessing()
 SMALL = Preprocessing(size=(16, 16))

@@ -12,13 +12,18 @@ import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import recipes
 
 from enet import store
 from enet.errors import InputError
 from enet.store import MANIFEST, Store, hash_file, hash_text, write_bytes, write_text
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 KEY = {"weights": "abc", "batch": 1}
 

@@ -8,17 +8,21 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-import recipes
 import torch
 from torch import Tensor
 
 from enet import weights
 from enet.deliverable import VARIANTS
 from enet.errors import InputError
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    import recipes
 
 State = dict[str, Tensor]
 

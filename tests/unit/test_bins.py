@@ -1,0 +1,160 @@
+"""Preprocessed files are the literal recipe's bytes, whole or not there, and never those of other settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enet.datasets import cityscapes
+from enet.deliverable import Preprocessing
+from enet.errors import InputError
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    from enet import bins, recipe, source
+    from tests.unit import test_pipeline as data
+else:
+    bins, recipe, source, data = lazily("enet.bins", "enet.recipe", "enet.source", "test_pipeline")
+
+SPEC = Preprocessing(size=(32, 32))
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> source.Photographs:
+    return source.Photographs(cityscapes.find(data.data_set(tmp_path / "data"), "val"), SPEC)
+
+
+def write(
+    photographs: source.Photographs, folder: Path, kind: Literal["float", "uint8"] = "float", sha256: str = "d"
+) -> dict[str, Any]:
+    return bins.write(photographs, folder, kind, sha256, progress=False)
+
+
+def expected(photographs: source.Photographs, kind: str = "float") -> dict[str, bytes]:
+    """Content by file name, by the recipe."""
+    content = {}
+    for sample in photographs.samples:
+        if kind == "float":
+            content[f"{sample.name}.bin"] = recipe.network_input(sample.image, photographs.spec).astype("<f4").tobytes()
+        else:
+            with Image.open(sample.image) as image:
+                pixels = recipe.on_grid(image.convert("RGB"), photographs.spec, Image.Resampling.BILINEAR)
+            content[f"{sample.name}.bin"] = np.asarray(pixels).tobytes()
+    return content
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    """Content by file name of all but the manifest."""
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != bins.MANIFEST}
+
+
+@pytest.mark.parametrize(("kind", "size"), [("float", 32 * 32 * 3 * 4), ("uint8", 32 * 32 * 3)])
+def test_files_are_those_of_the_recipe(
+    kind: Literal["float", "uint8"], size: int, photographs: source.Photographs, tmp_path: Path
+) -> None:
+    manifest = write(photographs, tmp_path / "a" / "b", kind)
+    found = written(tmp_path / "a" / "b")
+    assert found == expected(photographs, kind)
+    assert list(manifest["files"]) == [f"{name}.bin" for name in photographs.names]
+    assert photographs.names[0] == "alpha_000001_leftImg8bit"
+    assert {len(content) for content in found.values()} == {size}
+    assert manifest == json.loads((tmp_path / "a" / "b" / bins.MANIFEST).read_text())
+    assert manifest["files"] == {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
+    assert (manifest["input"], manifest["preprocessing"]["size"]) == (kind, [32, 32])
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != bins.MANIFEST}
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.Photographs, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    manifest = write(photographs, folder)
+    before = times(folder)
+    lost, cut, *kept = sorted(before)
+    (folder / lost).unlink()
+    (folder / cut).write_bytes((folder / cut).read_bytes()[:-1])
+    assert write(photographs, folder) == manifest
+    after = times(folder)
+    assert {name for name in after if after[name] != before[name]} == {lost, cut}
+    assert all(after[name] == before[name] for name in kept)
+    assert written(folder) == expected(photographs)
+
+
+@pytest.mark.parametrize("change", ["data", "mean", "kind"])
+def test_other_settings_make_every_file_anew(change: str, photographs: source.Photographs, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    write(photographs, folder)
+    before = times(folder)
+    if change == "mean":
+        photographs.spec = replace(SPEC, mean=(0.5, 0.5, 0.5))
+    kind: Literal["float", "uint8"] = "uint8" if change == "kind" else "float"
+    write(photographs, folder, kind, "other" if change == "data" else "d")
+    after = times(folder)
+    assert all(after[name] != before[name] for name in before)
+    assert written(folder) == expected(photographs, kind)
+
+
+class Interrupted(source.Photographs if TYPE_CHECKING else object):
+    """Photographs of which only the first few can be read."""
+
+    def __init__(self, photographs: source.Photographs, readable: int) -> None:
+        self.samples, self.spec, self.lookup = photographs.samples, photographs.spec, photographs.lookup
+        self.names, self.readable, self.whole = photographs.names, readable, photographs
+
+    def load(self, index: int) -> source.Pair:
+        if index >= self.readable:
+            raise InputError("the run was interrupted")
+        return self.whole.load(index)
+
+
+def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Photographs, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(InputError, match="interrupted"):
+        write(Interrupted(photographs, 3), folder)
+    found = written(folder)
+    assert len(found) == 3
+    assert found.items() <= expected(photographs).items()
+    assert bins.read_manifest(folder)["files"] == {}
+    before = times(folder)
+    write(photographs, folder)
+    assert times(folder).items() >= before.items()
+    assert written(folder) == expected(photographs)
+
+
+def test_files_of_other_settings_do_not_survive_an_interrupted_run(
+    photographs: source.Photographs, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    write(photographs, folder)
+    photographs.spec = replace(SPEC, mean=(0.5, 0.5, 0.5))  # as many bytes a file
+    with pytest.raises(InputError, match="interrupted"):
+        write(Interrupted(photographs, 1), folder)
+    write(photographs, folder)
+    assert written(folder) == expected(photographs)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
+def test_a_manifest_that_cannot_be_read_counts_as_none(
+    content: bytes, photographs: source.Photographs, tmp_path: Path
+) -> None:
+    (tmp_path / bins.MANIFEST).write_bytes(content)
+    assert bins.read_manifest(tmp_path) == {}
+
+
+def test_a_folder_that_cannot_be_made(photographs: source.Photographs, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for folder in (file, file / "below"):
+        with pytest.raises(InputError) as caught:
+            write(photographs, folder)
+        assert str(caught.value).startswith(f"{folder}: ")
+        assert "--save-path" in str(caught.value)
+    assert file.read_text() == "mine"
