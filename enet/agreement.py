@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from enet import backends, weights
+from enet import backends
 from enet.backends import Artifact
+from enet.backends.pytorch import PyTorchModel
 from enet.deliverable import Form
 from enet.evidence import Accuracy, Difference, Parity
-from enet.pipeline import Predictor
-from enet.preprocess import Normalise
+from enet.pipeline import Predictor, open_predictor
 from enet.source import Source
 from enet.subject import Subject
 
@@ -34,78 +34,72 @@ def between_runs(what: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path,
     return Parity(
         what=what, first=runs[0].provenance, second=runs[1].provenance, images=runs[0].images,
         images_expected=runs[0].images_expected, pixels=int(np.prod(first.shape[1:])), differing=differing,
+        non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0), constant=constant(first) or constant(second),
         miou=(runs[0].miou, runs[1].miou),
     )  # fmt: skip
 
 
-def predictor(subject: Subject, artifact: Artifact) -> Predictor:
-    """The artifact, opened."""
-    model = backends.get(artifact.backend).open_model(artifact, subject.deliverable)
-    normalise = Normalise(subject.deliverable.preprocessing)
-    return Predictor(model, artifact, normalise, subject.deliverable.scored_classes)
+def constant(labels: NDArray[np.uint8]) -> bool:
+    """Whether one class is predicted everywhere."""
+    return bool(labels.min() == labels.max())
 
 
 def equal_rows(subject: Subject, artifact: Artifact, source: Source, image: int = 0) -> Parity:
-    """A batch of equal images: every row's labels against the first row's."""
-    opened = predictor(subject, artifact)
+    """A batch of equal images: every other row's labels against the first row's."""
+    opened = open_predictor(subject, artifact)
     pixels, _ = source.load(image)
-    labels, _ = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
+    labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
     where = subject.provenance(artifact, opened.model)
+    others = range(1, artifact.batch_size)
     return Parity(
         what="equal rows", first=where, second=where,
-        images=tuple(f"{source.names[image]} in row {row}" for row in range(artifact.batch_size)),
-        images_expected=artifact.batch_size, pixels=pixels[..., 0].size,
-        differing=tuple(int(np.count_nonzero(row != labels[0])) for row in labels),
+        images=tuple(f"{source.names[image]} in row {row}" for row in others), images_expected=len(others),
+        pixels=labels[0].size, differing=tuple(int(np.count_nonzero(labels[row] != labels[0])) for row in others),
+        non_finite=broken, constant=constant(labels),
     )  # fmt: skip
 
 
-def padded_tail(subject: Subject, artifact: Artifact, single: Artifact, source: Source) -> Parity:
-    """A last batch that isn't full, as 500 = 31 x 16 + 4 leaves one, against the same images one by one."""
-    size = artifact.batch_size
-    count = min(len(source.names) % size or max(1, size // 4), len(source.names))
-    chosen = range(len(source.names) - count, len(source.names))
+def between_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifact], source: Source) -> Parity:
+    """Some images through two artifacts, each in batches of its own size.
+
+    "padded tail" takes as many last images as leave the first artifact's last batch unfilled, as 500 = 31 x 16 + 4
+    does; "forms" the first eight.
+    """
+    size, total = pair[0].batch_size, len(source.names)
+    if what == "padded tail":
+        count = min(total % size or max(1, size // 4), total)
+        chosen = range(total - count, total)
+    else:
+        chosen = range(min(8, total))
     images = np.stack([source.load(index)[0] for index in chosen])
-    whole, alone = predictor(subject, artifact), predictor(subject, single)
-    together, _ = whole.labels(images)
-    apart = np.concatenate([alone.labels(image[None])[0] for image in images])
+    opened = [open_predictor(subject, artifact) for artifact in pair]
+    (first, broken_first), (second, broken_second) = (all_labels(each, images) for each in opened)
     return Parity(
-        what="padded tail", first=subject.provenance(artifact, whole.model),
-        second=subject.provenance(single, alone.model), images=tuple(source.names[index] for index in chosen),
-        images_expected=count, pixels=together[0].size,
-        differing=tuple(int(np.count_nonzero(a != b)) for a, b in zip(together, apart, strict=True)),
+        what=what, first=subject.provenance(pair[0], opened[0].model),
+        second=subject.provenance(pair[1], opened[1].model), images=tuple(source.names[index] for index in chosen),
+        images_expected=len(chosen), pixels=first[0].size,
+        differing=tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True)),
+        non_finite=broken_first + broken_second, constant=constant(first) or constant(second),
     )  # fmt: skip
 
 
-def between_forms(subject: Subject, source: Source, count: int = 8) -> Parity:
-    """Labels from inside the graph and from uint8 images against the argmax of logits from float images."""
-    plain = predictor(subject, subject.artifact("onnxruntime", 1, Form()))
-    images = [source.load(index)[0][None] for index in range(min(count, len(source.names)))]
-    expected = [plain.labels(image)[0] for image in images]
-    names, differing = [], []
-    for form in (Form(input="float", output="labels"), Form(input="uint8"), Form(input="uint8", output="labels")):
-        artifact = subject.artifact("onnxruntime", 1, form)
-        other = predictor(subject, artifact)
-        names += [f"{source.names[i]} ({form.input}, {form.output})" for i in range(len(images))]
-        differing += [
-            int(np.count_nonzero(other.labels(image)[0] != labels))
-            for image, labels in zip(images, expected, strict=True)
-        ]
-    return Parity(
-        what="forms", first=subject.provenance(artifact, other.model),
-        second=subject.provenance(subject.artifact("onnxruntime", 1, Form()), plain.model), images=tuple(names),
-        images_expected=len(names), pixels=expected[0].size, differing=tuple(differing),
-    )  # fmt: skip
+def all_labels(opened: Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    """Labels of any number of images, uint8 (N, H, W), and how many had a logit that is no finite number."""
+    size = opened.batch_size
+    parts = [opened.labels(images[start : start + size]) for start in range(0, len(images), size)]
+    return np.concatenate([labels for labels, _ in parts]), sum(broken for _, broken in parts)
 
 
 def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference:
     """The exported ONNX, run by ONNX Runtime, against PyTorch: half real images, half noise, in one batch.
 
-    A batch of one is run twice, with a real image and with noise.
+    A batch of one is run twice, with a real image and with noise. What is judged is the ONNX file; whatever backend
+    it is compiled for later, ONNX Runtime is what says what it means.
     """
     artifact = subject.artifact("onnxruntime", batch_size, Form())
-    onnx = predictor(subject, artifact)
-    torch_artifact = subject.artifact("pytorch", batch_size, Form())
-    network = weights.load(subject.weights, subject.deliverable.network.variant, subject.deliverable.network.outputs)
+    onnx = open_predictor(subject, artifact)
+    reference = subject.artifact(backends.REFERENCE, 1)
+    model = PyTorchModel.open(reference, subject.deliverable)
     real = np.stack([source.load(i % len(source.names))[0] for i in range(max(1, batch_size // 2))])
     noise = np.random.default_rng(0).integers(0, 256, (max(1, batch_size - len(real)), *real.shape[1:]), np.uint8)
     images = np.concatenate([real, noise])
@@ -114,7 +108,7 @@ def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference
     for start in range(0, len(images), batch_size):
         batch = images[start : start + batch_size]
         for image, ours in zip(batch, onnx.raw(batch), strict=True):
-            (theirs,), (excused,) = logits_and_near_ties(network, onnx.normalise(image[None]))
+            (theirs,), (excused,) = logits_and_near_ties(model.network, onnx.normalise(image[None]))
             difference = np.abs(ours - theirs)
             too_far = ~(difference <= limit)  # NaN is too far
             values += difference.size
@@ -123,11 +117,10 @@ def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference
             beyond += int(np.count_nonzero(too_far))
             unexplained += int(np.count_nonzero(too_far & ~excused))
             non_finite += int(np.count_nonzero(~np.isfinite(ours)))
-    torch_model = backends.get("pytorch").open_model(torch_artifact, subject.deliverable)
     return Difference(
-        what="logits", first=subject.provenance(artifact, onnx.model),
-        second=subject.provenance(torch_artifact, torch_model), values=values, largest=largest, limit=limit,
-        beyond=beyond, unexplained=unexplained, excusable=excusable / values, non_finite=non_finite,
+        what="logits", first=subject.provenance(artifact, onnx.model), second=subject.provenance(reference, model),
+        values=values, largest=largest, limit=limit, beyond=beyond, unexplained=unexplained,
+        excusable=excusable / values, non_finite=non_finite,
     )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ hashes.
 from __future__ import annotations
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,10 +17,10 @@ import PIL
 from tqdm import tqdm
 
 from enet import __version__
-from enet.errors import InputError
+from enet.machine import cores
 from enet.preprocess import Normalise
 from enet.source import Photographs
-from enet.store import hash_file, write_bytes, write_text
+from enet.store import hash_file, make_folder, write_bytes, write_text
 
 MANIFEST = "preprocessed.json"
 
@@ -46,25 +45,25 @@ def write(
         "dataset_sha256": dataset_sha256,
     }  # fmt: skip
     settings = json.loads(json.dumps(settings))  # as it is read back
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: {error.strerror}. Choose another --save-path") from error
+    make_folder(folder)
     goes_on = settings == {key: value for key, value in read_manifest(folder).items() if key != "files"}
     write_text(folder / MANIFEST, json.dumps({**settings, "files": {}}, indent=1))
 
     def prepare(index: int) -> tuple[str, str]:
         path = folder / f"{photographs.names[index]}.bin"
         if not (goes_on and path.is_file() and path.stat().st_size == size):
-            image, _ = photographs.load(index)
+            image = photographs.image(index)
             pixels = image if kind == "uint8" else normalise(image[None])[0].astype("<f4", copy=False)
             write_bytes(path, pixels.tobytes())
         return path.name, hash_file(path)
 
     count = len(photographs.names)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         done = pool.map(prepare, range(count))
         files = dict(tqdm(done, "preprocessing", count, unit="image", disable=None if progress else True))
+    for path in folder.glob("*.bin"):  # of a run over other images: ais_bench would run these too
+        if path.name not in files:
+            path.unlink()
     manifest = {**settings, "files": files}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
     return manifest

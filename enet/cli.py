@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.deliverable import VARIANTS, Form, load, shipped
+from enet.deliverable import MAX_BATCH, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, write_text
 
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--input", type=Path, required=True, metavar="DIR", help="folder of the .bin files")
     sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the outputs")
     sub.add_argument("--backend", choices=["onnxruntime"], default="onnxruntime", help="default: %(default)s")
-    sub.add_argument("--batch-size", type=positive, default=1, metavar="N", help="default: %(default)s")
+    sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
     sub.add_argument("--outfmt", choices=["BIN", "NPY"], default="BIN", help="default: %(default)s")
 
     sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
     sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
     sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
-    sub.add_argument("--batch-size", type=positive, default=1, metavar="N", help="default: %(default)s")
+    sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
     add_form(sub)
     add_json(sub)
@@ -127,6 +127,13 @@ def positive(text: str) -> int:
     """An argument that is a whole number of at least 1."""
     if not text.isdecimal() or not 1 <= int(text) <= 10**9:
         raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number of at least 1")
+    return int(text)
+
+
+def batch_size(text: str) -> int:
+    """An argument that is a batch size."""
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_BATCH:
+        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number in 1..{MAX_BATCH}")
     return int(text)
 
 
@@ -176,14 +183,16 @@ def pth2onnx(options: argparse.Namespace) -> int:
     from enet import export, weights
 
     spec = load(options.deliverable)
+    if not options.output_file.parent.is_dir():
+        raise InputError(f"{options.output_file.parent}: no such folder. Make it, or choose another --output-file")
     variant = options.variant or spec.network.variant
     state = weights.read(options.input_file)
     # The number of outputs is the checkpoint's own: an export by hand need not declare a deliverable first.
     guess = weights.likely(state)
-    network = weights.load(options.input_file, variant, guess[1] if guess else spec.network.outputs)
-    model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact))
-    if not options.output_file.parent.is_dir():
-        raise InputError(f"{options.output_file.parent}: no such folder. Make it, or choose another --output-file")
+    outputs = guess[1] if guess else spec.network.outputs
+    network = weights.fit(options.input_file, state, variant, outputs)
+    classes = min(outputs, spec.scored_classes)
+    model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact), classes=classes)
     export.save(model, options.output_file)
     print(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}")
     return 0
@@ -212,21 +221,22 @@ def infer(options: argparse.Namespace) -> int:
 
 
 def postprocess(options: argparse.Namespace) -> int:
-    from enet import results
+    from enet import ais_bench_results
 
-    evidence = results.score(subject(options, options.src_path), options.result_dir)
+    evidence = ais_bench_results.score(subject(options, options.src_path), options.result_dir)
     show(evidence.summary(), options.json)
     return 0
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from enet import pipeline
+    from enet import backends, pipeline
 
     this = subject(options, options.data_root, options.weights)
-    chosen = form(options, this.deliverable.artifact)
-    source = this.photographs()
+    is_reference = options.backend == backends.REFERENCE
+    chosen = form(options, Form() if is_reference else this.deliverable.artifact)
+    # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
-    evidence = pipeline.measure(this, options.backend, options.batch_size, source, artifact=artifact)
+    evidence = pipeline.measure(this, artifact, this.photographs())
     show(evidence.summary(), options.json)
     return 0
 

@@ -7,6 +7,7 @@ an unknown key is an error, so that a mistyped tolerance can't be ignored.
 from __future__ import annotations
 
 import math
+import re
 import sys
 import types
 import typing
@@ -26,6 +27,12 @@ SHIPPED = Path(__file__).parent / "deliverables"
 #: The networks that go by the name ENet; ``enet.network`` describes and builds them.
 Variant = Literal["ascend", "tramac", "paper"]
 VARIANTS: tuple[Variant, ...] = typing.get_args(Variant)
+
+#: Largest batch size that is taken for meant.
+MAX_BATCH = 1024
+
+#: Splits that scenes are drawn for.
+SCENE_SPLITS = ("train", "val", "test")
 
 #: Scored classes by data set layout.
 CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
@@ -57,6 +64,8 @@ class DataSpec:
         require(self.images >= 1, f"images={self.images}, but should be at least 1")
         name = self.split
         require(name.isidentifier(), f"split={name!r}, but should be a plain name such as 'val'")
+        if self.layout == "scenes":
+            require(name in SCENE_SPLITS, f"split={name!r}, but scenes should have one of {', '.join(SCENE_SPLITS)}")
         require(self.seed >= 0, f"seed={self.seed}, but should be at least 0")
 
 
@@ -118,8 +127,10 @@ class Tolerances:
     miou_relative: float = 0.01
     #: Largest loss of IoU (0..1) of a single class, artifact against PyTorch.
     class_iou: float = 0.05
-    #: Least share of pixels on which two runs that should agree do.
+    #: Least share of pixels on which two runs that should agree do, over all images.
     label_agreement: float = 0.9999
+    #: The same for the worst image.
+    image_agreement: float = 0.999
     #: Largest difference of mIoU (0..1) between batch sizes.
     batch_miou: float = 1e-4
     #: Largest absolute difference of logits, ONNX against PyTorch.
@@ -129,7 +140,9 @@ class Tolerances:
         for name in ("miou_relative", "class_iou", "batch_miou", "logits"):
             value = getattr(self, name)
             require(0 < value < 1, f"{name}={value}, but should be between 0 and 1")
-        require(0.5 <= self.label_agreement <= 1, f"label_agreement={self.label_agreement}, but should be in 0.5..1")
+        for name in ("label_agreement", "image_agreement"):
+            value = getattr(self, name)
+            require(0.5 <= value <= 1, f"{name}={value}, but should be in 0.5..1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,9 +161,15 @@ class Deliverable:
     path: Path
 
     def __post_init__(self) -> None:
+        # The name becomes part of file names.
+        plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)
+        require(bool(plain), f"name={self.name!r}, but should be letters, digits, '.', '_' and '-'")
         sizes = self.batch_sizes
         require(len(sizes) > 0 and len(set(sizes)) == len(sizes), f"batch_sizes={list(sizes)}, but should be distinct")
-        require(all(1 <= n <= 1024 for n in sizes), f"batch_sizes={list(sizes)}, but should hold numbers in 1..1024")
+        require(
+            all(1 <= n <= MAX_BATCH for n in sizes),
+            f"batch_sizes={list(sizes)}, but should hold numbers in 1..{MAX_BATCH}",
+        )
         outputs, classes = self.network.outputs, self.scored_classes
         require(outputs >= classes, f"outputs={outputs}, but should be at least the data set's {classes} classes")
 
@@ -190,7 +209,7 @@ def load(name_or_path: str) -> Deliverable:
         raise InputError(f"deliverable {path}: {error.strerror}. Give a .toml file or one of {shipped()}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"deliverable {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers or nesting beyond any use
         raise InputError(f"deliverable {path}: not valid TOML: {error}") from error
     if "path" in table:
         raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
@@ -246,7 +265,10 @@ def convert(hint: Any, value: object, where: str) -> Any:
             raise InputError(f"{where} is {value!r}, but should be a list of {length or 'one or more'} values")
         return tuple(convert(arguments[0], item, where) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise InputError(f"{where} is too large a number") from error
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise InputError(f"{where} is {value!r}, but should be of type {hint.__name__}")
     return value

@@ -11,7 +11,7 @@ import json
 import platform
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from enet import scoring
 from enet.errors import InputError
-from enet.store import write_text
+from enet.store import make_folder, write_text
 
 #: Raised when the meaning of a field changes; evidence of another version is refused, not guessed at.
 SCHEMA = 1
@@ -42,6 +42,8 @@ class Provenance:
     preprocessing_sha256: str
     versions: dict[str, str]
     simulated: bool = False
+    #: The user asked for only some of the images.
+    limited: bool = False
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
     host: str = field(default_factory=platform.platform)
     time: str = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"))
@@ -123,7 +125,9 @@ class Accuracy:
 class Parity:
     """On how many pixels two runs that should agree do not; per image, in order of ``images``.
 
-    ``miou`` are the two runs' own, in 0..1, where both scored the whole split.
+    ``pixels`` are those of one image. ``non_finite`` counts images of either run with a logit that is no number;
+    ``constant``: a run predicted one class everywhere. ``miou`` are the two runs' own, in 0..1, where both scored the
+    whole split.
     """
 
     kind: ClassVar[str] = "parity"
@@ -134,6 +138,8 @@ class Parity:
     images_expected: int
     pixels: int
     differing: tuple[int, ...]
+    non_finite: int
+    constant: bool
     miou: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
@@ -154,7 +160,8 @@ class Parity:
         return cls(
             what=table["what"], first=provenance(table["first"]), second=provenance(table["second"]),
             images=tuple(table["images"]), images_expected=table["images_expected"], pixels=table["pixels"],
-            differing=tuple(table["differing"]), miou=tuple(table["miou"]) if table["miou"] else None,
+            differing=tuple(table["differing"]), non_finite=table["non_finite"], constant=table["constant"],
+            miou=tuple(table["miou"]) if table["miou"] else None,
         )  # fmt: skip
 
 
@@ -196,6 +203,9 @@ class Digests:
     kind: ClassVar[str] = "digests"
     what: str
     dataset_sha256: str
+    preprocessing_sha256: str
+    limited: bool
+    images_expected: int
     ours: dict[str, str]
     theirs: dict[str, str]
 
@@ -204,7 +214,7 @@ class Digests:
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Digests:
-        return cls(**{name: table[name] for name in ("what", "dataset_sha256", "ours", "theirs")})
+        return cls(**{f.name: table[f.name] for f in fields(cls)})
 
 
 Evidence = Accuracy | Parity | Difference | Digests
@@ -216,8 +226,12 @@ def provenance(table: Mapping[str, Any]) -> Provenance:
 
 
 def save(evidence: Evidence, path: Path) -> None:
-    """Write evidence as JSON, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write evidence as JSON, whole or not at all.
+
+    Raises:
+        InputError: the folder can't be made or written.
+    """
+    make_folder(path.parent)
     write_text(path, json.dumps(evidence.to_json()))
 
 

@@ -205,6 +205,9 @@ def transposed_phases(graph: Graph, name: str, module: nn.ConvTranspose2d, x: st
     """
     if module.stride != (2, 2):
         raise NotImplementedError(f"{name}: stride {module.stride} has no ONNX form here, only (2, 2)")
+    shape = (module.kernel_size, module.padding, module.output_padding, module.dilation, module.groups)
+    if shape not in (((2, 2), (0, 0), (0, 0), (1, 1), 1), ((3, 3), (1, 1), (1, 1), (1, 1), 1)):
+        raise NotImplementedError(f"{name}: {module} has no ONNX form here, only 2x2, and 3x3 with padding 1")
     weight = float32(module.weight)  # (channels in, channels out, kernel height, kernel width)
     channels_in, channels_out, kernel, _ = weight.shape
     padding = module.padding[0]

@@ -83,9 +83,9 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
     stated, measured = deliverable.reference.miou_percent, 100 * evidence.miou
     low, high = band(stated, deliverable.tolerances.miou_relative)
     numbers = {"miou_percent": measured, "low": low, "high": high, "points": measured - stated}
-    missing = too_few(evidence.images, evidence.images_expected)
+    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
     if missing:
-        sentence = f"mIoU {measured:.4f} % of {missing}"
+        sentence = f"mIoU {measured:.4f} %, but {missing}"
         return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers, incomplete=True)
     notes = []
     if reference is not None:
@@ -117,39 +117,49 @@ def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverabl
         f"largest loss {100 * loss:.4f} points of IoU ({evidence.classes[worst]}: {100 * theirs[worst]:.4f} to "
         f"{100 * ours[worst]:.4f} %), should be at most {100 * limit:.4g}"
     )
-    return decided("class_floor", loss <= limit, sentence, {"loss": loss, "limit": limit}, evidence)
+    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    return decided("class_floor", loss <= limit, sentence, {"loss": loss, "limit": limit}, missing)
 
 
-def parity(evidence: Parity, deliverable: Deliverable, *, exact_batch: bool = False) -> Verdict:
-    """Two runs give the same labels on all but a stated share of pixels, and the same mIoU.
+def parity(evidence: Parity, deliverable: Deliverable) -> Verdict:
+    """Two runs give the same labels on all but a stated share of pixels, over all images and in each, and the same
+    mIoU. Rows of one batch must agree in every pixel.
 
-    Args:
-        exact_batch: also require that both runs are of the same artifact, as for equal rows of one batch.
+    Raises:
+        ValueError: nobody has said how two such runs are related.
     """
     gate = evidence.what.replace(" ", "_")
-    strange = unrelated([evidence.first, evidence.second])
-    if not strange and exact_batch and evidence.first.artifact_sha256 != evidence.second.artifact_sha256:
-        strange = "evidence from two artifacts, but should be from one"
+    if evidence.what not in RELATIONS:
+        raise ValueError(f"what={evidence.what!r}, but should be one of {', '.join(RELATIONS)}")
+    relation = RELATIONS[evidence.what]
+    strange = unrelated([evidence.first, evidence.second], relation)
     if not strange and (evidence.pixels < 1 or not evidence.images):
         strange = "no pixel was compared"
+    if not strange and evidence.non_finite:
+        strange = f"{evidence.non_finite} images gave logits that are not finite numbers"
+    if not strange and evidence.constant:
+        strange = "one class is predicted everywhere"
     if strange:
         return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=strange)
     limits = deliverable.tolerances
-    worst = max(range(len(evidence.images)), key=lambda i: evidence.differing[i])
+    overall, each = (1.0, 1.0) if relation.exact else (limits.label_agreement, limits.image_agreement)
+    worst = int(np.argmax(evidence.differing))
+    least = 1 - evidence.differing[worst] / evidence.pixels
     sentence = (
         f"{100 * evidence.agreement:.6g} % of pixels agree ({sum(evidence.differing)} of "
-        f"{evidence.pixels * len(evidence.images)} differ), should be at least {100 * limits.label_agreement:.6g} %"
+        f"{evidence.pixels * len(evidence.images)} differ), should be at least {100 * overall:.6g} %"
     )
     if evidence.differing[worst]:
-        sentence += f"; most in {evidence.images[worst]} ({evidence.differing[worst]})"
-    numbers = {"agreement": evidence.agreement, "limit": limits.label_agreement}
-    ok = evidence.agreement >= limits.label_agreement
+        sentence += f"; worst image {evidence.images[worst]} {100 * least:.6g} %, should be at least {100 * each:.6g} %"
+    numbers = {"agreement": evidence.agreement, "limit": overall, "worst_image": least, "worst_image_limit": each}
+    ok = evidence.agreement >= overall and least >= each
     if evidence.miou is not None:
         difference = abs(evidence.miou[0] - evidence.miou[1])
         ok = ok and difference <= limits.batch_miou
         numbers["miou_difference"] = difference
         sentence += f"; mIoU differs by {difference:.3g}, should be at most {limits.batch_miou:.3g}"
-    return decided(gate, ok, sentence, numbers, evidence)
+    limited = evidence.first.limited or evidence.second.limited
+    return decided(gate, ok, sentence, numbers, too_few(evidence.images, evidence.images_expected, limited))
 
 
 def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
@@ -174,8 +184,8 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
     excused = evidence.beyond - evidence.unexplained
     notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
     numbers = {"largest": evidence.largest, "unexplained": float(evidence.unexplained)}
-    outcome = Outcome.PASS if evidence.unexplained == 0 else Outcome.FAIL
-    return Verdict(gate="logits", outcome=outcome, sentence=sentence, numbers=numbers, notes=notes)
+    missing = "only some images were asked for" if evidence.first.limited else None
+    return decided("logits", evidence.unexplained == 0, sentence, numbers, missing, notes)
 
 
 def preprocessing(evidence: Digests) -> Verdict:
@@ -187,47 +197,49 @@ def preprocessing(evidence: Digests) -> Verdict:
     sentence = f"{len(wrong)} of {len(evidence.ours)} images differ from the reference recipe, should be none"
     if wrong:
         sentence += f": {listing(wrong)}"
-    outcome = Outcome.FAIL if wrong else Outcome.PASS
-    return Verdict(gate="preprocessing", outcome=outcome, sentence=sentence, numbers={"differing": len(wrong)})
+    missing = too_few(tuple(evidence.ours), evidence.images_expected, evidence.limited)
+    return decided("preprocessing", not wrong, sentence, {"differing": float(len(wrong))}, missing)
 
 
-def decided(gate: str, ok: bool, sentence: str, numbers: dict[str, float], evidence: Accuracy | Parity) -> Verdict:
-    """FAIL at once; PASS only if all expected images were there."""
-    missing = too_few(evidence.images, evidence.images_expected)
-    if not ok:
-        return Verdict(gate=gate, outcome=Outcome.FAIL, sentence=sentence, numbers=numbers)
-    if missing:
+def decided(
+    gate: str, ok: bool, sentence: str, numbers: dict[str, float], missing: str | None, notes: tuple[str, ...] = ()
+) -> Verdict:
+    """FAIL at once; PASS only if nothing is ``missing`` (see ``too_few``)."""
+    outcome = Outcome.FAIL if not ok else Outcome.NO_EVIDENCE if missing else Outcome.PASS
+    if outcome is Outcome.NO_EVIDENCE:
         sentence = f"{sentence}; {missing}"
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers, incomplete=True)
-    return Verdict(gate=gate, outcome=Outcome.PASS, sentence=sentence, numbers=numbers)
+    return Verdict(
+        gate=gate, outcome=outcome, sentence=sentence, numbers=numbers, notes=notes,
+        incomplete=outcome is Outcome.NO_EVIDENCE,
+    )  # fmt: skip
 
 
 def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Why an accuracy measurement can't be judged at all, or None."""
-    if evidence.provenance.simulated:
-        return "measured on a simulated device"
-    if evidence.provenance.deliverable != deliverable.name:
-        return f"evidence for {evidence.provenance.deliverable!r}, but should be for {deliverable.name!r}"
-    if evidence.non_finite:
-        return f"{evidence.non_finite} of {len(evidence.images)} images gave logits that are not finite numbers"
-    if len(set(evidence.images)) != len(evidence.images):
-        return "an image was counted more than once"
-    if len(evidence.images) > evidence.images_expected:
-        return f"{len(evidence.images)} images, but should be {evidence.images_expected}"
-    if evidence.images_expected != deliverable.dataset.images:
-        return f"{evidence.images_expected} images were expected, but should be {deliverable.dataset.images}"
-    if (evidence.matrices < 0).any() or not evidence.matrix.sum():
-        return "no pixel was scored"
-    if len(evidence.classes) > 1 and np.count_nonzero(evidence.matrix.sum(axis=0)) == 1:
-        return "one class is predicted everywhere"
-    if not math.isfinite(evidence.miou):
-        return "mIoU is not a number"
-    return None
+    where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
+    unknown_logits = evidence.non_finite is None and where.form.get("output") == "logits"
+    nothing = bool((evidence.matrices < 0).any()) or not evidence.matrix.sum()
+    predicted = np.count_nonzero(evidence.matrix.sum(axis=0))
+    reasons = (
+        (where.simulated, "measured on a simulated device"),
+        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, not for {deliverable.name!r}"),
+        (unknown_logits, "nobody looked whether the logits are finite numbers"),
+        (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),
+        (len(set(evidence.images)) != count, "an image was counted more than once"),
+        (count > evidence.images_expected, f"{count} images, but should be {evidence.images_expected}"),
+        (evidence.images_expected != expected, f"{evidence.images_expected} images expected, not {expected}"),
+        (nothing, "no pixel was scored"),
+        (predicted == 1 and len(evidence.classes) > 1, "one class is predicted everywhere"),
+        (not math.isfinite(evidence.miou), "mIoU is not a number"),
+    )
+    return next((reason for is_so, reason in reasons if is_so), None)
 
 
-def too_few(images: tuple[str, ...], expected: int) -> str | None:
+def too_few(images: tuple[str, ...], expected: int, limited: bool) -> str | None:
     """What is missing, or None."""
-    return f"{len(images)} images of {expected} expected" if len(images) < expected else None
+    if len(images) < expected:
+        return f"{len(images)} images of {expected} expected"
+    return "only some images were asked for" if limited else None
 
 
 def different_images(first: Accuracy, second: Accuracy) -> str | None:
@@ -237,15 +249,42 @@ def different_images(first: Accuracy, second: Accuracy) -> str | None:
     return None
 
 
-def unrelated(provenances: Iterable[Provenance]) -> str | None:
+@dataclass(frozen=True)
+class Relation:
+    """How two pieces of evidence must be related to be compared; names of ``Provenance``'s fields.
+
+    ``exact``: no pixel may differ.
+    """
+
+    same: tuple[str, ...] = ()
+    different: tuple[str, ...] = ()
+    exact: bool = False
+
+
+#: What every comparison must have in common, and must know.
+SUBJECT = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
+
+RELATIONS = {
+    "batch parity": Relation(same=("backend", "onnx_sha256", "form"), different=("batch_size", "artifact_sha256")),
+    "padded tail": Relation(same=("backend", "onnx_sha256", "form"), different=("batch_size", "artifact_sha256")),
+    "equal rows": Relation(same=("artifact_sha256",), exact=True),
+    "forms": Relation(same=("backend", "batch_size"), different=("form",)),
+}
+
+
+def unrelated(provenances: Iterable[Provenance], relation: Relation = Relation()) -> str | None:
     """Why pieces of evidence don't belong together, or None."""
     first, *others = provenances
+    for name in SUBJECT:
+        if not all(getattr(provenance, name) for provenance in (first, *others)):
+            return f"{name.removesuffix('_sha256')} not recorded: measure anew"
     for other in others:
-        for name in ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256"):
-            mine, theirs = getattr(first, name), getattr(other, name)
-            if mine != theirs:
-                what = name.removesuffix("_sha256")
-                return f"evidence from different {what} ({mine[:12]} and {theirs[:12]}): measure both anew"
+        for name in (*SUBJECT, *relation.same):
+            if getattr(first, name) != getattr(other, name):
+                return f"evidence from different {name.removesuffix('_sha256')}: measure both anew"
+        for name in relation.different:
+            if getattr(first, name) == getattr(other, name):
+                return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
     if any(provenance.simulated for provenance in (first, *others)):
         return "measured on a simulated device"
     return None

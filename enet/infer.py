@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from enet.backends.onnxruntime import OnnxRuntimeModel, compile_model
 from enet.errors import InputError, listing
-from enet.store import write_bytes, write_text
+from enet.store import make_folder, write_bytes, write_text
 
 
 def run(
@@ -44,10 +44,7 @@ def run(
     wrong = [f"{path.name} ({path.stat().st_size})" for path in files if path.stat().st_size != size]
     if wrong:
         raise InputError(f"{inputs}: files that haven't the {size} bytes of {dtype} {list(shape)}: {listing(wrong)}")
-    try:
-        outputs.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{outputs}: {error.strerror}. Choose another --output") from error
+    make_folder(outputs)
     with tempfile.TemporaryDirectory() as folder:
         compile_model(model, batch_size, Path(folder))
         opened = OnnxRuntimeModel(Path(folder) / "model.onnx", batch_size)
@@ -68,11 +65,9 @@ def run(
                 written[str(len(written))] = {"infiles": [str(path)], "outfiles": [str(output)]}
             bar.update(len(chunk))
     summary = outputs.with_name(f"{outputs.name}_summary.json")
-    times = {"min": min, "max": max, "mean": np.mean, "median": np.median}
     table = {
         "filesinfo": written, "backend": "onnxruntime", "batch_size": batch_size,
-        "compute_time": {name: float(function(milliseconds)) for name, function in times.items()},
-        "compute_time_list": milliseconds,
+        "compute_time_list_ms": milliseconds,
     }  # fmt: skip
     write_text(summary, json.dumps(table))
     return summary

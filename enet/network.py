@@ -110,7 +110,7 @@ class Bottleneck(nn.Module):
 
 class Down(nn.Module):
     """A bottleneck that halves the size. Returns also what the matching ``Up`` needs: the max-pool's indices
-    (int64, shape of the pooled input), or an empty tensor where the shortcut is average-pooled."""
+    (int64, shape of the pooled input), or None where the shortcut is average-pooled."""
 
     def __init__(
         self, channels_in: int, internal: int, channels: int, activation: Activation, keep_indices: bool

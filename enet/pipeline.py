@@ -7,7 +7,6 @@ a worker are under way, so memory doesn't grow with the number of images.
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,10 +22,14 @@ from tqdm import tqdm
 from enet import backends
 from enet.backends import Artifact, Model
 from enet.evidence import Accuracy
+from enet.machine import cores
 from enet.preprocess import Normalise
 from enet.scoring import confusion_matrix
 from enet.source import Source
 from enet.subject import Subject
+
+#: Bound on the images that workers hold at once, whatever the number of cores: one image's logits are 17.5 MB.
+IMAGES_UNDER_WAY = 64
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -65,6 +68,16 @@ class Predictor:
         return np.stack([argmax(logits[: self.classes]) for logits in result]), finite.count(False)
 
 
+def open_predictor(subject: Subject, artifact: Artifact) -> Predictor:
+    """Open an artifact of the subject.
+
+    Raises:
+        InputError: it can't be loaded.
+    """
+    model = backends.get(artifact.backend).open_model(artifact, subject.deliverable)
+    return Predictor(model, artifact, Normalise(subject.deliverable.preprocessing), subject.deliverable.scored_classes)
+
+
 def is_finite(logits: NDArray[np.float32]) -> bool:
     """Whether every value is finite. A sum is looked at first: it is quicker, and finite sums have finite terms."""
     with np.errstate(over="ignore", invalid="ignore"):
@@ -96,35 +109,27 @@ class Scored:
 
 
 def measure(
-    subject: Subject,
-    backend: str,
-    batch_size: int,
-    source: Source,
-    *,
-    artifact: Artifact | None = None,
-    labels_to: Path | None = None,
-    workers: int | None = None,
+    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None, workers: int | None = None
 ) -> Accuracy:
     """Run a split through an artifact and score it.
 
     Args:
-        artifact: what to run; built from the subject for None.
+        artifact: what to run, from ``subject.artifact``.
         labels_to: also write the predicted labels there, .npy, uint8 (N, H, W).
-        workers: threads; one a core for None.
+        workers: threads; for None one a core, as far as ``IMAGES_UNDER_WAY`` allows.
     Raises:
-        InputError: the artifact can't be built or the images can't be read.
+        InputError: the artifact can't be loaded or the images can't be read.
     """
-    artifact = artifact or subject.artifact(backend, batch_size)
-    model = backends.get(backend).open_model(artifact, subject.deliverable)
+    batch_size = artifact.batch_size
+    predictor = open_predictor(subject, artifact)
     classes = subject.dataset.classes.names
-    predictor = Predictor(model, artifact, Normalise(subject.deliverable.preprocessing), len(classes))
     width, height = subject.deliverable.preprocessing.size
     count = len(source.names)
     matrices = np.zeros((count, len(classes), len(classes)), np.int64)
     maps = None
     if labels_to is not None:
         maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (count, height, width))
-    workers = workers or os.cpu_count() or 1
+    workers = workers or max(1, min(cores(), IMAGES_UNDER_WAY // batch_size))
     non_finite = 0
 
     def run(start: int) -> Scored:
@@ -134,7 +139,9 @@ def measure(
         return Scored(start, scores, labels, broken)
 
     begin = time.perf_counter()
-    bar = tqdm(total=count, desc=f"{backend} bs{batch_size}", unit="image", disable=None if subject.progress else True)
+    bar = tqdm(
+        total=count, desc=f"{artifact.backend} bs{batch_size}", unit="image", disable=None if subject.progress else True
+    )
     with bar, ThreadPoolExecutor(workers) as pool:
         for scored in bounded(pool, run, range(0, count, batch_size), under_way=2 * workers):
             rows = slice(scored.start, scored.start + len(scored.matrices))
@@ -147,7 +154,7 @@ def measure(
     if maps is not None:
         maps.flush()
     return Accuracy(
-        provenance=subject.provenance(artifact, model), classes=classes,
+        provenance=subject.provenance(artifact, predictor.model), classes=classes,
         absent_classes=subject.deliverable.reference.absent_classes, images=source.names,
         images_expected=subject.deliverable.dataset.images, matrices=matrices,
         non_finite=non_finite if artifact.form.output == "logits" else None, seconds=seconds,

@@ -18,7 +18,7 @@ from enet.deliverable import Preprocessing
 from enet.errors import InputError
 
 # Cityscapes images are 2 megapixels; a header that claims 100 is a mistake or an attack, not a photograph.
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 80_000_000
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,12 @@ class Window:
         """Scale (BILINEAR) and crop.
 
         Where the crop's corners lie on whole pixels of the source, scaling that box alone gives the same bytes
-        without the pixels that would be cut off.
+        without the pixels that would be cut off. Only where sides are cut off: Pillow goes through rows first, and
+        where rows are cut off instead, its rounding in between differs.
         """
         left, top = self.crop
         edges = ((left, 0), (top, 1), (left + self.size[0], 0), (top + self.size[1], 1))
-        if all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
+        if top == 0 and all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
             x0, y0, x1, y1 = (edge * image.size[axis] // self.scaled[axis] for edge, axis in edges)
             return image.resize(self.size, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
         return self.cut(image.resize(self.scaled, Image.Resampling.BILINEAR))
@@ -77,15 +78,15 @@ def open_image(path: Path) -> Image.Image:
         InputError: the file can't be read, is no image, is cut short, or claims an absurd size.
     """
     try:
-        image = Image.open(path)
-        if image.width * image.height > MAX_PIXELS:
-            raise InputError(f"{path}: {image.width}x{image.height} pixels, but should be at most {MAX_PIXELS:,}")
-        image.load()
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(f"{path}: {image.width}x{image.height} pixels, but should be at most {MAX_PIXELS:,}")
+            image.load()
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image. Replace the file") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}. Replace the file") from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path}: damaged image ({error}). Replace the file") from error
     return image
 
@@ -97,6 +98,10 @@ def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
         InputError: as ``open_image``.
     """
     image = open_image(path)
+    if image.mode.startswith("I") or image.mode == "F":
+        raise InputError(f"{path}: an image of mode {image.mode}, but should have 8 bits a channel. Convert the file")
+    if image.mode == "P":  # Pillow warns of palettes with transparency unless that is kept first
+        image = image.convert("RGBA")
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return np.asarray(window(rgb.size, spec).of_image(rgb))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,7 @@ from tqdm import tqdm
 
 from enet.datasets import Dataset
 from enet.deliverable import Preprocessing
+from enet.machine import cores
 from enet.preprocess import load_image, load_label
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -43,8 +43,11 @@ class Photographs:
         Raises:
             InputError: a file can't be read any more.
         """
-        sample = self.samples[index]
-        return load_image(sample.image, self.spec), load_label(sample.label, self.spec, self.lookup)
+        return self.image(index), load_label(self.samples[index].label, self.spec, self.lookup)
+
+    def image(self, index: int) -> NDArray[np.uint8]:
+        """The image alone."""
+        return load_image(self.samples[index].image, self.spec)
 
 
 class Prepared:
@@ -62,7 +65,11 @@ class Prepared:
 
     @staticmethod
     def write(photographs: Photographs, folder: Path, progress: bool) -> None:
-        """Preprocess every photograph into ``folder``, on all cores."""
+        """Preprocess every photograph into ``folder``, on all cores.
+
+        Raises:
+            InputError: a file can't be read.
+        """
         width, height = photographs.spec.size
         count = len(photographs.names)
         create = np.lib.format.open_memmap
@@ -72,7 +79,7 @@ class Prepared:
         def prepare(index: int) -> None:
             images[index], labels[index] = photographs.load(index)
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             done = pool.map(prepare, range(count))
             for _ in tqdm(done, "preprocessing", count, disable=None if progress else True, leave=False):
                 pass

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -56,9 +57,10 @@ class Store:
         with self.locked(entry):
             if self.is_sound(entry):  # another process was quicker
                 return entry
-            aside = entry.with_name(f".{entry.name}.{os.getpid()}")
-            shutil.rmtree(aside, ignore_errors=True)
-            aside.mkdir()
+            for left in entry.parent.glob(f".{entry.name}.build*"):  # by a build that was killed
+                shutil.rmtree(left, ignore_errors=True)
+            aside = entry.with_name(f".{entry.name}.build{os.getpid()}")
+            make_folder(aside)
             try:
                 make(aside)
                 manifest = {"kind": kind, "key": dict(key), "files": hashes(aside), "created": time.time()}
@@ -73,14 +75,18 @@ class Store:
     @contextlib.contextmanager
     def locked(self, entry: Path) -> Iterator[None]:
         """Hold the entry's lock. The operating system frees it when its holder dies."""
+        make_folder(entry.parent)
+        lock = FileLock(entry.with_name(f".{entry.name}.lock"))
         try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(entry.with_name(f".{entry.name}.lock")):
-                yield
-        except PermissionError as error:
+            lock.acquire()
+        except OSError as error:
             raise InputError(
                 f"cache {self.root}: can't be written ({error.strerror}). Choose another with --artifact-cache"
             ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def is_sound(self, entry: Path) -> bool:
         """Whether the entry is complete and its files are those it was built with; looked at once a process."""
@@ -122,15 +128,33 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def source_digest(*names: str) -> str:
+    """SHA-256 of source files of this package, by name, without importing them: code that decides a file's content."""
+    folder = Path(__file__).parent
+    return hash_text("".join((folder / name).read_text(encoding="utf-8") for name in names))
+
+
 def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of a folder but its manifest, by relative name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {str(path.relative_to(folder)): hash_file(path) for path in files}
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it.
+
+    Raises:
+        InputError: it can't be made, or there is a file of its name.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: can't be made ({error.strerror}). Choose another folder") from error
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write aside and move into place: there is the old file or the whole new one, never a part."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with aside.open("wb") as file:
             file.write(content)

@@ -11,7 +11,6 @@ from typing import Any
 import PIL
 
 from enet import backends, datasets
-from enet.artifacts import sources_digest
 from enet.backends import Artifact, Model
 from enet.datasets import Dataset
 from enet.datasets.check import digest, fingerprint, inspect
@@ -19,7 +18,7 @@ from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.evidence import Provenance
 from enet.source import Photographs, Prepared
-from enet.store import Store, canonical, hash_text
+from enet.store import Store, canonical, hash_text, source_digest
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class Subject:
             "seed": spec.seed,
             "split": spec.split,
             "images": spec.images,
-            "version": getattr(scenes, "SCENES_VERSION", 1),
+            "version": scenes.SCENES_VERSION,
         }
 
         def make(folder: Path) -> None:
@@ -98,7 +97,11 @@ class Subject:
             found = inspect(self.dataset, progress=self.progress)
             (folder / "dataset.json").write_text(json.dumps(found), encoding="utf-8")
 
-        entry = self.store.build("dataset", {"files": fingerprint(self.dataset)}, make)
+        key = {
+            "files": fingerprint(self.dataset), "layout": self.dataset.layout,
+            "train_ids": sorted(self.dataset.classes.train_ids.items()), "source": source_digest("datasets/check.py"),
+        }  # fmt: skip
+        entry = self.store.build("dataset", key, make)
         manifest: dict[str, Any] = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
         return manifest
 
@@ -110,7 +113,7 @@ class Subject:
     def preprocessing_sha256(self) -> str:
         """What decides the bytes that the network sees, apart from the images."""
         spec = asdict(self.deliverable.preprocessing)
-        return hash_text(canonical([spec, sources_digest("preprocess.py"), PIL.__version__]))
+        return hash_text(canonical([spec, source_digest("preprocess.py", "source.py"), PIL.__version__]))
 
     def photographs(self) -> Photographs:
         """The images as files, decoded when asked for."""
@@ -137,5 +140,5 @@ class Subject:
             onnx_sha256=artifact.onnx_sha256, artifact_sha256=artifact.sha256, dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
-            simulated=artifact.simulated,
+            simulated=artifact.simulated, limited=self.limit is not None,
         )  # fmt: skip

@@ -7,7 +7,11 @@ that wants to run code is refused, not run.
 
 from __future__ import annotations
 
+import errno
 import pickle
+import re
+import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,16 +34,25 @@ def read(path: Path) -> dict[str, Tensor]:
         InputError: the file can't be read, isn't a checkpoint, or would run code.
     """
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a pickle's protocol is unusual
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
+        if error.errno == errno.EINVAL:  # torch seeks before the start of a cut file
+            raise InputError(f"weights {path}: not a torch checkpoint (cut short)") from error
         raise InputError(f"weights {path}: {error.strerror or error}. Give a checkpoint with --weights") from error
     except pickle.UnpicklingError as error:
-        why = first_line(str(error).partition("Unsupported global: ")[2] or str(error))
+        found = re.search(r"(?i)unsupported (?:global:? )?global:? (\S+)", str(error))
+        if found is None:
+            raise InputError(f"weights {path}: not a torch checkpoint (no readable pickle)") from error
+        why = found[1]
         raise InputError(
             f"weights {path}: holds more than tensors ({why}) and was not loaded, since reading it could run code. "
             "Save it again as torch.save(network.state_dict(), path)"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except (
+        RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError, struct.error,
+    ) as error:  # fmt: skip
         raise InputError(f"weights {path}: not a torch checkpoint ({first_line(str(error))})") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
@@ -69,12 +82,22 @@ def likely(state: Mapping[str, Tensor]) -> tuple[str, int] | None:
 
 
 def load(path: Path, variant: str, outputs: int) -> nn.Module:
-    """A network in evaluation mode with the checkpoint's weights, every key present and of the right shape.
+    """A network in evaluation mode with the checkpoint's weights.
 
     Raises:
-        InputError: as ``read``; or keys are missing, unexpected or wrongly shaped; or a weight isn't finite.
+        InputError: as ``read`` and ``fit``.
     """
-    state = read(path)
+    return fit(path, read(path), variant, outputs)
+
+
+def fit(path: Path, state: Mapping[str, Tensor], variant: str, outputs: int) -> nn.Module:
+    """A network in evaluation mode with the weights of a state dict, every key present and of the right shape.
+
+    Args:
+        path: where the state dict is from, for errors.
+    Raises:
+        InputError: keys are missing, unexpected or wrongly shaped; or a weight isn't finite.
+    """
     network = build(variant, outputs)
     expected = network.state_dict()
     problems = {
@@ -88,7 +111,13 @@ def load(path: Path, variant: str, outputs: int) -> nn.Module:
     }
     if any(problems.values()):
         raise InputError(mismatch(path, variant, outputs, state, problems))
-    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    odd = [
+        key for key, value in state.items()
+        if value.layout != torch.strided or value.is_floating_point() != expected[key].is_floating_point()
+    ]  # fmt: skip
+    if odd:
+        raise InputError(f"weights {path}: not plain tensors of floating-point numbers: {listing(odd)}")
+    broken = [key for key, value in state.items() if not torch.isfinite(value.to(expected[key].dtype)).all()]
     if broken:
         raise InputError(f"weights {path}: not finite: {listing(broken)}. The checkpoint is damaged")
     network.load_state_dict(state)

@@ -7,8 +7,6 @@ and the result is a file of its own.
 from __future__ import annotations
 
 import contextlib
-import os
-import platform
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +17,18 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from enet.artifacts import onnx_of
 from enet.backends.base import Artifact
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
-from enet.store import Store, hash_file
+from enet.exported import onnx_of
+from enet.machine import cores, cpu
+from enet.store import Store, hash_file, source_digest
 
 #: Warnings of the optimiser (that its output suits this machine alone) are known here.
 LOG_ERRORS = 3
 
-#: Images a core from which on a batch counts as large.
-LARGE_BATCH = 4
+#: From this many images on, a batch keeps all cores busy by itself.
+LARGE_BATCH = 8
 
 
 class OnnxRuntimeModel:
@@ -39,10 +38,9 @@ class OnnxRuntimeModel:
     device = "cpu"
 
     def __init__(self, path: Path, batch_size: int) -> None:
-        cores = os.cpu_count() or 1
-        alone = batch_size >= LARGE_BATCH * cores
+        alone = batch_size >= LARGE_BATCH
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cores if alone else 1
+        options.intra_op_num_threads = cores() if alone else 1
         options.inter_op_num_threads = 1
         # A planned memory pattern keeps the sum of all tensors' sizes; without it a batch of 16 takes half of that.
         options.enable_mem_pattern = not alone
@@ -50,10 +48,11 @@ class OnnxRuntimeModel:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when compiled
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
+        self.input = self.session.get_inputs()[0].name
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
-            (result,) = self.session.run(["class"], {"image": images})
+            (result,) = self.session.run(None, {self.input: images})
         return np.asarray(result)
 
 
@@ -75,8 +74,8 @@ def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, 
     exported = onnx_of(deliverable, weights, form, store)
     onnx_sha256 = hash_file(exported)
     key = {
-        "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__,
-        "machine": platform.processor() or platform.machine(), "cpu": onnxruntime.get_device(),
+        "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
+        "source": source_digest("backends/onnxruntime.py"),
     }  # fmt: skip
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder))
     path = folder / "model.onnx"

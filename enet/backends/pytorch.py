@@ -26,8 +26,17 @@ class PyTorchModel:
     def __init__(self, network: nn.Module) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @classmethod
+    def open(cls, artifact: Artifact, deliverable: Deliverable) -> PyTorchModel:
+        """Load the checkpoint.
+
+        Raises:
+            InputError: it can't be read or doesn't fit the deliverable.
+        """
+        return cls(checkpoints.load(artifact.path, deliverable.network.variant, deliverable.network.outputs))
+
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
-        # One thread a call: the pipeline runs one call a core. The setting is the calling thread's own.
+        # One thread a call: the pipeline runs one call a core.
         torch.set_num_threads(1)
         with torch.inference_mode():
             x = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
@@ -50,8 +59,7 @@ def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, 
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable) -> PyTorchModel:
-    network = checkpoints.load(artifact.path, deliverable.network.variant, deliverable.network.outputs)
-    return PyTorchModel(network)
+    return PyTorchModel.open(artifact, deliverable)
 
 
 def versions() -> Mapping[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from tqdm import tqdm
 
 from enet.datasets.base import Dataset, Sample
 from enet.errors import InputError, listing
+from enet.machine import cores
 from enet.preprocess import open_image
 from enet.store import canonical, hash_file, hash_text
 
@@ -37,14 +37,15 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
     Images are checked by the checksums of their chunks, label maps are decoded and their ids looked at.
 
     Returns:
-        The data set's manifest: ``layout``, ``split`` and, per sample, name, size and SHA-256 of both files.
+        The data set's manifest: ``layout``, ``split``, ``train_ids`` and, per sample, name, size and SHA-256 of both
+        files.
     Raises:
         InputError: files can't be read, sizes differ between an image and its label map, or a label map holds an id
             that doesn't exist; all problems in one message, of each kind the first five files and a count.
     """
     ids = np.zeros(256, bool)
     ids[list(dataset.classes.train_ids)] = True
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         found = list(
             tqdm(
                 pool.map(lambda sample: look(sample, ids), dataset.samples), "checking files", len(dataset.samples),
@@ -62,7 +63,8 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
         {"name": f.name, "size": list(f.size), "image_sha256": f.image_sha256, "label_sha256": f.label_sha256}
         for f in found
     ]
-    return {"layout": dataset.layout, "split": dataset.split, "samples": samples}
+    train_ids = sorted(dataset.classes.train_ids.items())
+    return {"layout": dataset.layout, "split": dataset.split, "train_ids": train_ids, "samples": samples}
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
@@ -70,8 +72,8 @@ def digest(manifest: Mapping[str, Any]) -> str:
     return hash_text(canonical(manifest))
 
 
-def fingerprint(dataset: Dataset) -> list[tuple[str, int, int]]:
-    """Name, size and modification time of every file: quick to get, and changes whenever the files do.
+def fingerprint(dataset: Dataset) -> list[tuple[str, int, int, int]]:
+    """Path, size and times of change of every file: quick to get, and changes when a file is written or replaced.
 
     Raises:
         InputError: a file has gone.
@@ -80,7 +82,7 @@ def fingerprint(dataset: Dataset) -> list[tuple[str, int, int]]:
         stats = [(path, path.stat()) for sample in dataset.samples for path in (sample.image, sample.label)]
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}. Check the data set") from error
-    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns) for path, stat in stats]
+    return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]
 
 
 def look(sample: Sample, ids: np.ndarray[Any, np.dtype[np.bool_]]) -> Files:
@@ -112,6 +114,6 @@ def verified_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             size = image.size
             image.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise InputError(f"{path} ({getattr(error, 'strerror', None) or 'not a whole image'})") from error
     return size

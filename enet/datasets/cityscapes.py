@@ -51,8 +51,8 @@ def find(root: Path, split: str) -> Dataset:
     """
     images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
     samples = pair(
-        {path.name[: -len(IMAGE_SUFFIX)]: path for path in images.glob(f"*/*{IMAGE_SUFFIX}")},
-        {path.name[: -len(LABEL_SUFFIX)]: path for path in labels.glob(f"*/*{LABEL_SUFFIX}")},
+        {f"{path.parent.name}/{path.name[: -len(IMAGE_SUFFIX)]}": path for path in images.glob(f"*/*{IMAGE_SUFFIX}")},
+        {f"{path.parent.name}/{path.name[: -len(LABEL_SUFFIX)]}": path for path in labels.glob(f"*/*{LABEL_SUFFIX}")},
         expected=f"{images}/<city>/*{IMAGE_SUFFIX} and {labels}/<city>/*{LABEL_SUFFIX}",
     )
     return Dataset("cityscapes", root, split, CLASSES, samples)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def pair(images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: st
     Returns:
         The pairs, sorted by image name.
     Raises:
-        InputError: there is no image at all, or an image or a label has no partner; all are counted, five named.
+        InputError: there is no image at all, an image or a label has no partner, or two images share a name; all are
+            counted, five named.
     """
     if not images:
         raise InputError(f"no images: expected {expected}. Check --data-root")
@@ -34,4 +36,7 @@ def pair(images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: st
     if problems:
         raise InputError(f"{'; '.join(problems)}. Expected {expected}")
     samples = [Sample(path.stem, path, labels[key]) for key, path in images.items()]
+    twice = sorted(name for name, count in Counter(sample.name for sample in samples).items() if count > 1)
+    if twice:
+        raise InputError(f"{len(twice)} image names that occur in several folders: {listing(twice)}. Rename the files")
     return tuple(sorted(samples, key=lambda sample: sample.name))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from enet.deliverable import Deliverable
-from fixtures.options import OPTIONS, Case, Options
+from enet.deliverable import Deliverable, Form
+from fixtures.options import OPTIONS, Case, FormCase, Options
+
+CASES = {"case", "batched_case", "batch_size", "form_case"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -20,7 +22,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "batch_size" in metafunc.fixturenames:
         sizes = options.batch_sizes
         metafunc.parametrize("batch_size", sizes, ids=[f"{name}-bs{n}" for n in sizes], scope="session")
-    if "judged" in metafunc.fixturenames and not {"case", "batched_case", "batch_size"} & set(metafunc.fixturenames):
+    if "form_case" in metafunc.fixturenames:
+        forms = [Form(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
+        others = [FormCase(name, form) for form in forms if form != Form()]
+        metafunc.parametrize("form_case", others, ids=str, scope="session")
+    if "judged" in metafunc.fixturenames and not CASES & set(metafunc.fixturenames):
         metafunc.parametrize("judged", [options.deliverable], ids=[name], scope="session")
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from enet.deliverable import Deliverable
+from enet.deliverable import Deliverable, Form
 from fixtures.measurements import Keep, RunCase
-from fixtures.options import Case
+from fixtures.options import Case, FormCase
 from fixtures.subject import reported
 from fixtures.verdicts import Judge
 
@@ -39,7 +39,7 @@ def test_padded_tail(
 
     with reported():
         batched, single = (subject.artifact(batched_case.backend, n) for n in (batched_case.batch_size, 1))
-        evidence = agreement.padded_tail(subject, batched, single, prepared)
+        evidence = agreement.between_artifacts("padded tail", subject, (batched, single), prepared)
     keep(f"padded-tail-{batched_case}", evidence)
     judge(gates.parity(evidence, judged))
 
@@ -54,7 +54,7 @@ def test_equal_rows(
         artifact = subject.artifact(batched_case.backend, batched_case.batch_size)
         evidence = agreement.equal_rows(subject, artifact, prepared)
     keep(f"equal-rows-{batched_case}", evidence)
-    judge(gates.parity(evidence, judged, exact_batch=True))
+    judge(gates.parity(evidence, judged))
 
 
 def test_onnx_logits(
@@ -69,11 +69,14 @@ def test_onnx_logits(
     judge(gates.logits(evidence, judged))
 
 
-def test_forms(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
-    """Labels from inside the graph, from uint8 images, are the argmax of the logits from float images."""
+def test_forms(
+    form_case: FormCase, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
+) -> None:
+    """Argmax or normalisation inside the graph give the labels of the plain form."""
     from enet import agreement, gates
 
     with reported():
-        evidence = agreement.between_forms(subject, prepared)
-    keep(f"forms-{judged.name}", evidence)
+        changed, plain = (subject.artifact("onnxruntime", 1, form) for form in (form_case.form, Form()))
+        evidence = agreement.between_artifacts("forms", subject, (changed, plain), prepared)
+    keep(f"forms-{form_case}", evidence)
     judge(gates.parity(evidence, judged))

@@ -20,9 +20,9 @@ pytestmark = pytest.mark.accuracy
 
 def test_preprocessing(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
     """Images and label maps, resized, cropped and normalised, byte for byte."""
-    from enet import gates, recipe
+    from enet import gates, reference_preprocessing
 
     with reported():
-        evidence = recipe.compare(subject, prepared)
+        evidence = reference_preprocessing.compare(subject, prepared)
     keep(f"preprocessing-{judged.name}", evidence)
     judge(gates.preprocessing(evidence))

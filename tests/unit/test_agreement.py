@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from enet.deliverable import Form
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def alter(monkeypatch: pytest.MonkeyPatch, change: Callable[[NDArray[Any]], None
 def test_between_runs(subject: Subject, source: Photographs, tmp_path: Path) -> None:
     paths = tmp_path / "1.npy", tmp_path / "2.npy"
     single, batched = (
-        pipeline.measure(subject, "onnxruntime", size, source, labels_to=path)
+        pipeline.measure(subject, subject.artifact("onnxruntime", size), source, labels_to=path)
         for size, path in zip((1, 2), paths, strict=True)
     )
     parity = agreement.between_runs("batch parity", (single, batched), paths)
@@ -94,9 +93,10 @@ def test_equal_rows(variant: str, subjects: dict[str, Subject]) -> None:
     subject = subjects[variant]
     photographs = subject.photographs()
     parity = agreement.equal_rows(subject, subject.artifact("onnxruntime", 4), photographs, image=2)
-    assert parity.differing == (0, 0, 0, 0)
-    assert parity.images == tuple(f"{photographs.names[2]} in row {row}" for row in range(4))
-    assert (parity.pixels, parity.images_expected, parity.first.batch_size) == (data.SIDE**2, 4, 4)
+    assert parity.differing == (0, 0, 0)  # against row 0
+    assert parity.images == tuple(f"{photographs.names[2]} in row {row}" for row in (1, 2, 3))
+    assert (parity.pixels, parity.images_expected, parity.first.batch_size) == (data.SIDE**2, 3, 4)
+    assert (parity.non_finite, parity.constant) == (0, False)
 
 
 def test_a_row_that_differs_is_counted(subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,36 @@ def test_a_row_that_differs_is_counted(subject: Subject, source: Photographs, mo
             logits[2, (winner[column] + 1) % 19, 0, column] += 1000
 
     alter(monkeypatch, third_row, batch_size=4)
-    assert agreement.equal_rows(subject, artifact, source).differing == (0, 0, 3, 0)
+    assert agreement.equal_rows(subject, artifact, source).differing == (0, 3, 0)
+
+
+def test_a_first_row_that_differs_is_counted_in_every_other(
+    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artifact = subject.artifact("onnxruntime", 4)
+
+    def first_row(logits: NDArray[Any]) -> None:
+        logits[0, (logits[0, :, 0, 0].argmax() + 1) % 19, 0, 0] += 1000
+
+    alter(monkeypatch, first_row, batch_size=4)
+    assert agreement.equal_rows(subject, artifact, source).differing == (1, 1, 1)
+
+
+def test_logits_that_are_no_numbers_and_a_single_class_are_told(
+    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batched, single = (subject.artifact("onnxruntime", size) for size in (4, 1))
+
+    def broken(logits: NDArray[Any]) -> None:
+        logits[:, 5] = 1e6
+        logits[2:, 18, 0, 0] = np.nan
+
+    alter(monkeypatch, broken, batch_size=4)
+    rows = agreement.equal_rows(subject, batched, source)
+    assert (rows.differing[0], rows.non_finite, rows.constant) == (0, 2, True)
+    assert agreement.between_artifacts("padded tail", subject, (batched, single), source).constant
+    forms = agreement.between_artifacts("forms", subject, (single, batched), source)
+    assert (forms.non_finite, forms.constant) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +145,7 @@ def test_a_row_that_differs_is_counted(subject: Subject, source: Photographs, mo
 )
 def test_padded_tail(batch_size: int, tail: int, subject: Subject, source: Photographs) -> None:
     batched, single = (subject.artifact("onnxruntime", size) for size in (batch_size, 1))
-    parity = agreement.padded_tail(subject, batched, single, source)
+    parity = agreement.between_artifacts("padded tail", subject, (batched, single), source)
     assert parity.images == source.names[-tail:]
     assert parity.differing == (0,) * tail
     assert (parity.first.batch_size, parity.second.batch_size, parity.pixels) == (batch_size, 1, data.SIDE**2)
@@ -131,15 +160,18 @@ def test_a_tail_spoilt_by_its_padding_is_counted(
         logits[:] = np.roll(logits, 1, axis=0)
 
     alter(monkeypatch, shifted, batch_size=3)
-    parity = agreement.padded_tail(subject, batched, single, source)
+    parity = agreement.between_artifacts("padded tail", subject, (batched, single), source)
     assert parity.differing[0] == 0  # the filling repeats the first image, so it rolls into itself
     assert parity.differing[1] > 0
 
 
-def test_between_forms(subject: Subject, source: Photographs) -> None:
-    parity = agreement.between_forms(subject, source, count=2)
-    assert parity.differing == (0,) * 6
-    assert parity.images[2] == f"{source.names[0]} (uint8, logits)"
+@pytest.mark.parametrize("form", ["float to labels", "uint8 to logits", "uint8 to labels"])
+def test_between_forms(form: str, subject: Subject, source: Photographs) -> None:
+    plain, other = subject.artifact("onnxruntime", 1), subject.artifact("onnxruntime", 2, data.FORMS[form])
+    parity = agreement.between_artifacts("forms", subject, (plain, other), source)
+    assert parity.differing == (0,) * data.IMAGES
+    assert (parity.images, parity.what) == (source.names, "forms")
+    assert f"{parity.second.form['input']} to {parity.second.form['output']}" == form
 
 
 @pytest.mark.parametrize("variant", ["ascend", "tramac"])
@@ -212,14 +244,14 @@ WIDTH, HEIGHT, PATCH = 192, 128, slice(16, 48)
 def noise_with_a_flat_patch() -> NDArray[np.float32]:
     """Normalised noise with one patch of a single colour, in which every pooling window ties."""
     images = np.random.default_rng(4).normal(size=(1, 3, HEIGHT, WIDTH)).astype(np.float32)
-    images[:, :, PATCH, PATCH] = np.float32([0.3, -0.4, 0.9])[:, None, None]
+    images[:, :, PATCH, PATCH] = np.array([0.3, -0.4, 0.9]).reshape(3, 1, 1)
     return images
 
 
 def test_near_ties_are_found_where_they_are() -> None:
     network = recipes.seeded("tramac")
     logits, mask = agreement.logits_and_near_ties(network, noise_with_a_flat_patch())
-    assert (logits.shape, mask.shape, mask.dtype) == ((1, 19, HEIGHT, WIDTH), (1, HEIGHT, WIDTH), bool)
+    assert (logits.shape, mask.shape, str(mask.dtype)) == ((1, 19, HEIGHT, WIDTH), (1, HEIGHT, WIDTH), "bool")
     np.testing.assert_array_equal(logits, recipes.run(network, torch.from_numpy(noise_with_a_flat_patch())).numpy())
     assert mask[0, PATCH, PATCH].all()
     assert mask.mean() < 0.5
@@ -249,8 +281,3 @@ def test_hooks_are_taken_off_again() -> None:
         agreement.logits_and_near_ties(network, np.zeros((1, 4, 16, 16), np.float32))
     agreement.logits_and_near_ties(network, np.zeros((1, 3, 16, 16), np.float32))
     assert not any(module._forward_hooks for module in network.modules())
-
-
-def test_predictor_takes_the_deliverables_settings(subject: Subject) -> None:
-    opened = agreement.predictor(subject, subject.artifact("onnxruntime", 2, Form(input="uint8")))
-    assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)

@@ -1,15 +1,18 @@
-"""Preprocessed files are the literal recipe's bytes, whole or not there, and never those of other settings."""
+"""Preprocessed files are the reference recipe's bytes, whole or not there, and never those of other settings."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from enet.datasets import cityscapes
@@ -18,10 +21,13 @@ from enet.errors import InputError
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
-    from enet import bins, recipe, source
+    from enet import bins, preprocess, source
+    from enet import reference_preprocessing as reference_preprocessing
     from tests.unit import test_pipeline as data
 else:
-    bins, recipe, source, data = lazily("enet.bins", "enet.recipe", "enet.source", "test_pipeline")
+    bins, preprocess, reference_preprocessing, source, data = lazily(
+        "enet.bins", "enet.preprocess", "enet.reference_preprocessing", "enet.source", "test_pipeline"
+    )
 
 SPEC = Preprocessing(size=(32, 32))
 
@@ -38,14 +44,18 @@ def write(
 
 
 def expected(photographs: source.Photographs, kind: str = "float") -> dict[str, bytes]:
-    """Content by file name, by the recipe."""
+    """Content by file name, by the reference_preprocessing."""
     content = {}
     for sample in photographs.samples:
         if kind == "float":
-            content[f"{sample.name}.bin"] = recipe.network_input(sample.image, photographs.spec).astype("<f4").tobytes()
+            content[f"{sample.name}.bin"] = (
+                reference_preprocessing.network_input(sample.image, photographs.spec).astype("<f4").tobytes()
+            )
         else:
             with Image.open(sample.image) as image:
-                pixels = recipe.on_grid(image.convert("RGB"), photographs.spec, Image.Resampling.BILINEAR)
+                pixels = reference_preprocessing.on_grid(
+                    image.convert("RGB"), photographs.spec, Image.Resampling.BILINEAR
+                )
             content[f"{sample.name}.bin"] = np.asarray(pixels).tobytes()
     return content
 
@@ -102,23 +112,27 @@ def test_other_settings_make_every_file_anew(change: str, photographs: source.Ph
     assert written(folder) == expected(photographs, kind)
 
 
-class Interrupted(source.Photographs if TYPE_CHECKING else object):
-    """Photographs of which only the first few can be read."""
+@contextlib.contextmanager
+def interrupted(photographs: source.Photographs, readable: int) -> Iterator[None]:
+    """A run that fails once the first few photographs are read."""
+    unreadable = {sample.image for sample in photographs.samples[readable:]}
+    load_image = preprocess.load_image
 
-    def __init__(self, photographs: source.Photographs, readable: int) -> None:
-        self.samples, self.spec, self.lookup = photographs.samples, photographs.spec, photographs.lookup
-        self.names, self.readable, self.whole = photographs.names, readable, photographs
-
-    def load(self, index: int) -> source.Pair:
-        if index >= self.readable:
+    def load(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
+        if path in unreadable:
             raise InputError("the run was interrupted")
-        return self.whole.load(index)
+        return load_image(path, spec)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("enet.source.load_image", load)
+        with pytest.raises(InputError, match="interrupted"):
+            yield
 
 
 def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Photographs, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    with pytest.raises(InputError, match="interrupted"):
-        write(Interrupted(photographs, 3), folder)
+    with interrupted(photographs, 3):
+        write(photographs, folder)
     found = written(folder)
     assert len(found) == 3
     assert found.items() <= expected(photographs).items()
@@ -135,10 +149,26 @@ def test_files_of_other_settings_do_not_survive_an_interrupted_run(
     folder = tmp_path / "out"
     write(photographs, folder)
     photographs.spec = replace(SPEC, mean=(0.5, 0.5, 0.5))  # as many bytes a file
-    with pytest.raises(InputError, match="interrupted"):
-        write(Interrupted(photographs, 1), folder)
+    with interrupted(photographs, 1):
+        write(photographs, folder)
     write(photographs, folder)
     assert written(folder) == expected(photographs)
+
+
+def test_files_of_images_that_are_gone_are_removed(photographs: source.Photographs, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    write(photographs, folder)
+    fewer = source.Photographs(cityscapes.find(data.data_set(tmp_path / "fewer", images=2), "val"), SPEC)
+    write(fewer, folder, sha256="fewer")
+    assert written(folder) == expected(fewer)
+
+
+def test_files_that_no_run_wrote_are_not_deleted(photographs: source.Photographs, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "firmware.bin").write_text("mine")
+    with contextlib.suppress(InputError):  # ais_bench would run it too: it may be refused
+        write(photographs, tmp_path / "out")
+    assert (tmp_path / "out" / "firmware.bin").read_text() == "mine"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
@@ -156,5 +186,5 @@ def test_a_folder_that_cannot_be_made(photographs: source.Photographs, tmp_path:
         with pytest.raises(InputError) as caught:
             write(photographs, folder)
         assert str(caught.value).startswith(f"{folder}: ")
-        assert "--save-path" in str(caught.value)
+        assert "Choose another" in str(caught.value)
     assert file.read_text() == "mine"

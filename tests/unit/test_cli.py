@@ -65,7 +65,7 @@ def enet(*arguments: object) -> int:
 def test_help_and_version_import_nothing_heavy() -> None:
     command = [sys.executable, "-X", "importtime", "-m", "enet.cli", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert all(f" {name} " in done.stdout for name in ("doctor", "evaluate", "pth2onnx", "preprocess", "postprocess"))
+    assert {"doctor", "evaluate", "pth2onnx", "preprocess", "infer", "postprocess"} <= set(done.stdout.split())
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "enet.deliverable" in imported
     assert not {"torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL"} & imported
@@ -207,6 +207,10 @@ def evaluating(here: Path, *arguments: object) -> list[object]:
     return ["evaluate", "--deliverable", here / "tiny.toml", "--data-root", here / "data", *arguments]
 
 
+def over(here: Path, data_root: Path) -> list[object]:
+    return [*evaluating(here)[:-1], data_root]
+
+
 def exporting(weights: Path, here: Path, *arguments: object) -> list[object]:
     return [
         "pth2onnx", "--input-file", weights, "--output-file", "enet.onnx", "--deliverable", here / "tiny.toml",
@@ -321,7 +325,7 @@ def a_form_the_reference_lacks(here: Path, bad: Path) -> tuple[list[object], str
 
 @case
 def batch_size_zero(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--batch-size", 0), "argument --batch-size: '0', but should be a whole number of at least 1"
+    return evaluating(here, "--batch-size", 0), "argument --batch-size: '0', but should be a whole number in 1..1024"
 
 
 @case
@@ -351,24 +355,24 @@ def no_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @case
 def missing_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here)[:-1] + [bad / "none"], "none: no such folder"
+    return over(here, bad / "none"), "none: no such folder"
 
 
 @case
 def file_as_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here)[:-1] + [here / "tiny.pth"], "tiny.pth: no such folder"
+    return over(here, here / "tiny.pth"), "tiny.pth: no such folder"
 
 
 @case
 def empty_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here)[:-1] + [bad], "no images: expected"
+    return over(here, bad), "no images: expected"
 
 
 @case
 def image_without_label(here: Path, bad: Path) -> tuple[list[object], str]:
     root = data.data_set(bad / "data", images=2)
     next(root.glob("gtFine/val/alpha/*")).unlink()
-    return evaluating(here)[:-1] + [root], "1 image without label"
+    return over(here, root), "1 image without label"
 
 
 @case
@@ -376,7 +380,7 @@ def damaged_images(here: Path, bad: Path) -> tuple[list[object], str]:
     root = data.data_set(bad / "data", images=3)
     for path in root.glob("leftImg8bit/val/beta/*"):
         path.write_bytes(path.read_bytes()[:300])
-    return evaluating(here)[:-1] + [root], "2 unreadable"
+    return over(here, root), "2 unreadable"
 
 
 @case
@@ -403,12 +407,12 @@ def weights_of_another_variant(here: Path, bad: Path) -> tuple[list[object], str
 
 @case
 def cache_is_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", file_with(bad / "cache", b"mine")), "--artifact-cache"
+    return evaluating(here, "--artifact-cache", file_with(bad / "cache", b"mine")), "bad/cache"
 
 
 @case
 def cache_below_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", file_with(bad / "file", b"mine") / "cache"), "--artifact-cache"
+    return evaluating(here, "--artifact-cache", file_with(bad / "file", b"mine") / "cache"), "bad/file"
 
 
 @case
@@ -477,7 +481,7 @@ def preprocess_of_nothing(here: Path, bad: Path) -> tuple[list[object], str]:
 def preprocess_onto_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
     file = file_with(bad / "mine", b"mine")
     arguments = ["--src-path", here / "data", "--deliverable", here / "tiny.toml"]
-    return ["preprocess", *arguments, "--save-path", file], "Choose another --save-path"
+    return ["preprocess", *arguments, "--save-path", file], "Choose another"
 
 
 @case
@@ -548,7 +552,7 @@ def test_a_mistake_gets_one_line(name: str, here: Path, tmp_path: Path, capsys: 
         code = stopped.code
     output, errors = capsys.readouterr()
     assert code == 2
-    assert output == ""
+    assert output == "" or name.startswith("json_")  # the figures are told, if they can't be written
     assert "Traceback" not in errors
     assert wanted in errors
     lines = errors.splitlines()
@@ -574,5 +578,5 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 def test_a_reader_that_has_gone_is_no_mistake() -> None:
     command = f"{sys.executable} -m enet.cli deliverables show cityscapes | head -c 1"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("{", "")

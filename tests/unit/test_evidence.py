@@ -26,13 +26,16 @@ ALL: dict[str, evidence.Evidence] = {
     ),
     "parity": Parity(
         what="batch parity", first=PROVENANCE, second=PROVENANCE, images=("x", "y"), images_expected=2, pixels=10,
-        differing=(0, 3), miou=(0.5, 0.25),
+        differing=(0, 3), non_finite=0, constant=False, miou=(0.5, 0.25),
     ),
     "difference": Difference(
         what="logits", first=PROVENANCE, second=PROVENANCE, values=10, largest=1e-5, limit=1e-4, beyond=2,
         unexplained=1, excusable=0.5, non_finite=0,
     ),
-    "digests": Digests(what="preprocessing", dataset_sha256="d", ours={"x": "1"}, theirs={"x": "2"}),
+    "digests": Digests(
+        what="preprocessing", dataset_sha256="d", preprocessing_sha256="p", limited=False, images_expected=1,
+        ours={"x": "1"}, theirs={"x": "2"},
+    ),
 }  # fmt: skip
 
 

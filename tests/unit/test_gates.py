@@ -80,6 +80,8 @@ REFUSED = {
     "expecting fewer": edited(accuracy(54.627, images=5), images_expected=5),
     "an image twice": edited(SOUND, images=("image000", "image000", *SOUND.images[2:])),
     "too many images": accuracy(54.627, images=IMAGES + 1),
+    "limited": accuracy(54.627, limited=True),
+    "logits nobody looked at": accuracy(54.627, non_finite=None, form={"output": "logits"}),
     "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
     "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
     "negative counts": edited(SOUND, matrices=SOUND.matrices - 10**8),
@@ -91,7 +93,7 @@ REFUSED = {
 def test_miou_without_evidence(judged: Deliverable, gate: Any, reason: str) -> None:
     verdict = gate(REFUSED[reason], judged)
     assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert verdict.incomplete == (reason == "too few images")
+    assert verdict.incomplete == (reason in ("too few images", "limited"))
 
 
 def test_fewer_images_are_never_a_pass_nor_a_fail(judged: Deliverable) -> None:
@@ -152,9 +154,9 @@ def test_a_lost_class_fails_though_the_mean_passes(judged: Deliverable) -> None:
 
 def compared(differing: int = 0, images: int = IMAGES, **changes: Any) -> Parity:
     known: dict[str, Any] = {
-        "what": "batch parity", "first": provenance(batch_size=16), "second": provenance(), "pixels": 10_000,
-        "images": SOUND.images[:images], "images_expected": IMAGES,
-        "differing": tuple([differing] + [0] * images)[:images],
+        "what": "batch parity", "first": provenance(batch_size=16, artifact_sha256="a16"), "second": provenance(),
+        "pixels": 10_000, "images": SOUND.images[:images], "images_expected": IMAGES,
+        "differing": tuple([differing] + [0] * images)[:images], "non_finite": 0, "constant": False,
         "miou": (0.5, 0.5),
     }  # fmt: skip
     return Parity(**{**known, **changes})
@@ -162,23 +164,62 @@ def compared(differing: int = 0, images: int = IMAGES, **changes: Any) -> Parity
 
 def test_parity(judged: Deliverable) -> None:
     assert gates.parity(compared(0), judged).outcome is Outcome.PASS
-    assert gates.parity(compared(20), judged).outcome is Outcome.PASS  # 99.99 % of 200,000
-    assert gates.parity(compared(21), judged).outcome is Outcome.FAIL
+    assert gates.parity(compared(10), judged).outcome is Outcome.PASS
     assert gates.parity(compared(0, miou=(0.5, 0.50011)), judged).outcome is Outcome.FAIL
-    assert "image000" in gates.parity(compared(21), judged).sentence
 
 
-def test_parity_without_evidence(judged: Deliverable) -> None:
-    for evidence in (
-        compared(pixels=0), compared(images=0),
-            compared(first=provenance(simulated=True)),
-        compared(second=provenance(weights_sha256="other")), compared(images=3),
-    ):  # fmt: skip
-        assert gates.parity(evidence, judged).outcome is Outcome.NO_EVIDENCE
-    # Some images are too few to pass, but enough to fail.
+def test_parity_over_all_images_and_in_each(judged: Deliverable) -> None:
+    """99.99 % of 200,000 pixels are 20 that may differ, but no more than 10 of one image's 10,000."""
+    spread = compared(differing=0)
+    spread = dataclasses.replace(spread, differing=(10, 10, *spread.differing[2:]))
+    assert gates.parity(spread, judged).outcome is Outcome.PASS
+    one_more = dataclasses.replace(spread, differing=(10, 10, 1, *spread.differing[3:]))
+    assert gates.parity(one_more, judged).outcome is Outcome.FAIL
+    in_one = gates.parity(compared(11), judged)
+    assert in_one.outcome is Outcome.FAIL
+    assert "image000" in in_one.sentence
+
+
+def test_equal_rows_agree_in_every_pixel(judged: Deliverable) -> None:
+    rows = {"what": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
+    assert gates.parity(compared(0, **rows), judged).outcome is Outcome.PASS
+    assert gates.parity(compared(1, **rows), judged).outcome is Outcome.FAIL
+    other = provenance(artifact_sha256="other")
+    assert gates.parity(compared(0, **{**rows, "second": other}), judged).outcome is Outcome.NO_EVIDENCE
+
+
+WORTHLESS: dict[str, dict[str, Any]] = {
+    "no pixels": {"pixels": 0},
+    "no images": {"images": 0},
+    "simulated": {"first": provenance(simulated=True, batch_size=16, artifact_sha256="a16")},
+    "other weights": {"second": provenance(weights_sha256="other")},
+    "other ONNX": {"second": provenance(onnx_sha256="other")},
+    "the same batch size": {"second": provenance(batch_size=16)},
+    "the same artifact": {"second": provenance(artifact_sha256="a16")},
+    "weights not recorded": {
+        "first": provenance(weights_sha256="", batch_size=16), "second": provenance(weights_sha256="")
+    },
+    "not finite": {"non_finite": 1},
+    "one class everywhere": {"constant": True},
+    "too few images": {"images": 3},
+    "limited": {"first": provenance(limited=True, batch_size=16, artifact_sha256="a16")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", WORTHLESS)
+def test_parity_without_evidence(judged: Deliverable, reason: str) -> None:
+    verdict = gates.parity(compared(**WORTHLESS[reason]), judged)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert verdict.incomplete == (reason in ("too few images", "limited"))
+
+
+def test_some_images_are_too_few_to_pass_but_enough_to_fail(judged: Deliverable) -> None:
     assert gates.parity(compared(9000, images=3), judged).outcome is Outcome.FAIL
-    other = compared(second=provenance(artifact_sha256="other"))
-    assert gates.parity(other, judged, exact_batch=True).outcome is Outcome.NO_EVIDENCE
+
+
+def test_unknown_comparison_is_our_mistake(judged: Deliverable) -> None:
+    with pytest.raises(ValueError, match="should be one of batch parity"):
+        gates.parity(compared(what="taste"), judged)
 
 
 def difference(**changes: Any) -> Difference:
@@ -199,13 +240,18 @@ def test_logits(judged: Deliverable) -> None:
 
 
 def test_preprocessing() -> None:
-    def outcome(ours: dict[str, str], theirs: dict[str, str]) -> Outcome:
-        return gates.preprocessing(Digests(what="", dataset_sha256="", ours=ours, theirs=theirs)).outcome
+    def outcome(ours: dict[str, str], theirs: dict[str, str], *, limited: bool = False) -> Outcome:
+        evidence = Digests(
+            what="", dataset_sha256="", preprocessing_sha256="", limited=limited, images_expected=1, ours=ours,
+            theirs=theirs,
+        )  # fmt: skip
+        return gates.preprocessing(evidence).outcome
 
     assert outcome({"a": "1"}, {"a": "1"}) is Outcome.PASS
     assert outcome({"a": "1"}, {"a": "2"}) is Outcome.FAIL
     assert outcome({}, {}) is Outcome.NO_EVIDENCE
     assert outcome({"a": "1"}, {"a": "1", "b": "2"}) is Outcome.NO_EVIDENCE
+    assert outcome({"a": "1"}, {"a": "1"}, limited=True) is Outcome.NO_EVIDENCE
 
 
 def test_verdict_is_one_sentence(judged: Deliverable) -> None:

@@ -57,7 +57,7 @@ def test_outputs_and_summary(
     (expected,) = onnxruntime.InferenceSession(model.read_bytes()).run(None, {"image": pixels})
     table = json.loads(summary.read_text())
     assert len(table["filesinfo"]) == 3
-    assert len(table["compute_time_list"]) == -(-3 // batch_size)
+    assert len(table["compute_time_list_ms"]) == -(-3 // batch_size)
     for entry, name, logits in zip(table["filesinfo"].values(), NAMES, expected, strict=True):
         assert entry["infiles"] == [str(folder / f"{name}.bin")]
         (output,) = (Path(file) for file in entry["outfiles"])

@@ -31,15 +31,22 @@ from tests.lazy import lazily
 if TYPE_CHECKING:
     import torch
 
-    from enet import backends, pipeline, preprocess, recipe
+    from enet import backends, pipeline, preprocess
     from enet import network as networks
+    from enet import reference_preprocessing as reference_preprocessing
     from enet.evidence import Accuracy
     from enet.source import Source
     from enet.subject import Subject
     from tests.unit import recipes
 else:
-    recipes, torch, backends, networks, pipeline, preprocess, recipe = lazily(
-        "recipes", "torch", "enet.backends", "enet.network", "enet.pipeline", "enet.preprocess", "enet.recipe"
+    recipes, torch, backends, networks, pipeline, preprocess, reference_preprocessing = lazily(
+        "recipes",
+        "torch",
+        "enet.backends",
+        "enet.network",
+        "enet.pipeline",
+        "enet.preprocess",
+        "enet.reference_preprocessing",
     )
 
 #: The network's grid, square, and how many images a tiny data set has: neither 2 nor 4 divides it.
@@ -105,12 +112,14 @@ def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject
 
 @functools.cache
 def slow_logits(subject: Subject) -> dict[str, NDArray[np.float32]]:
-    """Logits by image name: preprocessed by the literal recipe, one by one through PyTorch."""
+    """Logits by image name: preprocessed by the literal reference_preprocessing, one by one through PyTorch."""
     network = networks.build(subject.deliverable.network.variant, subject.deliverable.network.outputs)
     network.load_state_dict(torch.load(subject.weights, weights_only=True))
     spec = subject.deliverable.preprocessing
     return {
-        sample.name: recipes.run(network, torch.from_numpy(recipe.network_input(sample.image, spec)[None]))[0].numpy()
+        sample.name: recipes.run(
+            network, torch.from_numpy(reference_preprocessing.network_input(sample.image, spec)[None])
+        )[0].numpy()
         for sample in subject.dataset.samples
     }
 
@@ -120,7 +129,7 @@ def slow_matrix(subject: Subject, name: str, labels: NDArray[Any]) -> NDArray[np
     (sample,) = (sample for sample in subject.dataset.samples if sample.name == name)
     classes = subject.dataset.classes
     matrix = np.zeros((len(classes.names), len(classes.names)), np.int64)
-    truth = recipe.train_ids(sample.label, subject.deliverable.preprocessing, dict(classes.train_ids))
+    truth = reference_preprocessing.train_ids(sample.label, subject.deliverable.preprocessing, dict(classes.train_ids))
     for true, predicted in zip(truth.ravel().tolist(), labels.ravel().tolist(), strict=True):
         if true != 255:
             matrix[true, predicted] += 1
@@ -331,11 +340,17 @@ def test_images_with_non_finite_logits_are_counted_and_padding_is_not() -> None:
     assert fake.labels(photographs(1))[1] == 0
 
 
+def test_open_predictor_takes_the_deliverables_settings(void_subject: Subject) -> None:
+    opened = pipeline.open_predictor(void_subject, void_subject.artifact("onnxruntime", 2, Form(input="uint8")))
+    assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)
+
+
 # All of it.
 
 
-def measured(subject: Subject, backend: str = "onnxruntime", batch_size: int = 1, **options: Any) -> Accuracy:
-    return pipeline.measure(subject, backend, batch_size, subject.photographs(), **options)
+def measured(subject: Subject, batch_size: int = 1, form: str = "float to logits") -> Accuracy:
+    artifact = subject.artifact("onnxruntime", batch_size, FORMS[form])
+    return pipeline.measure(subject, artifact, subject.photographs())
 
 
 @pytest.mark.parametrize(
@@ -354,7 +369,7 @@ def test_measure_counts_what_a_slow_computation_counts(
 ) -> None:
     artifact = subject.artifact(backend, batch_size, FORMS[form])
     path = tmp_path / "labels.npy"
-    evidence = measured(subject, backend, batch_size, artifact=artifact, labels_to=path)
+    evidence = pipeline.measure(subject, artifact, subject.photographs(), labels_to=path)
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(subject))
     assert evidence.matrices.dtype == np.int64
     assert evidence.non_finite == (0 if form.endswith("logits") else None)
@@ -374,12 +389,12 @@ def test_measure_counts_what_a_slow_computation_counts(
 def test_measure_never_predicts_the_void_output(form: str, void_subject: Subject) -> None:
     logits = slow_logits(void_subject)
     assert any((image.argmax(axis=0) == 19).any() for image in logits.values())
-    evidence = measured(void_subject, artifact=void_subject.artifact("onnxruntime", 1, FORMS[form]))
+    evidence = measured(void_subject, form=form)
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(void_subject))
 
 
 def test_measure_reads_prepared_images_as_it_reads_photographs(subject: Subject) -> None:
-    evidence = pipeline.measure(subject, "onnxruntime", 2, subject.prepared())
+    evidence = pipeline.measure(subject, subject.artifact("onnxruntime", 2), subject.prepared())
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(subject))
 
 
@@ -405,7 +420,7 @@ def test_an_unreadable_image_stops_the_run(damage: str, workers: int, subject: S
     with warnings.catch_warnings(record=True) as left_open:
         warnings.simplefilter("always")
         with pytest.raises(InputError) as caught:
-            pipeline.measure(broken, "onnxruntime", 1, source, artifact=artifact, workers=workers)
+            pipeline.measure(broken, artifact, source, workers=workers)
         message = str(caught.value)
         del caught
         gc.collect()
@@ -453,7 +468,7 @@ def test_memory_does_not_grow_with_the_images(workers: int, subject: Subject, mo
     monkeypatch.setattr("enet.backends.get", lambda _: fake)
     monkeypatch.setattr(FakeModel, "infer", lambda self, images: self.function(images))  # remembers nothing
     source: Source = Endless(19 * 8)
-    evidence = pipeline.measure(subject, "fake", 2, source, artifact=artifact, workers=workers)
+    evidence = pipeline.measure(subject, artifact, source, workers=workers)
     np.testing.assert_array_equal(evidence.matrix, np.eye(19, dtype=np.int64) * 8 * SIDE * SIDE)
     assert workers <= most <= 2 * workers + 1  # and the one whose counts are being written down
     assert alive <= 1

@@ -81,9 +81,10 @@ def test_resumed_run_is_the_undisturbed_run(
         if self.epoch == 2:
             raise StoppedError
 
-    with monkeypatch.context() as patch, pytest.raises(StoppedError):
-        patch.setattr("enet.training.loop.Trainer.save", save_and_stop)
+    monkeypatch.setattr("enet.training.loop.Trainer.save", save_and_stop)
+    with pytest.raises(StoppedError):
         train(camvid, tmp_path / "parts", "--epochs", "3")
+    monkeypatch.undo()
     parts = train(camvid, tmp_path / "parts", "--epochs", "3")
     for name in ("network", "averaged"):
         for key, value in whole[name].items():

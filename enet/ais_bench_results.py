@@ -7,8 +7,8 @@ versions need not be known here.
 from __future__ import annotations
 
 import json
-import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from enet.errors import InputError, listing
 from enet.evidence import Accuracy, Provenance
+from enet.machine import cores
 from enet.pipeline import argmax, bounded, is_finite
 from enet.preprocess import load_label
 from enet.scoring import confusion_matrix
-from enet.store import hash_file
+from enet.store import canonical, hash_file, hash_text
 from enet.subject import Subject
 
 
@@ -66,16 +67,15 @@ def outputs_by_image(summary: Path) -> dict[str, Path]:
 
 
 def located(outfile: Path, summary: Path) -> Path | None:
-    """Where a listed output lies now: beside the summary, or in the folder that the summary is named after.
+    """Where a listed output lies now: in the folder that a ``<folder>_summary.json`` is named after, or, for an older
+    ``sumary.json``, beside it.
 
     Only the file's name is taken from the listing, so a listing can't point outside.
     """
-    folders = (summary.parent, summary.parent / summary.stem.removesuffix("_summary"))
-    for folder in folders:
-        path = folder / outfile.name
-        if path.is_file() and not path.is_symlink():
-            return path
-    return None
+    named_after = summary.parent / summary.stem.removesuffix("_summary")
+    folder = named_after if summary.stem.endswith("_summary") else summary.parent
+    path = folder / outfile.name
+    return path if path.is_file() and not path.is_symlink() else None
 
 
 def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]:
@@ -111,7 +111,7 @@ def score(subject: Subject, summary: Path) -> Accuracy:
     """Score a folder of ais_bench outputs against the data set's label maps, on all cores.
 
     Returns:
-        Evidence; its provenance holds the summary's digest as the artifact's, since the model itself isn't here.
+        Evidence; its provenance holds the digest of summary and outputs as the artifact's: the model isn't here.
     Raises:
         InputError: as ``outputs_by_image`` and ``read_output``; or the outputs are of other images.
     """
@@ -122,26 +122,26 @@ def score(subject: Subject, summary: Path) -> Accuracy:
         raise InputError(f"{summary}: {len(foreign)} outputs of images that aren't in the data set: {listing(foreign)}")
     names = sorted(outputs)
     begin = time.perf_counter()
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        done = bounded(
-            pool, lambda name: scored(subject, outputs[name], labels[name]), names, 2 * (os.cpu_count() or 1)
-        )
+    with ThreadPoolExecutor(cores()) as pool:
+        done = bounded(pool, lambda name: scored(subject, outputs[name], labels[name]), names, 2 * cores())
         bar = tqdm(done, "scoring", len(names), unit="image", disable=None if subject.progress else True)
         results = list(bar)
     return Accuracy(
-        provenance=provenance(subject, summary), classes=subject.dataset.classes.names,
+        provenance=provenance(subject, summary, outputs), classes=subject.dataset.classes.names,
         absent_classes=subject.deliverable.reference.absent_classes, images=tuple(names),
         images_expected=subject.deliverable.dataset.images, matrices=np.stack([matrix for matrix, _ in results]),
         non_finite=sum(not finite for _, finite in results), seconds=time.perf_counter() - begin,
     )  # fmt: skip
 
 
-def provenance(subject: Subject, summary: Path) -> Provenance:
-    """What is known of results that were brought back: the summary, the data, but not the model."""
+def provenance(subject: Subject, summary: Path, outputs: Mapping[str, Path]) -> Provenance:
+    """What is known of results that were brought back: the summary, its outputs and the data, but not the model."""
+    files = {name: hash_file(path) for name, path in outputs.items()}
     return Provenance(
         deliverable=subject.deliverable.name, backend="recorded", device="not recorded", batch_size=0, form={},
-        weights_sha256="", onnx_sha256="", artifact_sha256=hash_file(summary), dataset_sha256=subject.dataset_sha256,
-        preprocessing_sha256=subject.preprocessing_sha256, versions={"numpy": np.__version__},
+        weights_sha256="", onnx_sha256="", artifact_sha256=hash_text(canonical([hash_file(summary), files])),
+        dataset_sha256=subject.dataset_sha256, preprocessing_sha256=subject.preprocessing_sha256,
+        versions={"numpy": np.__version__}, limited=subject.limit is not None,
     )  # fmt: skip
 
 
@@ -152,9 +152,9 @@ def scored(subject: Subject, output: Path, label: Path) -> tuple[NDArray[np.int6
     result = read_output(output, subject.deliverable.network.outputs, spec.size)
     truth = load_label(label, spec, subject.dataset.classes.lookup())
     if result.ndim == 2:
+        if result.dtype.kind not in "iu" or result.min() < 0 or result.max() >= classes:
+            raise InputError(f"{output}: holds {result.dtype} up to {result.max()}, but should hold 0..{classes - 1}")
         prediction, finite = result.astype(np.uint8, copy=False), True
-        if prediction.max() >= classes:
-            raise InputError(f"{output}: holds class {prediction.max()}, but should be in 0..{classes - 1}")
     else:
         prediction, finite = argmax(result[:classes]), is_finite(result)
     return confusion_matrix(prediction, truth, classes), finite

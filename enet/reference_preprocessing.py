@@ -1,6 +1,7 @@
 """The reference scripts' preprocessing, restated step by step and slowly, as an oracle for ``preprocess``.
 
-It shares no code with what it checks: Pillow scales the whole image, then crops; numpy normalises pixel by pixel.
+It shares no code with what it checks, only the table of label ids: Pillow scales the whole image, then crops; numpy
+normalises pixel by pixel.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from enet.preprocess import Normalise
 from enet.source import Source
 from enet.subject import Subject
 
-#: Images compared; spread over the split.
+#: Images compared, spread over the split: a fault of the steps shows in every image.
 IMAGES = 8
 
 
@@ -42,7 +43,11 @@ def compare(subject: Subject, source: Source) -> Digests:
         theirs[sample.name] = digest(
             network_input(sample.image, spec), train_ids(sample.label, spec, dict(subject.dataset.classes.train_ids))
         )
-    return Digests(what="preprocessing", dataset_sha256=subject.dataset_sha256, ours=ours, theirs=theirs)
+    return Digests(
+        what="preprocessing", dataset_sha256=subject.dataset_sha256, preprocessing_sha256=subject.preprocessing_sha256,
+        limited=subject.limit is not None, images_expected=min(IMAGES, subject.deliverable.dataset.images), ours=ours,
+        theirs=theirs,
+    )  # fmt: skip
 
 
 def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 
 from enet.deliverable import Deliverable, Form
-from enet.store import Store, hash_file, hash_text
-
-#: The source that decides what is exported: a change to it is another key, so nothing stale is found.
-SOURCES = ("network.py", "export.py")
-
-
-def sources_digest(*names: str) -> str:
-    """SHA-256 of source files of this package, by name, without importing them."""
-    folder = Path(__file__).parent
-    return hash_text("".join((folder / name).read_text(encoding="utf-8") for name in names))
+from enet.store import Store, hash_file, source_digest
 
 
 def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -> Path:
@@ -26,7 +18,9 @@ def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -
     """
     key = {
         "weights": hash_file(weights), "variant": deliverable.network.variant, "outputs": deliverable.network.outputs,
-        "preprocessing": asdict(deliverable.preprocessing), "form": asdict(form), "source": sources_digest(*SOURCES),
+        "classes": deliverable.scored_classes, "preprocessing": asdict(deliverable.preprocessing), "form": asdict(form),
+        "source": source_digest("__init__.py", "network.py", "export.py"), "torch": version("torch"),
+        "onnx": version("onnx"),
     }  # fmt: skip
 
     def make(folder: Path) -> None:

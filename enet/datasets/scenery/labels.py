@@ -1,0 +1,11 @@
+"""Raw Cityscapes label ids of everything that can be seen in a scene."""
+
+from __future__ import annotations
+
+EGO_VEHICLE, OUT_OF_ROI, STATIC, DYNAMIC, GROUND = 1, 3, 4, 5, 6
+ROAD, SIDEWALK, PARKING, RAIL_TRACK = 7, 8, 9, 10
+BUILDING, WALL, FENCE = 11, 12, 13
+POLE, POLEGROUP, TRAFFIC_LIGHT, TRAFFIC_SIGN = 17, 18, 19, 20
+VEGETATION, TERRAIN, SKY = 21, 22, 23
+PERSON, RIDER = 24, 25
+CAR, TRUCK, BUS, TRAIN, MOTORCYCLE, BICYCLE = 26, 27, 28, 31, 32, 33
