@@ -75,9 +75,9 @@ class Store:
     @contextlib.contextmanager
     def locked(self, entry: Path) -> Iterator[None]:
         """Hold the entry's lock. The operating system frees it when its holder dies."""
-        make_folder(entry.parent)
         lock = FileLock(entry.with_name(f".{entry.name}.lock"))
         try:
+            entry.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except OSError as error:
             raise InputError(

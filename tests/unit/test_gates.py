@@ -181,7 +181,7 @@ def test_parity_over_all_images_and_in_each(judged: Deliverable) -> None:
 
 
 def test_equal_rows_agree_in_every_pixel(judged: Deliverable) -> None:
-    rows = {"what": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
+    rows: dict[str, Any] = {"what": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
     assert gates.parity(compared(0, **rows), judged).outcome is Outcome.PASS
     assert gates.parity(compared(1, **rows), judged).outcome is Outcome.FAIL
     other = provenance(artifact_sha256="other")
