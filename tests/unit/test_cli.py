@@ -442,7 +442,7 @@ def export_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @case
 def export_of_code(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(file_with(bad / "code.pth", pickle.dumps(print)), here), "could run code"
+    return exporting(file_with(bad / "code.pth", pickle.dumps(print, protocol=2)), here), "could run code"
 
 
 @case
