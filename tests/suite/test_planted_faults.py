@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +54,12 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     return path
 
 
-def accept(small: Path, scenes: Path, folder: Path, fault: str) -> subprocess.CompletedProcess[str]:
-    """An acceptance run in a process of its own, with a fault planted."""
+def accept(small: Path, scenes: Path, folder: Path, fault: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """An acceptance run in a process of its own, on a cold cache, with a fault planted."""
     command = [
         sys.executable, "-m", "pytest", "-p", "tests.suite.planted", "--fault", fault, "-p", "no:cacheprovider",
         "-m", "accuracy", "tests/acceptance", "--deliverable", str(small), "--data-root", str(scenes),
-        "--artifact-cache", str(folder / "cache"), "--evidence", str(folder / "evidence"), "-q",
+        "--artifact-cache", str(folder / "cache"), "--evidence", str(folder / "evidence"), "-q", *more,
     ]  # fmt: skip
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
@@ -85,6 +86,43 @@ def test_fault_turns_the_run_red(fault: str, small: Path, scenes: Path, tmp_path
 
 
 def test_sound_deliverable_is_accepted(small: Path, scenes: Path, tmp_path: Path) -> None:
-    run = accept(small, scenes, tmp_path, "none")
+    """By two workers that begin together on a cold cache: they share one build and one measurement of everything."""
+    run = accept(small, scenes, tmp_path, "none", "-n", "2", "--basetemp", str(tmp_path / "temp"))
     assert run.returncode == 0, run.stdout + run.stderr
     assert "small: ACCEPTED: all" in run.stdout
+    measured = sorted(json.loads(path.read_text())["key"]["batch_size"] for path in manifests(tmp_path / "temp", "run"))
+    assert measured == [1, 1, 4]  # PyTorch, and ONNX Runtime at both batch sizes
+    assert len(manifests(tmp_path / "cache", "prepared")) == 1
+    assert len(manifests(tmp_path / "cache", "onnx")) == 4  # the forms
+    verdicts = json.loads((tmp_path / "evidence" / "verdicts.json").read_text())
+    assert verdicts["conclusion"].startswith("ACCEPTED")
+    assert {verdict["outcome"] for verdict in verdicts["verdicts"]} == {"PASS"}
+
+
+def manifests(folder: Path, kind: str) -> list[Path]:
+    """Manifests of all store entries of a kind, below a folder."""
+    return [path for path in folder.rglob("manifest.json") if path.parents[1].name == kind]
+
+
+@pytest.mark.parametrize(
+    ("more", "conclusion"),
+    [
+        (("-k", "test_forms"), "small: NOT ACCEPTED YET: 3 gates passed, but not asked were"),
+        (("--batch-size", "1", "-k", "test_miou"), "small: NOT ACCEPTED YET: 1 gates passed"),
+        (("--limit", "3", "-k", "test_miou or test_equal_rows"), "small: NOT ACCEPTED: no evidence for"),
+    ],
+)
+def test_less_than_everything_is_not_accepted(
+    more: tuple[str, ...], conclusion: str, small: Path, scenes: Path, tmp_path: Path
+) -> None:
+    run = accept(small, scenes, tmp_path, "none", *more)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert conclusion in run.stdout
+
+
+def test_missing_weights_are_one_clear_message(scenes: Path, small: Path, tmp_path: Path) -> None:
+    run = accept(small, scenes, tmp_path, "none", "--weights", "absent.pth", "-k", "test_miou")
+    assert run.returncode == 1
+    assert "weights absent.pth: no such file. Give a checkpoint with --weights FILE" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+    assert "ACCEPTED: all" not in run.stdout
