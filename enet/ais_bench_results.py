@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import time
+import tokenize
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -40,9 +41,9 @@ def outputs_by_image(summary: Path) -> dict[str, Path]:
         pairs = [pair for entry in entries for pair in zip(entry["infiles"], entry["outfiles"], strict=True)]
     except OSError as error:
         raise InputError(f"{summary}: {error.strerror}. Give ais_bench's summary JSON with --result-dir") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"{summary}: not an ais_bench summary ({error!r}). Give sumary.json or *_summary.json"
+            f"{summary}: not an ais_bench summary ({type(error).__name__}: {error}). Give sumary.json or *_summary.json"
         ) from error
     if not pairs:
         raise InputError(f"{summary}: lists no output files: a run without --input feeds zeros and can't be scored")
@@ -75,7 +76,10 @@ def located(outfile: Path, summary: Path) -> Path | None:
     named_after = summary.parent / summary.stem.removesuffix("_summary")
     folder = named_after if summary.stem.endswith("_summary") else summary.parent
     path = folder / outfile.name
-    return path if path.is_file() and not path.is_symlink() else None
+    try:
+        return path if path.is_file() and not path.is_symlink() else None
+    except OSError:  # such as a name too long for the file system
+        return None
 
 
 def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]:
@@ -90,7 +94,10 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
     shapes = {"logits": (outputs, height, width), "labels": (height, width)}
     try:
         if path.suffix == ".npy":
-            array: NDArray[Any] = np.load(path, allow_pickle=False)
+            # Mapped: no pickles, no archives, and no header that claims more than the file holds.
+            array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+            if array.dtype.kind not in "fiu":
+                raise InputError(f"{path}: dtype {array.dtype}, but should be numbers. Run that image again")
         else:
             data = path.read_bytes()
             logits = outputs * height * width
@@ -99,10 +106,11 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
                 rule = f"{logits * 4} (float32 logits), {logits * 2} (float16) or {height * width} (uint8 labels)"
                 raise InputError(f"{path}: {len(data)} bytes, but should be {rule}. Run that image again")
             array = np.frombuffer(data, kinds[len(data)])
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise InputError(f"{path}: can't be read ({error}). Copy or make it again") from error
+    is_flat = path.suffix != ".npy"
     for shape in shapes.values():
-        if array.size == np.prod(shape):
+        if array.shape in (shape, (1, *shape)) or (is_flat and array.size == np.prod(shape)):
             return array.reshape(shape) if len(shape) == 2 else array.reshape(shape).astype(np.float32)
     raise InputError(f"{path}: shape {array.shape}, but should be one of {list(shapes.values())}")
 

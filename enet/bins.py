@@ -1,8 +1,7 @@
 """The guide's preprocessed files: one ``<image name>.bin`` per image, for ais_bench or ``enet infer``.
 
 float32 (3, H, W) little-endian, normalised; or uint8 (H, W, 3). Files are moved into place whole, so an interrupted
-run goes on where it stopped; ``preprocessed.json`` is written at its start without, and at its end with, the files'
-hashes.
+run goes on where it stopped; ``preprocessed.json`` names the files from the start, and holds their hashes at the end.
 """
 
 from __future__ import annotations
@@ -45,9 +44,14 @@ def write(
         "dataset_sha256": dataset_sha256,
     }  # fmt: skip
     settings = json.loads(json.dumps(settings))  # as it is read back
+    intended = [f"{name}.bin" for name in photographs.names]
     make_folder(folder)
-    goes_on = settings == {key: value for key, value in read_manifest(folder).items() if key != "files"}
-    write_text(folder / MANIFEST, json.dumps({**settings, "files": {}}, indent=1))
+    before = read_manifest(folder)
+    goes_on = settings == {key: value for key, value in before.items() if key != "files"}
+    if not goes_on:  # an interrupted run must not take these for its own
+        for name in {*stated(before), *intended}:
+            (folder / name).unlink(missing_ok=True)
+    write_text(folder / MANIFEST, json.dumps({**settings, "files": dict.fromkeys(intended)}, indent=1))
 
     def prepare(index: int) -> tuple[str, str]:
         path = folder / f"{photographs.names[index]}.bin"
@@ -61,12 +65,16 @@ def write(
     with ThreadPoolExecutor(cores()) as pool:
         done = pool.map(prepare, range(count))
         files = dict(tqdm(done, "preprocessing", count, unit="image", disable=None if progress else True))
-    for path in folder.glob("*.bin"):  # of a run over other images: ais_bench would run these too
-        if path.name not in files:
-            path.unlink()
     manifest = {**settings, "files": files}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
     return manifest
+
+
+def stated(manifest: dict[str, Any]) -> list[str]:
+    """Names of ``.bin`` files that a manifest lists; a name with a folder in it is none of ours."""
+    files = manifest.get("files")
+    names = [str(name) for name in files] if isinstance(files, dict) else []
+    return [name for name in names if name.endswith(".bin") and Path(name).name == name]
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 from enet import __version__
 from enet.deliverable import MAX_BATCH, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
-from enet.store import Store, default_root, write_text
+from enet.store import Store, default_root, make_folder, write_text
 
 # Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
 
@@ -244,6 +244,7 @@ def evaluate(options: argparse.Namespace) -> int:
 def scenes(options: argparse.Namespace) -> int:
     from enet.datasets import scenes as generator
 
+    make_folder(options.save_path)
     written = generator.write(
         options.save_path, images=options.images, seed=options.seed, split=options.split,
         progress=sys.stderr.isatty(),
