@@ -136,7 +136,7 @@ def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Photo
     found = written(folder)
     assert len(found) == 3
     assert found.items() <= expected(photographs).items()
-    assert bins.read_manifest(folder)["files"] == {}
+    assert not any(bins.read_manifest(folder)["files"].values())
     before = times(folder)
     write(photographs, folder)
     assert times(folder).items() >= before.items()

@@ -11,21 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from enet.deliverable import VARIANTS, Form, Preprocessing
-from enet.export import save, to_onnx
-from enet.network import build
+from tests.lazy import lazily
 
 if TYPE_CHECKING:
+    import onnx
+    import onnxruntime
+    import torch
+    from torch import Tensor, nn
+
+    from enet import export
+    from enet import network as networks
     from tests.unit import recipes
 else:
     import recipes
+
+    onnx, onnxruntime, torch, nn = lazily("onnx", "onnxruntime", "torch", "torch.nn")
+    export, networks = lazily("enet.export", "enet.network")
 
 SPEC = Preprocessing(resize="exact", size=(128, 96))
 FLOAT_LOGITS = Form(input="float", output="logits")
@@ -47,7 +52,7 @@ def network_of(variant: str, outputs: int = 19) -> nn.Module:
 
 @functools.cache
 def exported(variant: str, form: str = "float to logits") -> onnx.ModelProto:
-    return to_onnx(network_of(variant), SPEC, FORMS[form])
+    return export.to_onnx(network_of(variant), SPEC, FORMS[form])
 
 
 def content(model: onnx.ModelProto) -> bytes:
@@ -116,7 +121,7 @@ def test_names_are_unique_and_every_constant_is_used(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("form", FORMS)
 def test_repeated_export_gives_the_same_bytes(variant: str, form: str) -> None:
-    assert content(to_onnx(recipes.seeded(variant), SPEC, FORMS[form])) == content(exported(variant, form))
+    assert content(export.to_onnx(recipes.seeded(variant), SPEC, FORMS[form])) == content(exported(variant, form))
 
 
 FRESH = """
@@ -125,7 +130,7 @@ from enet.deliverable import VARIANTS, Form, Preprocessing
 from enet.export import to_onnx
 spec = Preprocessing(resize="exact", size=(128, 96))
 for variant in VARIANTS:
-    model = to_onnx(recipes.seeded(variant), spec, Form(input="uint8", output="labels"))
+    model = export.to_onnx(recipes.seeded(variant), spec, Form(input="uint8", output="labels"))
     print(hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest())
 """
 
@@ -147,7 +152,7 @@ def test_a_fresh_process_with_another_hash_seed_gives_the_same_bytes() -> None:
 def test_export_leaves_the_network_alone(variant: str) -> None:
     network = recipes.seeded(variant)
     names, before = [name for name, _ in network.named_modules()], recipes.seeded_state(network)
-    to_onnx(network, SPEC, FLOAT_LOGITS)
+    export.to_onnx(network, SPEC, FLOAT_LOGITS)
     after = network.state_dict()
     assert [name for name, _ in network.named_modules()] == names
     assert after.keys() == before.keys()
@@ -156,17 +161,17 @@ def test_export_leaves_the_network_alone(variant: str) -> None:
 
 def test_a_network_in_training_mode_is_refused() -> None:
     with pytest.raises(ValueError, match=r"network\.training=True, but should be in evaluation mode"):
-        to_onnx(build("ascend").train(), SPEC, FLOAT_LOGITS)
+        export.to_onnx(networks.build("ascend").train(), SPEC, FLOAT_LOGITS)
 
 
 def test_an_unknown_layer_is_refused() -> None:
     odd = nn.Sequential(nn.MaxPool2d(2, 2), nn.Sigmoid(), nn.ConvTranspose2d(3, 2, 2, stride=2)).eval()
     with pytest.raises(NotImplementedError, match="1: Sigmoid has no ONNX form here"):
-        to_onnx(odd, SPEC, FLOAT_LOGITS)
+        export.to_onnx(odd, SPEC, FLOAT_LOGITS)
 
 
 def test_save_writes_the_model_and_nothing_else(tmp_path: Path) -> None:
-    save(exported("ascend"), tmp_path / "enet.onnx")
+    export.save(exported("ascend"), tmp_path / "enet.onnx")
     assert recipes.files(tmp_path) == ["enet.onnx"]
     assert (tmp_path / "enet.onnx").read_bytes() == content(exported("ascend"))
 
@@ -220,7 +225,7 @@ def tied_images() -> dict[str, NDArray[np.uint8]]:
 @pytest.mark.parametrize("kind", tied_images())
 def test_images_with_exact_ties(variant: str, kind: str) -> None:
     """Where the exact sums tie, the last bit of a convolution decides which of four places max-unpool fills, and ONNX
-    Runtime's and PyTorch's differ. So a few pixels may; the wrong rule for ties would change about half of them."""
+    Runtime's and PyTorch's differ. So a few pixels may; the rule for ties itself is proved on whole numbers below."""
     images = normalised(tied_images()[kind])
     expected = recipes.run(network_of(variant), torch.from_numpy(images)).numpy()
     logits = infer(exported(variant), images)
@@ -229,21 +234,24 @@ def test_images_with_exact_ties(variant: str, kind: str) -> None:
     assert np.mean(logits.argmax(axis=1) == expected.argmax(axis=1)) >= 0.99
 
 
-class Unpooling(nn.Module):
+def unpooling() -> nn.Module:
     """Nothing but a pooling, its inverse and a classifier, to see where each maximum goes."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.first = nn.MaxPool2d(2, 2)
-        self.pool = nn.MaxPool2d(2, 2, return_indices=True)
-        self.mix = nn.Conv2d(3, 3, 1)
-        self.unpool = nn.MaxUnpool2d(2)
-        self.fullconv = nn.ConvTranspose2d(3, 4, 2, stride=2, bias=False)
+    class Unpooling(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.MaxPool2d(2, 2)
+            self.pool = nn.MaxPool2d(2, 2, return_indices=True)
+            self.mix = nn.Conv2d(3, 3, 1)
+            self.unpool = nn.MaxUnpool2d(2)
+            self.fullconv = nn.ConvTranspose2d(3, 4, 2, stride=2, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        maximum, indices = self.pool(self.first(x))
-        result: Tensor = self.fullconv(self.unpool(self.mix(maximum), indices))
-        return result
+        def forward(self, x: Tensor) -> Tensor:
+            maximum, indices = self.pool(self.first(x))
+            result: Tensor = self.fullconv(self.unpool(self.mix(maximum), indices))
+            return result
+
+    return with_whole_numbers(Unpooling())
 
 
 def with_whole_numbers(network: nn.Module) -> nn.Module:
@@ -257,21 +265,21 @@ def with_whole_numbers(network: nn.Module) -> nn.Module:
 
 @pytest.mark.parametrize("values", [1, 2, 3, 100])
 def test_max_unpool_breaks_ties_as_pytorch_does(values: int) -> None:
-    network = with_whole_numbers(Unpooling())
+    network = unpooling()
     rng = np.random.default_rng(values)
     images = rng.integers(-values // 2, values - values // 2, (16, 3, 96, 128)).astype(np.float32)
     expected = recipes.run(network, torch.from_numpy(images)).numpy()
-    assert np.array_equal(infer(to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
+    assert np.array_equal(infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
 
 
 def test_max_unpool_of_every_pattern_of_ties() -> None:
-    network = with_whole_numbers(Unpooling())
+    network = unpooling()
     windows = np.stack(np.meshgrid(*[[-1, 0, 1, -0.0]] * 4, indexing="ij"), -1).reshape(16, 16, 2, 2)
     small = windows.transpose(0, 2, 1, 3).reshape(32, 32).astype(np.float32)
     pattern = np.tile(small.repeat(2, 0).repeat(2, 1), (2, 2))[:96]  # the first pooling undoes the repetition
     images = np.ascontiguousarray(np.broadcast_to(pattern, (1, 3, 96, 128)))
     expected = recipes.run(network, torch.from_numpy(images)).numpy()
-    assert np.array_equal(infer(to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
+    assert np.array_equal(infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
 
 
 CLASSIFIERS = {
@@ -287,13 +295,13 @@ def test_transposed_convolution_is_that_of_pytorch(kind: str) -> None:
     network = with_whole_numbers(nn.Sequential(nn.MaxPool2d(2, 2), CLASSIFIERS[kind]))
     images = np.random.default_rng(0).integers(-9, 10, (2, 3, 96, 128)).astype(np.float32)
     expected = recipes.run(network, torch.from_numpy(images)).numpy()
-    assert np.array_equal(infer(to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
+    assert np.array_equal(infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
 
 
 def test_a_stride_that_does_not_double_is_refused() -> None:
     odd = nn.Sequential(nn.MaxPool2d(2, 2), nn.ConvTranspose2d(3, 5, 3, stride=3)).eval()
     with pytest.raises(NotImplementedError, match=r"1: stride \(3, 3\) has no ONNX form here"):
-        to_onnx(odd, SPEC, FLOAT_LOGITS)
+        export.to_onnx(odd, SPEC, FLOAT_LOGITS)
 
 
 @pytest.mark.parametrize(("kernel", "padding", "output_padding"), [(4, 1, 0), (3, 0, 0)])
@@ -302,7 +310,7 @@ def test_another_transposed_convolution_is_right_or_refused(kernel: int, padding
     network = with_whole_numbers(nn.Sequential(nn.MaxPool2d(2, 2), layer))
     images = np.random.default_rng(0).integers(-9, 10, (1, 3, 96, 128)).astype(np.float32)
     try:
-        result = infer(to_onnx(network, SPEC, FLOAT_LOGITS), images)
+        result = infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images)
     except NotImplementedError:
         return
     assert np.array_equal(result, recipes.run(network, torch.from_numpy(images)).numpy())
@@ -312,9 +320,9 @@ def test_classes_keep_a_void_output_out_of_the_labels() -> None:
     network = recipes.seeded("paper", 20)
     network.get_parameter("transposed_conv.weight").data[:, 19] *= 10  # the void output wins often
     images = images_of(1)
-    logits = infer(to_onnx(network, SPEC, FORMS["uint8 to logits"]), images)
-    everything = infer(to_onnx(network, SPEC, FORMS["uint8 to labels"]), images)
-    scored = infer(to_onnx(network, SPEC, FORMS["uint8 to labels"], classes=19), images)
+    logits = infer(export.to_onnx(network, SPEC, FORMS["uint8 to logits"]), images)
+    everything = infer(export.to_onnx(network, SPEC, FORMS["uint8 to labels"]), images)
+    scored = infer(export.to_onnx(network, SPEC, FORMS["uint8 to labels"], classes=19), images)
     assert logits.shape[1] == 20
     assert (everything == 19).any()
     assert np.array_equal(everything, logits.argmax(axis=1))
@@ -322,12 +330,12 @@ def test_classes_keep_a_void_output_out_of_the_labels() -> None:
 
 
 def test_classes_equal_to_the_outputs_change_nothing() -> None:
-    model = to_onnx(network_of("ascend"), SPEC, FORMS["float to labels"], classes=19)
+    model = export.to_onnx(network_of("ascend"), SPEC, FORMS["float to labels"], classes=19)
     assert content(model) == content(exported("ascend", "float to labels"))
 
 
 def test_equal_logits_give_the_first_class() -> None:
     network = recipes.seeded("ascend")
     nn.init.zeros_(network.get_parameter("fullconv.weight"))
-    labels = infer(to_onnx(network, SPEC, FORMS["uint8 to labels"]), images_of(1))
+    labels = infer(export.to_onnx(network, SPEC, FORMS["uint8 to labels"]), images_of(1))
     assert not labels.any()

@@ -6,16 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from enet.deliverable import VARIANTS
-from enet.network import build
+from tests.lazy import lazily
 
 if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from enet import network as networks
     from tests.unit import recipes
 else:
     import recipes
+
+    torch, nn, networks = lazily("torch", "torch.nn", "enet.network")
 
 #: Outputs of the networks whose facts were recorded.
 RECORDED_OUTPUTS = {"ascend": 19, "tramac": 19, "paper": 20}
@@ -27,7 +31,7 @@ KERNELS = {"ascend": 2, "tramac": 2, "paper": 3}
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_state_dict_is_that_of_the_public_code(variant: str) -> None:
     rows = [line.split("\t") for line in recipes.fact(f"state_dict_{variant}.tsv").read_text().splitlines()]
-    state = build(variant, RECORDED_OUTPUTS[variant]).state_dict()
+    state = networks.build(variant, RECORDED_OUTPUTS[variant]).state_dict()
     assert [[key, "x".join(map(str, v.shape)) or "scalar", str(v.dtype)[6:]] for key, v in state.items()] == rows
 
 
@@ -44,11 +48,11 @@ def test_golden_logits(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("outputs", [1, 11, 20])
 def test_outputs_are_channels_of_the_logits(variant: str, outputs: int) -> None:
-    network = build(variant, outputs)
+    network = networks.build(variant, outputs)
     assert recipes.run(network, torch.zeros(1, 3, 16, 16)).shape == (1, outputs, 16, 16)
     kernel = KERNELS[variant]
     rest = sum(p.numel() for p in network.parameters()) - 16 * outputs * kernel * kernel
-    assert rest == sum(p.numel() for p in build(variant, 1).parameters()) - 16 * kernel * kernel
+    assert rest == sum(p.numel() for p in networks.build(variant, 1).parameters()) - 16 * kernel * kernel
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -61,12 +65,12 @@ def test_any_size_divisible_by_8(variant: str, height: int, width: int) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_about_a_third_of_a_million_parameters(variant: str) -> None:
-    assert 0.30e6 < sum(p.numel() for p in build(variant).parameters()) < 0.40e6
+    assert 0.30e6 < sum(p.numel() for p in networks.build(variant).parameters()) < 0.40e6
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_evaluation_mode_and_repeatable(variant: str) -> None:
-    network = build(variant)
+    network = networks.build(variant)
     assert not any(module.training for module in network.modules())
     x = torch.rand(1, 3, 16, 16)
     assert torch.equal(recipes.run(network, x), recipes.run(network, x))
@@ -91,12 +95,12 @@ def blocks_in_use(network: nn.Module) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("variant", ["ascend", "tramac"])
 def test_bottleneck3_5_has_weights_but_is_not_called(variant: str) -> None:
-    children, called = blocks_in_use(build(variant))
+    children, called = blocks_in_use(networks.build(variant))
     assert children - called == {"bottleneck3_5"}
 
 
 def test_paper_calls_every_block() -> None:
-    children, called = blocks_in_use(build("paper"))
+    children, called = blocks_in_use(networks.build("paper"))
     assert children == called
     assert len([name for name in called if name[:-2].endswith("3")]) == 8
 
@@ -110,16 +114,16 @@ def test_bottleneck3_5_does_not_change_the_logits() -> None:
 
 
 def test_ascend_has_no_prelu_and_tramac_no_relu() -> None:
-    assert not any(isinstance(module, nn.PReLU) for module in build("ascend").modules())
-    assert not any(isinstance(module, nn.ReLU) for module in build("tramac").modules())
+    assert not any(isinstance(module, nn.PReLU) for module in networks.build("ascend").modules())
+    assert not any(isinstance(module, nn.ReLU) for module in networks.build("tramac").modules())
 
 
 def test_unknown_variant() -> None:
     with pytest.raises(ValueError, match="variant='enet', but should be one of ascend, tramac, paper"):
-        build("enet")
+        networks.build("enet")
 
 
 @pytest.mark.parametrize("outputs", [0, -1])
 def test_no_outputs(outputs: int) -> None:
     with pytest.raises(ValueError, match=f"outputs={outputs}, but should be at least 1"):
-        build("ascend", outputs)
+        networks.build("ascend", outputs)

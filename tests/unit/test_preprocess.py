@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -16,11 +15,16 @@ from enet.datasets.cityscapes import CLASSES
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 from enet.preprocess import Normalise, load_image, load_label, window
+from tests.lazy import lazily
 
 if TYPE_CHECKING:
+    import torch
+
     from tests.unit import recipes
 else:
     import recipes
+
+    torch = lazily("torch")
 
 SPEC = Preprocessing()
 SMALL = Preprocessing(size=(16, 16))
