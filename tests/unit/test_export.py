@@ -282,17 +282,18 @@ def test_max_unpool_of_every_pattern_of_ties() -> None:
     assert np.array_equal(infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)
 
 
-CLASSIFIERS = {
-    "2x2": nn.ConvTranspose2d(3, 5, 2, stride=2, bias=False),
-    "2x2 with bias": nn.ConvTranspose2d(3, 5, 2, stride=2),
-    "3x3": nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1, output_padding=1, bias=False),
-    "3x3 with bias": nn.ConvTranspose2d(3, 5, 3, stride=2, padding=1, output_padding=1),
+CLASSIFIERS: dict[str, dict[str, Any]] = {
+    "2x2": {"kernel_size": 2, "bias": False},
+    "2x2 with bias": {"kernel_size": 2},
+    "3x3": {"kernel_size": 3, "padding": 1, "output_padding": 1, "bias": False},
+    "3x3 with bias": {"kernel_size": 3, "padding": 1, "output_padding": 1},
 }
 
 
 @pytest.mark.parametrize("kind", CLASSIFIERS)
 def test_transposed_convolution_is_that_of_pytorch(kind: str) -> None:
-    network = with_whole_numbers(nn.Sequential(nn.MaxPool2d(2, 2), CLASSIFIERS[kind]))
+    classifier = nn.ConvTranspose2d(3, 5, stride=2, **CLASSIFIERS[kind])
+    network = with_whole_numbers(nn.Sequential(nn.MaxPool2d(2, 2), classifier))
     images = np.random.default_rng(0).integers(-9, 10, (2, 3, 96, 128)).astype(np.float32)
     expected = recipes.run(network, torch.from_numpy(images)).numpy()
     assert np.array_equal(infer(export.to_onnx(network, SPEC, FLOAT_LOGITS), images), expected)

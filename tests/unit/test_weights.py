@@ -173,22 +173,23 @@ def test_flipped_bytes_never_give_more_than_an_input_error(tmp_path: Path, state
     assert not leaks
 
 
-NOT_STATE_DICTS = {
-    "a list": ([1, 2], "holds a list, but should hold a state dict"),
-    "a tensor": (torch.zeros(3), "holds a Tensor, but should hold a state dict"),
-    "nothing": ({}, "holds a dict, but should hold a state dict"),
-    "an empty state_dict": ({"state_dict": {}}, "but should hold a state dict"),
-    "None": (None, "holds a NoneType, but should hold a state dict"),
-    "text values": ({"a": "b", "c": "d"}, "not tensors: a, c"),
-    "another wrapping": ({"model": {"a": torch.zeros(1)}}, "not tensors: model"),
-    "number keys": ({1: torch.zeros(1)}, "not tensors: 1"),
-    "many": ({f"k{i}": i for i in range(9)}, "not tensors: k0, k1, k2, k3, k4 and 4 more"),
+#: What is saved, made when it is needed, and what is said of it.
+NOT_STATE_DICTS: dict[str, tuple[Callable[[], Any], str]] = {
+    "a list": (lambda: [1, 2], "holds a list, but should hold a state dict"),
+    "a tensor": (lambda: torch.zeros(3), "holds a Tensor, but should hold a state dict"),
+    "nothing": (dict, "holds a dict, but should hold a state dict"),
+    "an empty state_dict": (lambda: {"state_dict": {}}, "but should hold a state dict"),
+    "None": (lambda: None, "holds a NoneType, but should hold a state dict"),
+    "text values": (lambda: {"a": "b", "c": "d"}, "not tensors: a, c"),
+    "another wrapping": (lambda: {"model": {"a": torch.zeros(1)}}, "not tensors: model"),
+    "number keys": (lambda: {1: torch.zeros(1)}, "not tensors: 1"),
+    "many": (lambda: {f"k{i}": i for i in range(9)}, "not tensors: k0, k1, k2, k3, k4 and 4 more"),
 }
 
 
 @pytest.mark.parametrize(("content", "message"), NOT_STATE_DICTS.values(), ids=NOT_STATE_DICTS.keys())
-def test_not_a_state_dict(tmp_path: Path, content: Any, message: str) -> None:
-    (tmp_path / "enet.pth").write_bytes(saved(content))
+def test_not_a_state_dict(tmp_path: Path, content: Callable[[], Any], message: str) -> None:
+    (tmp_path / "enet.pth").write_bytes(saved(content()))
     assert message in refused(tmp_path / "enet.pth")
 
 
