@@ -124,6 +124,7 @@ def score(subject: Subject, summary: Path) -> Accuracy:
         InputError: as ``outputs_by_image`` and ``read_output``; or the outputs are of other images.
     """
     outputs = outputs_by_image(summary)
+    _ = subject.manifest  # every file of the data set is looked at before the first is used
     labels = {sample.name: sample.label for sample in subject.dataset.samples}
     foreign = sorted(name for name in outputs if name not in labels)
     if foreign:

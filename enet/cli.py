@@ -225,6 +225,9 @@ def postprocess(options: argparse.Namespace) -> int:
 
     evidence = ais_bench_results.score(subject(options, options.src_path), options.result_dir)
     show(evidence.summary(), options.json)
+    if len(evidence.images) < evidence.images_expected:
+        print(f"NO EVIDENCE: {len(evidence.images)} of {evidence.images_expected} images have an output")
+        return 1
     return 0
 
 

@@ -53,11 +53,16 @@ class Subject:
         return path
 
     @cached_property
+    def unpaired(self) -> list[str]:
+        """Images and labels without a partner, in words; filled by ``dataset``."""
+        return []
+
+    @cached_property
     def dataset(self) -> Dataset:
-        """The images that will be scored, found on disk or generated, every file looked at.
+        """The images that will be scored, found on disk or generated. ``manifest`` looks into the files.
 
         Raises:
-            InputError: no data set, or files in it that can't be used.
+            InputError: no data set.
         """
         spec = self.deliverable.dataset
         if self.data_root is not None:
@@ -66,7 +71,7 @@ class Subject:
             root = self.generated()
         else:
             raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
-        return datasets.find(spec.layout, root, spec.split).first(self.limit)
+        return datasets.find(spec.layout, root, spec.split, self.unpaired).first(self.limit)
 
     def generated(self) -> Path:
         """The deliverable's scenes, drawn once into the store."""
@@ -94,11 +99,11 @@ class Subject:
         """
 
         def make(folder: Path) -> None:
-            found = inspect(self.dataset, progress=self.progress)
+            found = inspect(self.dataset, self.unpaired, progress=self.progress)
             (folder / "dataset.json").write_text(json.dumps(found), encoding="utf-8")
 
         key = {
-            "files": fingerprint(self.dataset), "layout": self.dataset.layout,
+            "files": fingerprint(self.dataset), "unpaired": self.unpaired, "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()), "source": source_digest("datasets/check.py"),
         }  # fmt: skip
         entry = self.store.build("dataset", key, make)

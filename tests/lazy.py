@@ -20,7 +20,7 @@ class Lazy(ModuleType):
     """Stands for a module until one of its names is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # pytest looks for fixtures in everything that a test module holds
+        if name.startswith("_") and name != "__version__":  # pytest looks for fixtures in everything that a test module holds
             raise AttributeError(name)
         return getattr(import_module(self.__name__), name)
 

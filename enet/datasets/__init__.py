@@ -11,12 +11,15 @@ from enet.errors import InputError
 __all__ = ["IGNORE", "Classes", "Dataset", "Sample", "find"]
 
 
-def find(layout: str, root: Path, split: str) -> Dataset:
+def find(layout: str, root: Path, split: str, problems: list[str] | None = None) -> Dataset:
     """List a split on disk. Generated scenes lie in the Cityscapes layout.
 
+    Args:
+        problems: images and labels that don't pair up are added here instead of raised, for ``check.inspect`` to tell
+            together with what is wrong inside of the files.
     Raises:
         InputError: no such folder, no image in it, or images and labels that don't pair up.
     """
     if not root.is_dir():
         raise InputError(f"data set {root}: no such folder. Give the {layout} data set's folder with --data-root")
-    return camvid.find(root, split) if layout == "camvid" else cityscapes.find(root, split)
+    return (camvid if layout == "camvid" else cityscapes).find(root, split, problems)

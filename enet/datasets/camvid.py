@@ -29,9 +29,11 @@ CLASSES = Classes(
 )
 
 
-def find(root: Path, split: str) -> Dataset:
+def find(root: Path, split: str, problems: list[str] | None = None) -> Dataset:
     """List a split.
 
+    Args:
+        problems: images and labels that don't pair up are added here instead of raised.
     Raises:
         InputError: no such split, no image, or images and labels that don't pair up.
     """
@@ -40,5 +42,6 @@ def find(root: Path, split: str) -> Dataset:
         {path.stem: path for path in images.glob("*.png")},
         {path.stem: path for path in labels.glob("*.png")},
         expected=f"{images}/*.png and {labels}/*.png",
+        problems=problems,
     )
     return Dataset("camvid", root, split, CLASSES, samples)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,11 +31,13 @@ class Files:
     problem: tuple[str, str] | None = None
 
 
-def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
+def inspect(dataset: Dataset, problems: Sequence[str] = (), *, progress: bool = False) -> dict[str, Any]:
     """Read every image and label map once, on all cores.
 
     Images are checked by the checksums of their chunks, label maps are decoded and their ids looked at.
 
+    Args:
+        problems: what was wrong when the files were listed.
     Returns:
         The data set's manifest: ``layout``, ``split``, ``train_ids`` and, per sample, name, size and SHA-256 of both
         files.
@@ -52,13 +54,13 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
                 disable=None if progress else True, leave=False,
             )
         )  # fmt: skip
-    problems: dict[str, list[str]] = defaultdict(list)
+    by_kind: dict[str, list[str]] = defaultdict(list)
     for files in found:
         if files.problem:
-            problems[files.problem[0]].append(files.problem[1])
-    if problems:
-        details = "; ".join(f"{len(names)} {kind}: {listing(names)}" for kind, names in problems.items())
-        raise InputError(f"data set {dataset.root}: {details}. Repair or replace these files")
+            by_kind[files.problem[0]].append(files.problem[1])
+    told = [*problems, *(f"{len(names)} {kind}: {listing(names)}" for kind, names in by_kind.items())]
+    if told:
+        raise InputError(f"data set {dataset.root}: {'; '.join(told)}. Repair or replace these files")
     samples = [
         {"name": f.name, "size": list(f.size), "image_sha256": f.image_sha256, "label_sha256": f.label_sha256}
         for f in found

@@ -43,9 +43,11 @@ CLASSES = Classes(
 IMAGE_SUFFIX, LABEL_SUFFIX = "_leftImg8bit.png", "_gtFine_labelIds.png"
 
 
-def find(root: Path, split: str) -> Dataset:
+def find(root: Path, split: str, problems: list[str] | None = None) -> Dataset:
     """List a split; any city folders.
 
+    Args:
+        problems: images and labels that don't pair up are added here instead of raised.
     Raises:
         InputError: no such split, no image, or images and labels that don't pair up.
     """
@@ -54,5 +56,6 @@ def find(root: Path, split: str) -> Dataset:
         {f"{path.parent.name}/{path.name[: -len(IMAGE_SUFFIX)]}": path for path in images.glob(f"*/*{IMAGE_SUFFIX}")},
         {f"{path.parent.name}/{path.name[: -len(LABEL_SUFFIX)]}": path for path in labels.glob(f"*/*{LABEL_SUFFIX}")},
         expected=f"{images}/<city>/*{IMAGE_SUFFIX} and {labels}/<city>/*{LABEL_SUFFIX}",
+        problems=problems,
     )
     return Dataset("cityscapes", root, split, CLASSES, samples)

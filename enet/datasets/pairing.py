@@ -10,13 +10,16 @@ from enet.datasets.base import Sample
 from enet.errors import InputError, listing
 
 
-def pair(images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: str) -> tuple[Sample, ...]:
+def pair(
+    images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: str, problems: list[str] | None = None
+) -> tuple[Sample, ...]:
     """Match images and labels of the same key.
 
     Args:
         images: image files by what they share with their label's name.
         labels: label files by the same.
         expected: where they were looked for, for the error.
+        problems: what is wrong is added here instead of raised, to be told together with what else is wrong.
     Returns:
         The pairs, sorted by image name.
     Raises:
@@ -25,18 +28,20 @@ def pair(images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: st
     """
     if not images:
         raise InputError(f"no images: expected {expected}. Check --data-root")
-    problems = []
+    found = []
     for what, partner, here, there in (
         ("image", "label", images, labels),
         ("label", "image", labels, images),
     ):
         lone = sorted(str(path) for key, path in here.items() if key not in there)
         if lone:
-            problems.append(f"{len(lone)} {what}{'s' * (len(lone) > 1)} without {partner}: {listing(lone)}")
-    if problems:
-        raise InputError(f"{'; '.join(problems)}. Expected {expected}")
-    samples = [Sample(path.stem, path, labels[key]) for key, path in images.items()]
+            found.append(f"{len(lone)} {what}{'s' * (len(lone) > 1)} without {partner}: {listing(lone)}")
+    samples = [Sample(path.stem, path, labels[key]) for key, path in images.items() if key in labels]
     twice = sorted(name for name, count in Counter(sample.name for sample in samples).items() if count > 1)
     if twice:
-        raise InputError(f"{len(twice)} image names that occur in several folders: {listing(twice)}. Rename the files")
+        found.append(f"{len(twice)} image names that occur in several folders: {listing(twice)}")
+    if problems is not None:
+        problems += found
+    elif found:
+        raise InputError(f"{'; '.join(found)}. Expected {expected}")
     return tuple(sorted(samples, key=lambda sample: sample.name))
