@@ -20,7 +20,8 @@ class Lazy(ModuleType):
     """Stands for a module until one of its names is asked for."""
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") and name != "__version__":  # pytest looks for fixtures in everything that a test module holds
+        # pytest looks for its own, private names in everything that a test module holds.
+        if name.startswith("_") and name != "__version__":
             raise AttributeError(name)
         return getattr(import_module(self.__name__), name)
 
