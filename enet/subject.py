@@ -26,7 +26,7 @@ class Subject:
     """What is measured.
 
     Args:
-        weights: the checkpoint; the deliverable's own for None.
+        weights_path: the checkpoint; the deliverable's own for None.
         data_root: folder of the data set; for generated scenes None makes them in the store.
         limit: use only the first so many images.
     """
