@@ -1,6 +1,7 @@
 """Loads the project's pytest plugins; everything is in ``fixtures/``."""
 
 pytest_plugins = [
+    "enet.pytest_options",  # already there where the package is installed
     "fixtures.options",
     "fixtures.subject",
     "fixtures.measurements",

@@ -53,6 +53,15 @@ def test_batch_sizes_and_backends_may_be_repeated() -> None:
     assert found.count("test_reference[camvid]") == 1
 
 
+@pytest.mark.parametrize("option", ["--data-root", "--evidence", "--artifact-cache"])
+def test_folders_elsewhere_are_not_taken_for_test_paths(option: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", option, str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "tests/acceptance/test_accuracy.py::test_reference[scenes]" in done.stdout.splitlines()
+    assert "tests/unit" not in done.stdout
+
+
 def test_a_deliverable_of_ones_own(tmp_path: Path) -> None:
     from enet.deliverable import SHIPPED
 
