@@ -22,20 +22,27 @@ from enet.subject import Subject
 #: sums of some hundred terms differ by about 1e-6 between programs.
 NEAR_TIE = 1e-5
 
+#: Images that logits are compared for, half of them noise.
+DISTINCT = 8
 
-def between_runs(what: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path]) -> Parity:
+
+def between_runs(
+    what: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], *, last: int | None = None
+) -> Parity:
     """Compare the label maps of two runs over the same images, one image at a time.
 
     Args:
         labels: where ``pipeline.measure`` wrote them, .npy, uint8 (N, H, W).
+        last: compare only so many images, at the end.
     """
-    first, second = (np.load(path, mmap_mode="r") for path in labels)
+    rows = slice(None if last is None else -last, None)
+    first, second = (np.load(path, mmap_mode="r")[rows] for path in labels)
     differing = tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True))
     return Parity(
-        what=what, first=runs[0].provenance, second=runs[1].provenance, images=runs[0].images,
-        images_expected=runs[0].images_expected, pixels=int(np.prod(first.shape[1:])), differing=differing,
-        non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0), constant=constant(first) or constant(second),
-        miou=(runs[0].miou, runs[1].miou),
+        what=what, first=runs[0].provenance, second=runs[1].provenance, images=runs[0].images[rows],
+        images_expected=runs[0].images_expected if last is None else last, pixels=int(np.prod(first.shape[1:])),
+        differing=differing, non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0),
+        constant=constant(first) or constant(second), miou=(runs[0].miou, runs[1].miou) if last is None else None,
     )  # fmt: skip
 
 
@@ -63,14 +70,14 @@ def between_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifac
     """Some images through two artifacts, each in batches of its own size.
 
     "padded tail" takes as many last images as leave the first artifact's last batch unfilled, as 500 = 31 x 16 + 4
-    does; "forms" the first eight.
+    does; "forms" the first four.
     """
     size, total = pair[0].batch_size, len(source.names)
     if what == "padded tail":
         count = min(total % size or max(1, size // 4), total)
         chosen = range(total - count, total)
     else:
-        chosen = range(min(8, total))
+        chosen = range(min(4, total))
     images = np.stack([source.load(index)[0] for index in chosen])
     opened = [open_predictor(subject, artifact) for artifact in pair]
     (first, broken_first), (second, broken_second) = (all_labels(each, images) for each in opened)
@@ -91,24 +98,28 @@ def all_labels(opened: Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np
 
 
 def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference:
-    """The exported ONNX, run by ONNX Runtime, against PyTorch: half real images, half noise, in one batch.
+    """The exported ONNX, run by ONNX Runtime, against PyTorch: real images and noise, in one batch.
 
-    A batch of one is run twice, with a real image and with noise. What is judged is the ONNX file; whatever backend
-    it is compiled for later, ONNX Runtime is what says what it means.
+    A batch of one is run twice, with a real image and with noise; a large one holds each of ``DISTINCT`` images more
+    than once, in different rows, so that PyTorch need not run them all. What is judged is the ONNX file; whatever
+    backend it is compiled for later, ONNX Runtime is what says what it means.
     """
     artifact = subject.artifact("onnxruntime", batch_size, Form())
     onnx = open_predictor(subject, artifact)
     reference = subject.artifact(backends.REFERENCE, 1)
     model = PyTorchModel.open(reference, subject.deliverable)
-    real = np.stack([source.load(i % len(source.names))[0] for i in range(max(1, batch_size // 2))])
-    noise = np.random.default_rng(0).integers(0, 256, (max(1, batch_size - len(real)), *real.shape[1:]), np.uint8)
+    distinct = min(max(2, batch_size), DISTINCT)
+    real = np.stack([source.load(i % len(source.names))[0] for i in range(distinct // 2)])
+    noise = np.random.default_rng(0).integers(0, 256, (distinct - len(real), *real.shape[1:]), np.uint8)
     images = np.concatenate([real, noise])
+    expected = [logits_and_near_ties(model.network, onnx.normalise(image[None])) for image in images]
+    rows = np.arange(max(2, batch_size)) % distinct
     limit = subject.deliverable.tolerances.logits
     largest, beyond, unexplained, non_finite, values, excusable = 0.0, 0, 0, 0, 0, 0
-    for start in range(0, len(images), batch_size):
-        batch = images[start : start + batch_size]
-        for image, ours in zip(batch, onnx.raw(batch), strict=True):
-            (theirs,), (excused,) = logits_and_near_ties(model.network, onnx.normalise(image[None]))
+    for start in range(0, len(rows), batch_size):
+        batch = rows[start : start + batch_size]
+        for row, ours in zip(batch, onnx.raw(images[batch]), strict=True):
+            (theirs,), (excused,) = expected[row]
             difference = np.abs(ours - theirs)
             too_far = ~(difference <= limit)  # NaN is too far
             values += difference.size
