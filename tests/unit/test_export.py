@@ -127,7 +127,7 @@ def test_repeated_export_gives_the_same_bytes(variant: str, form: str) -> None:
 FRESH = """
 import hashlib, recipes
 from enet.deliverable import VARIANTS, Form, Preprocessing
-from enet.export import to_onnx
+from enet import export
 spec = Preprocessing(resize="exact", size=(128, 96))
 for variant in VARIANTS:
     model = export.to_onnx(recipes.seeded(variant), spec, Form(input="uint8", output="labels"))

@@ -140,7 +140,7 @@ def test_an_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatc
         rendered.append(index)
         return real(seed, split, index, size)
 
-    monkeypatch.setattr(scenes, "render", noted)
+    monkeypatch.setattr("enet.datasets.scenes.render", noted)
     assert scenes.write(root, images=3, size=SMALL, workers=1) == paths
     assert rendered == [2]
     assert paths[2].read_bytes() == before[paths[2]][0]
