@@ -53,6 +53,19 @@ class Subject:
         return path
 
     @cached_property
+    def given_root(self) -> Path | None:
+        """The data set's folder as the user gave it; None where the images are generated.
+
+        Raises:
+            InputError: none was given but one is needed, or there is no such folder.
+        """
+        if self.data_root is None and self.deliverable.dataset.layout != "scenes":
+            raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
+        if self.data_root is not None and not self.data_root.is_dir():
+            raise InputError(f"data set {self.data_root}: no such folder. Give the data set's folder with --data-root")
+        return self.data_root
+
+    @cached_property
     def unpaired(self) -> list[str]:
         """Images and labels without a partner, in words; filled by ``dataset``."""
         return []
@@ -65,12 +78,7 @@ class Subject:
             InputError: no data set.
         """
         spec = self.deliverable.dataset
-        if self.data_root is not None:
-            root = self.data_root
-        elif spec.layout == "scenes":
-            root = self.generated()
-        else:
-            raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
+        root = self.given_root or self.generated()
         return datasets.find(spec.layout, root, spec.split, self.unpaired).first(self.limit)
 
     def generated(self) -> Path:
