@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from enet.source import Photographs
     from enet.subject import Subject
     from tests.unit import recipes
-    from tests.unit import test_pipeline as data
+    from tests.unit import tiny as data
 else:
     torch, agreement, pipeline, preprocess, recipes, data = lazily(
-        "torch", "enet.agreement", "enet.pipeline", "enet.preprocess", "recipes", "test_pipeline"
+        "torch", "enet.agreement", "enet.pipeline", "enet.preprocess", "recipes", "tiny"
     )
 
 INFER = "enet.backends.onnxruntime.OnnxRuntimeModel.infer"

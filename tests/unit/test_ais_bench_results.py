@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from enet import ais_bench_results, pipeline
     from enet.evidence import Accuracy
     from enet.subject import Subject
-    from tests.unit import test_pipeline as data
+    from tests.unit import tiny as data
 else:
-    pipeline, ais_bench_results, data = lazily("enet.pipeline", "enet.ais_bench_results", "test_pipeline")
+    pipeline, ais_bench_results, data = lazily("enet.pipeline", "enet.ais_bench_results", "tiny")
 
 RECORDS = Path(__file__).resolve().parents[3] / "shared" / "ais_bench_records"
 

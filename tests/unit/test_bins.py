@@ -23,10 +23,10 @@ from tests.lazy import lazily
 if TYPE_CHECKING:
     from enet import bins, preprocess, source
     from enet import reference_preprocessing as reference_preprocessing
-    from tests.unit import test_pipeline as data
+    from tests.unit import tiny as data
 else:
     bins, preprocess, reference_preprocessing, source, data = lazily(
-        "enet.bins", "enet.preprocess", "enet.reference_preprocessing", "enet.source", "test_pipeline"
+        "enet.bins", "enet.preprocess", "enet.reference_preprocessing", "enet.source", "tiny"
     )
 
 SPEC = Preprocessing(size=(32, 32))

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from enet.subject import Subject
     from tests.unit import recipes
-    from tests.unit import test_pipeline as data
+    from tests.unit import tiny as data
 else:
-    onnx, torch, recipes, data = lazily("onnx", "torch", "recipes", "test_pipeline")
+    onnx, torch, recipes, data = lazily("onnx", "torch", "recipes", "tiny")
 
 ROOT = Path(__file__).resolve().parents[2]
 

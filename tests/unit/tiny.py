@@ -1,0 +1,121 @@
+"""Tiny data sets, deliverables and subjects, and a slow, separate computation of their scores. No fixture, no test."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from enet import deliverable
+from enet.deliverable import Form
+from enet.store import Store
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    import torch
+
+    from enet import network as networks
+    from enet import reference_preprocessing
+    from enet.subject import Subject
+    from tests.unit import recipes
+else:
+    recipes, torch, networks, reference_preprocessing = lazily(
+        "recipes", "torch", "enet.network", "enet.reference_preprocessing"
+    )
+
+#: The network's grid, square, and how many images a tiny data set has: neither 2 nor 4 divides it.
+SIDE, IMAGES = 32, 5
+
+TOML = """
+name = "tiny"
+summary = "a few small images"
+batch_sizes = [1, 2]
+[network]
+variant = "{variant}"
+outputs = {outputs}
+weights = "tiny.pth"
+[dataset]
+layout = "cityscapes"
+images = {images}
+[preprocessing]
+size = [{side}, {side}]
+[reference]
+miou_percent = 50.0
+source = "made up"
+"""
+
+FORMS = {
+    f"{form.input} to {form.output}": form
+    for form in (Form(), Form(output="labels"), Form(input="uint8"), Form(input="uint8", output="labels"))
+}
+
+
+def data_set(root: Path, images: int = IMAGES, seed: int = 0) -> Path:
+    """Images of 64x32 in the Cityscapes layout, over two cities: blocks of colour, every label id, also ignored."""
+    rng = np.random.default_rng(seed)
+    for number in range(images):
+        city = ("beta", "alpha")[number % 2]  # so the order of files is not the order of names
+        name = f"{city}_{number:06d}"
+        for kind, suffix, shape in (("leftImg8bit", "leftImg8bit", (8, 16, 3)), ("gtFine", "gtFine_labelIds", (8, 16))):
+            blocks = rng.integers(0, 256 if kind == "leftImg8bit" else 34, shape, np.uint8).repeat(4, 0).repeat(4, 1)
+            if kind == "leftImg8bit":
+                blocks //= 2
+                blocks += rng.integers(0, 128, blocks.shape, np.uint8)
+            path = root / kind / "val" / city / f"{name}_{suffix}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(blocks).save(path)
+    return root
+
+
+def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
+    """A seeded network over a tiny data set: ``data/``, ``tiny.toml``, ``tiny.pth`` and ``cache/`` in ``folder``."""
+    from enet.subject import Subject
+
+    torch.save(recipes.seeded(variant, outputs).state_dict(), folder / "tiny.pth")
+    toml = folder / "tiny.toml"
+    toml.write_text(TOML.format(variant=variant, outputs=outputs, images=IMAGES, side=SIDE))
+    return Subject(deliverable.load(str(toml)), Store(folder / "cache"), data_root=data_set(folder / "data"))
+
+
+def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject:
+    """The same network over other images."""
+    from enet.subject import Subject
+
+    return Subject(subject.deliverable, subject.store, data_root=data_root, limit=limit)
+
+
+@functools.cache
+def slow_logits(subject: Subject) -> dict[str, NDArray[np.float32]]:
+    """Logits by image name: preprocessed by the reference recipe, one by one through PyTorch."""
+    network = networks.build(subject.deliverable.network.variant, subject.deliverable.network.outputs)
+    network.load_state_dict(torch.load(subject.weights, weights_only=True))
+    spec = subject.deliverable.preprocessing
+    return {
+        sample.name: recipes.run(
+            network, torch.from_numpy(reference_preprocessing.network_input(sample.image, spec)[None])
+        )[0].numpy()
+        for sample in subject.dataset.samples
+    }
+
+
+def slow_matrix(subject: Subject, name: str, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """The confusion matrix of one image's labels, pixel by pixel in plain Python."""
+    (sample,) = (sample for sample in subject.dataset.samples if sample.name == name)
+    classes = subject.dataset.classes
+    matrix = np.zeros((len(classes.names), len(classes.names)), np.int64)
+    truth = reference_preprocessing.train_ids(sample.label, subject.deliverable.preprocessing, dict(classes.train_ids))
+    for true, predicted in zip(truth.ravel().tolist(), labels.ravel().tolist(), strict=True):
+        if true != 255:
+            matrix[true, predicted] += 1
+    return matrix
+
+
+def slow_matrices(subject: Subject) -> NDArray[np.int64]:
+    """All confusion matrices, in order of name."""
+    classes = subject.deliverable.scored_classes
+    logits = slow_logits(subject)
+    return np.stack([slow_matrix(subject, name, logits[name][:classes].argmax(axis=0)) for name in sorted(logits)])
