@@ -11,6 +11,7 @@ import time
 import tokenize
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
         InputError: not as many bytes as either would have, or not such an array.
     """
     width, height = size
-    shapes = {"logits": (outputs, height, width), "labels": (height, width)}
+    shapes: tuple[tuple[int, ...], ...] = ((outputs, height, width), (height, width))
     try:
         if path.suffix == ".npy":
             # Mapped: no pickles, no archives, and no header that claims more than the file holds.
@@ -101,18 +102,18 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
         else:
             data = path.read_bytes()
             logits = outputs * height * width
-            kinds = {logits * 4: "<f4", logits * 2: "<f2", height * width: "u1"}
+            kinds = {logits * 4: ("<f4", shapes[0]), logits * 2: ("<f2", shapes[0]), height * width: ("u1", shapes[1])}
             if len(data) not in kinds:
                 rule = f"{logits * 4} (float32 logits), {logits * 2} (float16) or {height * width} (uint8 labels)"
                 raise InputError(f"{path}: {len(data)} bytes, but should be {rule}. Run that image again")
-            array = np.frombuffer(data, kinds[len(data)])
+            dtype, shape = kinds[len(data)]
+            array = np.frombuffer(data, dtype).reshape(shape)
     except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise InputError(f"{path}: can't be read ({error}). Copy or make it again") from error
-    is_flat = path.suffix != ".npy"
-    for shape in shapes.values():
-        if array.shape in (shape, (1, *shape)) or (is_flat and array.size == np.prod(shape)):
+    for shape in shapes:
+        if array.shape in (shape, (1, *shape)):
             return array.reshape(shape) if len(shape) == 2 else array.reshape(shape).astype(np.float32)
-    raise InputError(f"{path}: shape {array.shape}, but should be one of {list(shapes.values())}")
+    raise InputError(f"{path}: shape {array.shape}, but should be one of {list(shapes)}")
 
 
 def score(subject: Subject, summary: Path) -> Accuracy:
@@ -130,40 +131,54 @@ def score(subject: Subject, summary: Path) -> Accuracy:
     if foreign:
         raise InputError(f"{summary}: {len(foreign)} outputs of images that aren't in the data set: {listing(foreign)}")
     names = sorted(outputs)
+    lookup = subject.dataset.classes.lookup()
     begin = time.perf_counter()
     with ThreadPoolExecutor(cores()) as pool:
-        done = bounded(pool, lambda name: scored(subject, outputs[name], labels[name]), names, 2 * cores())
+        done = bounded(pool, lambda name: scored(subject, outputs[name], labels[name], lookup), names, 2 * cores())
         bar = tqdm(done, "scoring", len(names), unit="image", disable=None if subject.progress else True)
         results = list(bar)
     return Accuracy(
-        provenance=provenance(subject, summary, outputs), classes=subject.dataset.classes.names,
+        provenance=provenance(subject, summary, {name: r.sha256 for name, r in zip(names, results, strict=True)}),
+        classes=subject.dataset.classes.names,
         absent_classes=subject.deliverable.reference.absent_classes, images=tuple(names),
-        images_expected=subject.deliverable.dataset.images, matrices=np.stack([matrix for matrix, _ in results]),
-        non_finite=sum(not finite for _, finite in results), seconds=time.perf_counter() - begin,
+        images_expected=subject.deliverable.dataset.images, matrices=np.stack([r.matrix for r in results]),
+        non_finite=sum(not r.finite for r in results), seconds=time.perf_counter() - begin,
     )  # fmt: skip
 
 
-def provenance(subject: Subject, summary: Path, outputs: Mapping[str, Path]) -> Provenance:
-    """What is known of results that were brought back: the summary, its outputs and the data, but not the model."""
-    files = {name: hash_file(path) for name, path in outputs.items()}
+def provenance(subject: Subject, summary: Path, outputs: Mapping[str, str]) -> Provenance:
+    """What is known of results that were brought back: the summary, its outputs and the data, but not the model.
+
+    Args:
+        outputs: SHA-256 of every output, by image name.
+    """
     return Provenance(
         deliverable=subject.deliverable.name, backend="recorded", device="not recorded", batch_size=0, form={},
-        weights_sha256="", onnx_sha256="", artifact_sha256=hash_text(canonical([hash_file(summary), files])),
+        weights_sha256="", onnx_sha256="", artifact_sha256=hash_text(canonical([hash_file(summary), outputs])),
         dataset_sha256=subject.dataset_sha256, preprocessing_sha256=subject.preprocessing_sha256,
         versions={"numpy": np.__version__}, limited=subject.limit is not None,
     )  # fmt: skip
 
 
-def scored(subject: Subject, output: Path, label: Path) -> tuple[NDArray[np.int64], bool]:
-    """One image's confusion matrix, and whether all its logits are finite."""
+@dataclass(frozen=True)
+class Scored:
+    """One image's confusion matrix, whether all its logits are finite, and its output file's SHA-256."""
+
+    matrix: NDArray[np.int64]
+    finite: bool
+    sha256: str
+
+
+def scored(subject: Subject, output: Path, label: Path, lookup: NDArray[np.uint8]) -> Scored:
+    """Score one output. Its file is hashed here, while it is still in memory: all of them are gigabytes."""
     spec = subject.deliverable.preprocessing
     classes = subject.deliverable.scored_classes
     result = read_output(output, subject.deliverable.network.outputs, spec.size)
-    truth = load_label(label, spec, subject.dataset.classes.lookup())
+    truth = load_label(label, spec, lookup)
     if result.ndim == 2:
         if result.dtype.kind not in "iu" or result.min() < 0 or result.max() >= classes:
             raise InputError(f"{output}: holds {result.dtype} up to {result.max()}, but should hold 0..{classes - 1}")
         prediction, finite = result.astype(np.uint8, copy=False), True
     else:
         prediction, finite = argmax(result[:classes]), is_finite(result)
-    return confusion_matrix(prediction, truth, classes), finite
+    return Scored(confusion_matrix(prediction, truth, classes), finite, hash_file(output))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.deliverable import MAX_BATCH, VARIANTS, Form, load, shipped
+from enet.deliverable import MAX_BATCH, SCENE_SPLITS, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
 
@@ -102,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--save-path", type=Path, required=True, metavar="DIR")
     sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
     sub.add_argument("--seed", type=natural, default=0, help="default: %(default)s")
-    sub.add_argument("--split", choices=["train", "val", "test"], default="val", help="default: %(default)s")
+    sub.add_argument("--split", choices=SCENE_SPLITS, default="val", help="default: %(default)s")
     return top
 
 
@@ -232,11 +232,10 @@ def postprocess(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from enet import backends, pipeline
+    from enet import pipeline
 
     this = subject(options, options.data_root, options.weights)
-    is_reference = options.backend == backends.REFERENCE
-    chosen = form(options, Form() if is_reference else this.deliverable.artifact)
+    chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
     evidence = pipeline.measure(this, artifact, this.photographs())

@@ -22,6 +22,10 @@ from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance
 MOST_EXCUSABLE = 0.5
 
 
+#: What is missing where the user asked for less.
+LIMITED = "only some images were asked for"
+
+
 class Outcome(enum.Enum):
     PASS = "PASS"
     FAIL = "FAIL"
@@ -68,10 +72,9 @@ def artifact_miou(evidence: Accuracy, deliverable: Deliverable, reference: Accur
         reference: the same images run by PyTorch. With it, a paired bootstrap gives the interval of the difference,
             which is told and flags a near-limit pass; the point value decides.
     """
-    if reference is not None:
-        strange = unrelated([evidence.provenance, reference.provenance]) or different_images(evidence, reference)
-        if strange:
-            return Verdict(gate="miou", outcome=Outcome.NO_EVIDENCE, sentence=strange)
+    strange = None if reference is None else unpaired(evidence, reference)
+    if strange:
+        return Verdict(gate="miou", outcome=Outcome.NO_EVIDENCE, sentence=strange)
     return stated_miou("miou", evidence, deliverable, reference)
 
 
@@ -106,8 +109,7 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
 
 def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """No class has lost more IoU than allowed: a mean hides one class that is gone."""
-    strange = unrelated([evidence.provenance, reference.provenance]) or different_images(evidence, reference)
-    problem = strange or unsound(evidence, deliverable) or unsound(reference, deliverable)
+    problem = unpaired(evidence, reference) or unsound(evidence, deliverable) or unsound(reference, deliverable)
     if problem:
         return Verdict(gate="class_floor", outcome=Outcome.NO_EVIDENCE, sentence=problem)
     ours, theirs = (np.nan_to_num(scoring.iou_per_class(side.matrix)) for side in (evidence, reference))
@@ -184,7 +186,7 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
     excused = evidence.beyond - evidence.unexplained
     notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
     numbers = {"largest": evidence.largest, "unexplained": float(evidence.unexplained)}
-    missing = "only some images were asked for" if evidence.first.limited else None
+    missing = LIMITED if evidence.first.limited else None
     return decided("logits", evidence.unexplained == 0, sentence, numbers, missing, notes)
 
 
@@ -239,11 +241,14 @@ def too_few(images: tuple[str, ...], expected: int, limited: bool) -> str | None
     """What is missing, or None."""
     if len(images) < expected:
         return f"{len(images)} images of {expected} expected"
-    return "only some images were asked for" if limited else None
+    return LIMITED if limited else None
 
 
-def different_images(first: Accuracy, second: Accuracy) -> str | None:
+def unpaired(first: Accuracy, second: Accuracy) -> str | None:
     """Why two runs can't be paired image by image, or None."""
+    strange = unrelated([first.provenance, second.provenance])
+    if strange:
+        return strange
     if first.images != second.images or first.classes != second.classes:
         return "evidence over different images or classes"
     return None

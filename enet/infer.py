@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from enet.backends.onnxruntime import OnnxRuntimeModel, compile_model
 from enet.errors import InputError, listing
+from enet.pipeline import filled
 from enet.store import make_folder, write_bytes, write_text
 
 
@@ -54,8 +55,8 @@ def run(
     with bar:
         for start in range(0, len(files), batch_size):
             chunk = files[start : start + batch_size]
-            rows = [np.fromfile(path, dtype).reshape(shape) for path in chunk]
-            batch = np.stack(rows + rows[:1] * (batch_size - len(rows)))
+            rows = np.stack([np.fromfile(path, dtype).reshape(shape) for path in chunk])
+            batch = filled(rows, batch_size)
             begin = time.perf_counter()
             results = opened.infer(batch)
             milliseconds.append(1000 * (time.perf_counter() - begin))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,15 +49,13 @@ class Predictor:
     def raw(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
         """The artifact's own output for at most one batch.
 
-        A smaller batch is filled up with its first image, as ais_bench does; the rows of the filling are dropped.
+        A smaller batch is filled up; the rows of the filling are dropped.
 
         Args:
             images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
         """
-        count = len(images)
-        if count < self.batch_size:
-            images = np.concatenate([images, np.repeat(images[:1], self.batch_size - count, axis=0)])
-        return self.model.infer(images if self.form.input == "uint8" else self.normalise(images))[:count]
+        batch = filled(images, self.batch_size)
+        return self.model.infer(batch if self.form.input == "uint8" else self.normalise(batch))[: len(images)]
 
     def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
         """Labels, uint8, shape (n, H, W), and how many images had a logit that is no finite number."""
@@ -76,6 +74,13 @@ def open_predictor(subject: Subject, artifact: Artifact) -> Predictor:
     """
     model = backends.get(artifact.backend).open_model(artifact, subject.deliverable)
     return Predictor(model, artifact, Normalise(subject.deliverable.preprocessing), subject.deliverable.scored_classes)
+
+
+def filled(rows: NDArray[Any], batch_size: int) -> NDArray[Any]:
+    """A batch of this size: what there is, then its first row again and again, as ais_bench fills up."""
+    if len(rows) == batch_size:
+        return rows
+    return np.concatenate([rows, np.repeat(rows[:1], batch_size - len(rows), axis=0)])
 
 
 def is_finite(logits: NDArray[np.float32]) -> bool:

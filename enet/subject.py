@@ -61,8 +61,8 @@ class Subject:
         """
         if self.data_root is None and self.deliverable.dataset.layout != "scenes":
             raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
-        if self.data_root is not None and not self.data_root.is_dir():
-            raise InputError(f"data set {self.data_root}: no such folder. Give the data set's folder with --data-root")
+        if self.data_root is not None:
+            datasets.require_folder(self.deliverable.dataset.layout, self.data_root)
         return self.data_root
 
     @cached_property
@@ -142,8 +142,13 @@ class Subject:
 
     def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
         """The compiled artifact, built once into the store, in the deliverable's form if no other is given."""
-        chosen = form or (Form() if backend == backends.REFERENCE else self.deliverable.artifact)
-        return backends.get(backend).build(self.deliverable, self.weights, chosen, batch_size, self.store)
+        return backends.get(backend).build(
+            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store
+        )
+
+    def form(self, backend: str) -> Form:
+        """The form that a backend's artifact has if no other is asked for."""
+        return Form() if backend == backends.REFERENCE else self.deliverable.artifact
 
     def provenance(self, artifact: Artifact, model: Model) -> Provenance:
         """Where a measurement with this artifact comes from."""

@@ -8,7 +8,7 @@ from enet.datasets import camvid, cityscapes
 from enet.datasets.base import IGNORE, Classes, Dataset, Sample
 from enet.errors import InputError
 
-__all__ = ["IGNORE", "Classes", "Dataset", "Sample", "find"]
+__all__ = ["IGNORE", "Classes", "Dataset", "Sample", "find", "require_folder"]
 
 
 def find(layout: str, root: Path, split: str, problems: list[str] | None = None) -> Dataset:
@@ -20,6 +20,15 @@ def find(layout: str, root: Path, split: str, problems: list[str] | None = None)
     Raises:
         InputError: no such folder, no image in it, or images and labels that don't pair up.
     """
+    require_folder(layout, root)
+    return (camvid if layout == "camvid" else cityscapes).find(root, split, problems)
+
+
+def require_folder(layout: str, root: Path) -> None:
+    """Refuse a data set's folder that isn't there.
+
+    Raises:
+        InputError: no such folder.
+    """
     if not root.is_dir():
         raise InputError(f"data set {root}: no such folder. Give the {layout} data set's folder with --data-root")
-    return (camvid if layout == "camvid" else cityscapes).find(root, split, problems)

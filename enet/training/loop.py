@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import copy
 import csv
+import io
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from enet.datasets.base import IGNORE
+from enet.store import write_bytes
 from enet.training.augment import random_view
 
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
@@ -150,9 +151,9 @@ class Trainer:
 
 def save_aside(state: dict[str, Any], path: Path) -> None:
     """``torch.save`` that leaves either the old file or the whole new one."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, aside)
-    aside.replace(path)
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
 
 
 def initialise(network: nn.Module) -> None:
