@@ -14,7 +14,7 @@ from enet.backends import Artifact
 from enet.backends.pytorch import PyTorchModel
 from enet.deliverable import Form
 from enet.evidence import Accuracy, Difference, Parity
-from enet.pipeline import Predictor, open_predictor
+from enet.pipeline import Predictor, observed, open_predictor, watched
 from enet.source import Source
 from enet.subject import Subject
 
@@ -53,10 +53,10 @@ def constant(labels: NDArray[np.uint8]) -> bool:
 
 def equal_rows(subject: Subject, artifact: Artifact, source: Source, image: int = 0) -> Parity:
     """A batch of equal images: every other row's labels against the first row's."""
-    opened = open_predictor(subject, artifact)
     pixels, _ = source.load(image)
-    labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
-    where = subject.provenance(artifact, opened.model)
+    with watched(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
+        labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
+    where = observed(subject.provenance(artifact, opened.model), watch)
     others = range(1, artifact.batch_size)
     return Parity(
         what="equal rows", first=where, second=where,
@@ -79,14 +79,19 @@ def between_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifac
     else:
         chosen = range(min(4, total))
     images = np.stack([source.load(index)[0] for index in chosen])
-    opened = [open_predictor(subject, artifact) for artifact in pair]
-    (first, broken_first), (second, broken_second) = (all_labels(each, images) for each in opened)
+    labels, provenances, broken = [], [], 0
+    for artifact in pair:
+        with watched(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
+            found, not_finite = all_labels(opened, images)
+        labels.append(found)
+        provenances.append(observed(subject.provenance(artifact, opened.model), watch))
+        broken += not_finite
+    first, second = labels
     return Parity(
-        what=what, first=subject.provenance(pair[0], opened[0].model),
-        second=subject.provenance(pair[1], opened[1].model), images=tuple(source.names[index] for index in chosen),
+        what=what, first=provenances[0], second=provenances[1], images=tuple(source.names[index] for index in chosen),
         images_expected=len(chosen), pixels=first[0].size,
         differing=tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True)),
-        non_finite=broken_first + broken_second, constant=constant(first) or constant(second),
+        non_finite=broken, constant=constant(first) or constant(second),
     )  # fmt: skip
 
 
@@ -105,7 +110,13 @@ def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference
     backend it is compiled for later, ONNX Runtime is what says what it means.
     """
     artifact = subject.artifact("onnxruntime", batch_size, Form())
-    onnx = open_predictor(subject, artifact)
+    with open_predictor(subject, artifact) as onnx:
+        return compared(subject, artifact, onnx, source)
+
+
+def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Source) -> Difference:
+    """The opened ONNX's logits against PyTorch's."""
+    batch_size = artifact.batch_size
     reference = subject.artifact(backends.REFERENCE, 1)
     model = PyTorchModel.open(reference, subject.deliverable)
     distinct = min(max(2, batch_size), DISTINCT)

@@ -146,6 +146,23 @@ class Tolerances:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ThroughputLimit:
+    """What the device must reach: so many times the recorded baseline, at every batch size and at the best one.
+
+    ``baseline`` names a column of the recorded table (``enet.baselines``), ``chip`` the device that is asked.
+    """
+
+    chip: str
+    baseline: str
+    at_least: float
+    source: str
+
+    def __post_init__(self) -> None:
+        require(0 < self.at_least < math.inf, f"at_least={self.at_least}, but should be above 0")
+        require(bool(self.source.strip()), "source is empty, but should say where the limit is from")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Deliverable:
     """What is judged, and against what. ``path`` is the file it was read from."""
 
@@ -157,6 +174,8 @@ class Deliverable:
     artifact: Form = field(default_factory=Form)
     reference: Reference
     tolerances: Tolerances = field(default_factory=Tolerances)
+    #: None: no recorded baseline is of this network and size.
+    throughput: ThroughputLimit | None = None
     batch_sizes: tuple[int, ...] = (1, 16)
     path: Path
 
@@ -203,18 +222,29 @@ def load(name_or_path: str) -> Deliverable:
         path = SHIPPED / f"{name_or_path}.toml"
     else:
         path = Path(name_or_path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"deliverable {path}: {error.strerror}. Give a .toml file or one of {shipped()}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"deliverable {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers or nesting beyond any use
-        raise InputError(f"deliverable {path}: not valid TOML: {error}") from error
+    table = read_toml(path, "deliverable", f". Give a .toml file or one of {shipped()}")
     if "path" in table:
         raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
     deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
     return deliverable
+
+
+def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Args:
+        what: what the file is, for messages; ``advice`` follows if there is no such file.
+    Raises:
+        InputError: it can't be read, or isn't TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{what} {path}: {error.strerror}{advice}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers or nesting beyond any use
+        raise InputError(f"{what} {path}: not valid TOML: {error}") from error
 
 
 def require(condition: bool, message: str) -> None:
@@ -257,7 +287,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         if value not in arguments:
             raise unknown("value", value, arguments, where=where)
         return value
-    if origin is types.UnionType:  # the only unions here are "str | None", and TOML has no None
+    if origin is types.UnionType:  # the only unions here are with None, which TOML hasn't
         return convert(arguments[0], value, where)
     if origin is tuple:
         length = None if arguments[-1] is ... else len(arguments)

@@ -7,11 +7,12 @@ a worker are under way, so memory doesn't grow with the number of images.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from enet import backends
-from enet.backends import Artifact, Model
-from enet.evidence import Accuracy
+from enet.backends import Artifact, Model, Watch
+from enet.evidence import Accuracy, Provenance
 from enet.machine import cores
 from enet.preprocess import Normalise
 from enet.scoring import confusion_matrix
@@ -66,14 +67,24 @@ class Predictor:
         return np.stack([argmax(logits[: self.classes]) for logits in result]), finite.count(False)
 
 
-def open_predictor(subject: Subject, artifact: Artifact) -> Predictor:
-    """Open an artifact of the subject.
+@contextlib.contextmanager
+def open_predictor(subject: Subject, artifact: Artifact) -> Iterator[Predictor]:
+    """Open an artifact of the subject; it is closed in the end.
 
     Raises:
         InputError: it can't be loaded.
     """
-    model = backends.get(artifact.backend).open_model(artifact, subject.deliverable)
-    return Predictor(model, artifact, Normalise(subject.deliverable.preprocessing), subject.deliverable.scored_classes)
+    spec = subject.deliverable
+    model = backends.get(artifact.backend).open_model(artifact, spec, subject.target)
+    try:
+        yield Predictor(model, artifact, Normalise(spec.preprocessing), spec.scored_classes)
+    finally:
+        model.close()
+
+
+def watched(subject: Subject, artifact: Artifact) -> contextlib.AbstractContextManager[Watch]:
+    """Have the devices that an artifact runs on to oneself, and look at them before and after."""
+    return backends.get(artifact.backend).watched(subject.target)
 
 
 def filled(rows: NDArray[Any], batch_size: int) -> NDArray[Any]:
@@ -116,7 +127,7 @@ class Scored:
 def measure(
     subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None, workers: int | None = None
 ) -> Accuracy:
-    """Run a split through an artifact and score it.
+    """Run a split through an artifact and score it, on the device or devices of ``subject.target``.
 
     Args:
         artifact: what to run, from ``subject.artifact``.
@@ -125,8 +136,38 @@ def measure(
     Raises:
         InputError: the artifact can't be loaded or the images can't be read.
     """
+    with watched(subject, artifact) as watch:
+        if len(subject.target.devices) > 1:
+            from enet import sharding  # which calls ``run`` for every device, in a process of its own
+
+            measured = sharding.run(subject, artifact, source, labels_to)
+        else:
+            measured = run(subject, artifact, source, labels_to=labels_to, workers=workers)
+    return replace(measured, provenance=observed(measured.provenance, watch))
+
+
+def observed(provenance: Provenance, watch: Watch) -> Provenance:
+    """With what was seen of the devices."""
+    return replace(provenance, devices_before=watch.before, devices_after=watch.after)
+
+
+def run(
+    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None, workers: int | None = None
+) -> Accuracy:
+    """As ``measure``, on the target's first device, without a look at it."""
+    with open_predictor(subject, artifact) as predictor:
+        return predicted(subject, artifact, source, predictor, labels_to, workers)
+
+
+def predicted(
+    subject: Subject,
+    artifact: Artifact,
+    source: Source,
+    predictor: Predictor,
+    labels_to: Path | None,
+    workers: int | None,
+) -> Accuracy:
     batch_size = artifact.batch_size
-    predictor = open_predictor(subject, artifact)
     classes = subject.dataset.classes.names
     width, height = subject.deliverable.preprocessing.size
     count = len(source.names)
@@ -137,7 +178,7 @@ def measure(
     workers = workers or max(1, min(cores(), IMAGES_UNDER_WAY // batch_size))
     non_finite = 0
 
-    def run(start: int) -> Scored:
+    def score(start: int) -> Scored:
         pairs = [source.load(index) for index in range(start, min(start + batch_size, count))]
         labels, broken = predictor.labels(np.stack([image for image, _ in pairs]))
         scores = [confusion_matrix(label, truth, len(classes)) for label, (_, truth) in zip(labels, pairs, strict=True)]
@@ -148,7 +189,7 @@ def measure(
         total=count, desc=f"{artifact.backend} bs{batch_size}", unit="image", disable=None if subject.progress else True
     )
     with bar, ThreadPoolExecutor(workers) as pool:
-        for scored in bounded(pool, run, range(0, count, batch_size), under_way=2 * workers):
+        for scored in bounded(pool, score, range(0, count, batch_size), under_way=2 * workers):
             rows = slice(scored.start, scored.start + len(scored.matrices))
             matrices[rows] = scored.matrices
             if maps is not None:

@@ -56,9 +56,12 @@ class Prepared:
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self.images = np.load(folder / "images.npy", mmap_mode="r")
         self.labels = np.load(folder / "labels.npy", mmap_mode="r")
-        self.names = names
+        self.folder, self.names = folder, names
         if not len(names) == len(self.images) == len(self.labels):
             raise ValueError(f"{folder} holds {len(self.images)} images, but should hold {len(names)}")
+
+    def __reduce__(self) -> tuple[type[Prepared], tuple[Path, tuple[str, ...]]]:
+        return Prepared, (self.folder, self.names)  # another process maps the files itself
 
     def load(self, index: int) -> Pair:
         return self.images[index], self.labels[index]
@@ -85,3 +88,13 @@ class Prepared:
                 pass
         images.flush()
         labels.flush()
+
+
+class Part:
+    """A run of images of a source, ``start`` up to ``stop``."""
+
+    def __init__(self, source: Source, start: int, stop: int) -> None:
+        self.source, self.start, self.names = source, start, source.names[start:stop]
+
+    def load(self, index: int) -> Pair:
+        return self.source.load(self.start + index)

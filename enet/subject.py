@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from enet.errors import InputError
 from enet.evidence import Provenance
 from enet.source import Photographs, Prepared
 from enet.store import Store, canonical, hash_text, source_digest
+from enet.target import Target
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Subject:
         weights_path: the checkpoint; the deliverable's own for None.
         data_root: folder of the data set; for generated scenes None makes them in the store.
         limit: use only the first so many images.
+        target: the device, for backends that compile for one.
     """
 
     deliverable: Deliverable
@@ -37,6 +39,7 @@ class Subject:
     data_root: Path | None = None
     limit: int | None = None
     progress: bool = False
+    target: Target = field(default_factory=Target)
 
     @cached_property
     def weights(self) -> Path:
@@ -143,7 +146,7 @@ class Subject:
     def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
         """The compiled artifact, built once into the store, in the deliverable's form if no other is given."""
         return backends.get(backend).build(
-            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store
+            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store, self.target
         )
 
     def form(self, backend: str) -> Form:
@@ -158,5 +161,6 @@ class Subject:
             onnx_sha256=artifact.onnx_sha256, artifact_sha256=artifact.sha256, dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
-            simulated=artifact.simulated, limited=self.limit is not None,
+            simulated=artifact.simulated, chip=model.chip, busy_allowed=self.target.allow_busy,
+            limited=self.limit is not None,
         )  # fmt: skip

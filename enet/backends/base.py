@@ -1,13 +1,14 @@
 """What a backend is: it makes an artifact for a batch size out of a checkpoint, and opens it to run.
 
 One module each, chosen by name, imported only when used. A backend that can't run here says what is missing and how
-to get it. To add one, write a module with ``build`` and ``open_model`` as in the ``Backend`` protocol and name it in
+to get it. To add one, write a module with the functions of the ``Backend`` protocol and name it in
 ``BACKENDS``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from enet.deliverable import Deliverable, Form
 from enet.errors import BackendUnavailable, unknown
 from enet.store import Store
+from enet.target import DeviceState, Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,11 @@ if TYPE_CHECKING:
 REFERENCE = "pytorch"
 
 #: Module by name.
-BACKENDS = {"pytorch": "enet.backends.pytorch", "onnxruntime": "enet.backends.onnxruntime"}
+BACKENDS = {
+    "pytorch": "enet.backends.pytorch",
+    "onnxruntime": "enet.backends.onnxruntime",
+    "ascend": "enet.backends.ascend",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +48,13 @@ class Artifact:
 
 
 class Model(Protocol):
-    """An opened artifact. ``infer`` may be called from several threads at once."""
+    """An opened artifact. ``infer`` may be called from several threads at once.
+
+    ``device`` is what it runs on, in words; ``chip`` what kind of accelerator that is, empty for the host's processor.
+    """
 
     device: str
+    chip: str
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         """Run one batch.
@@ -56,15 +66,31 @@ class Model(Protocol):
             float32 logits (N, outputs, H, W) or uint8 labels (N, H, W).
         """
 
+    def close(self) -> None:
+        """Give back what it holds of the device."""
+
+
+@dataclass
+class Watch:
+    """The devices just before and just after a measurement; both empty for the host's own processor."""
+
+    before: tuple[DeviceState, ...] = ()
+    after: tuple[DeviceState, ...] = ()
+
 
 class Backend(Protocol):
     """A backend's module."""
 
-    def build(self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
+    def build(
+        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
+    ) -> Artifact:
         """Make the artifact, or find it in the store."""
 
-    def open_model(self, artifact: Artifact, deliverable: Deliverable) -> Model:
-        """Load the artifact, ready to run."""
+    def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> Model:
+        """Load the artifact onto the target's first device, ready to run."""
+
+    def watched(self, target: Target) -> AbstractContextManager[Watch]:
+        """Have the target's devices to oneself while a measurement runs, and look at them before and after."""
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the libraries and tools that decide the result."""

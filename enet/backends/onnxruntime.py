@@ -17,12 +17,13 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from enet.backends.base import Artifact
+from enet.backends.base import Artifact, Watch
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.exported import onnx_of
 from enet.machine import cores, cpu
 from enet.store import Store, hash_file, source_digest
+from enet.target import Target
 
 #: Warnings of the optimiser (that its output suits this machine alone) are known here.
 LOG_ERRORS = 3
@@ -36,6 +37,7 @@ class OnnxRuntimeModel:
     all cores busy runs alone, on all of them, since the memory of two such runs would be used for nothing."""
 
     device = "cpu"
+    chip = ""
 
     def __init__(self, path: Path, batch_size: int) -> None:
         alone = batch_size >= LARGE_BATCH
@@ -55,6 +57,9 @@ class OnnxRuntimeModel:
             (result,) = self.session.run(None, {self.input: images})
         return np.asarray(result)
 
+    def close(self) -> None:
+        """Nothing but memory is held."""
+
 
 def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
     """A session on the CPU.
@@ -69,7 +74,9 @@ def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime
         raise InputError(f"{path}: ONNX Runtime can't load it ({reason}). Export it again") from error
 
 
-def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
+def build(
+    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
+) -> Artifact:
     """Export, fix the batch size, optimise."""
     exported = onnx_of(deliverable, weights, form, store)
     onnx_sha256 = hash_file(exported)
@@ -100,8 +107,13 @@ def compile_model(exported: Path, batch_size: int, folder: Path) -> None:
     fixed.unlink()
 
 
-def open_model(artifact: Artifact, deliverable: Deliverable) -> OnnxRuntimeModel:
+def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
     return OnnxRuntimeModel(artifact.path, artifact.batch_size)
+
+
+def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+    """The host's own processor: nothing to hold, nothing to ask."""
+    return contextlib.nullcontext(Watch())
 
 
 def versions() -> Mapping[str, str]:

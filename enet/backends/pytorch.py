@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from enet import weights as checkpoints
-from enet.backends.base import Artifact
+from enet.backends.base import Artifact, Watch
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.store import Store, hash_file
+from enet.target import Target
 
 
 class PyTorchModel:
     """One network on the CPU."""
 
     device = "cpu"
+    chip = ""
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -43,8 +46,13 @@ class PyTorchModel:
             logits: NDArray[np.float32] = self.network(x).contiguous().numpy()
         return logits
 
+    def close(self) -> None:
+        """Nothing but memory is held."""
 
-def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store) -> Artifact:
+
+def build(
+    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
+) -> Artifact:
     """The checkpoint, as it is.
 
     Raises:
@@ -58,8 +66,13 @@ def build(deliverable: Deliverable, weights: Path, form: Form, batch_size: int, 
     )
 
 
-def open_model(artifact: Artifact, deliverable: Deliverable) -> PyTorchModel:
+def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> PyTorchModel:
     return PyTorchModel.open(artifact, deliverable)
+
+
+def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+    """The host's own processor: nothing to hold, nothing to ask."""
+    return contextlib.nullcontext(Watch())
 
 
 def versions() -> Mapping[str, str]:

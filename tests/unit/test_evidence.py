@@ -73,14 +73,14 @@ def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     "changes",
-    [{"schema": 2}, {"kind": "opinion"}, {"matrices": [[1, 2]]}, {"matrices": "none"}, {"image_names": ["x"]}],
+    [{"schema": 1}, {"kind": "opinion"}, {"matrices": [[1, 2]]}, {"matrices": "none"}, {"image_names": ["x"]}],
 )
 def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Measure again"):
         evidence.load(edited(tmp_path, "accuracy", changes))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 1}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 2}'])
 def test_damaged_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)

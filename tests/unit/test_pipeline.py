@@ -9,6 +9,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -163,6 +164,7 @@ class FakeModel:
     """Gives what a function makes of its input, and remembers the inputs."""
 
     device = "cpu"
+    chip = ""
 
     def __init__(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         self.function, self.seen = function, list[NDArray[Any]]()
@@ -170,6 +172,9 @@ class FakeModel:
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         self.seen.append(images)
         return self.function(images)
+
+    def close(self) -> None:
+        pass
 
 
 def predictor(model: Any, batch_size: int, form: Form, classes: int = 19) -> pipeline.Predictor:
@@ -233,8 +238,9 @@ def test_images_with_non_finite_logits_are_counted_and_padding_is_not() -> None:
 
 
 def test_open_predictor_takes_the_deliverables_settings(void_subject: Subject) -> None:
-    opened = pipeline.open_predictor(void_subject, void_subject.artifact("onnxruntime", 2, Form(input="uint8")))
-    assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)
+    artifact = void_subject.artifact("onnxruntime", 2, Form(input="uint8"))
+    with pipeline.open_predictor(void_subject, artifact) as opened:
+        assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)
 
 
 # All of it.
@@ -356,7 +362,9 @@ def test_memory_does_not_grow_with_the_images(workers: int, subject: Subject, mo
     artifact = backends.Artifact(
         path=Path("none"), backend="fake", batch_size=2, form=form, sha256="", weights_sha256=""
     )
-    fake = SimpleNamespace(open_model=lambda *_: FakeModel(infer), versions=dict)
+    fake = SimpleNamespace(
+        open_model=lambda *_: FakeModel(infer), versions=dict, watched=lambda _: nullcontext(backends.Watch())
+    )
     monkeypatch.setattr("enet.backends.get", lambda _: fake)
     monkeypatch.setattr(FakeModel, "infer", lambda self, images: self.function(images))  # remembers nothing
     source: Source = Endless(19 * 8)

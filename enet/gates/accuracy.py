@@ -1,15 +1,10 @@
-"""Gates: pure functions from evidence and limits to a verdict. They run no model, read no clock, touch no device.
-
-A gate says PASS, FAIL or NO EVIDENCE. The last means that there is nothing to judge by: too few images, logits that
-are no numbers, one class everywhere, a simulated device, evidence that doesn't belong together. It is never a pass.
-"""
+"""Gates of accuracy: mIoU, every class, agreement of runs that should agree, ONNX against PyTorch, preprocessing."""
 
 from __future__ import annotations
 
-import enum
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,37 +12,13 @@ from enet import scoring
 from enet.deliverable import Deliverable
 from enet.errors import listing
 from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance
+from enet.gates.base import LIMITED, Outcome, Verdict, decided, too_few, unfit
 
 #: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little.
 MOST_EXCUSABLE = 0.5
 
-
-#: What is missing where the user asked for less.
-LIMITED = "only some images were asked for"
-
-
-class Outcome(enum.Enum):
-    PASS = "PASS"
-    FAIL = "FAIL"
-    NO_EVIDENCE = "NO EVIDENCE"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verdict:
-    """What a gate said, in one sentence, with the numbers that decided it.
-
-    ``incomplete``: there is no evidence only because fewer images than expected were measured.
-    """
-
-    gate: str
-    outcome: Outcome
-    sentence: str
-    numbers: dict[str, float] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    incomplete: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.outcome.value} {self.gate}: {self.sentence}" + "".join(f"; {note}" for note in self.notes)
+#: How far a figure in a log may be from the one it was printed from, in percent: the guide's has three decimals.
+PRINTED = 0.0006
 
 
 def band(reference: float, relative: float) -> tuple[float, float]:
@@ -80,12 +51,16 @@ def artifact_miou(evidence: Accuracy, deliverable: Deliverable, reference: Accur
 
 def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | None = None) -> Verdict:
     """mIoU in percent against the band around the deliverable's figure."""
-    problem = unsound(evidence, deliverable)
-    if problem:
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=problem)
     stated, measured = deliverable.reference.miou_percent, 100 * evidence.miou
     low, high = band(stated, deliverable.tolerances.miou_relative)
     numbers = {"miou_percent": measured, "low": low, "high": high, "points": measured - stated}
+    if problem := unsound(evidence, deliverable):
+        sentence = f"mIoU {measured:.4f} %, but {problem}"
+        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers)
+    claimed = evidence.stated_miou_percent
+    if claimed is not None and not abs(claimed - measured) <= PRINTED:
+        sentence = f"the log that came with it says {claimed:.7g} %, but the outputs have mIoU {measured:.7g} %"
+        return Verdict(gate=gate, outcome=Outcome.FAIL, sentence=sentence, numbers=numbers)
     missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
     if missing:
         sentence = f"mIoU {measured:.4f} %, but {missing}"
@@ -203,19 +178,6 @@ def preprocessing(evidence: Digests) -> Verdict:
     return decided("preprocessing", not wrong, sentence, {"differing": float(len(wrong))}, missing)
 
 
-def decided(
-    gate: str, ok: bool, sentence: str, numbers: dict[str, float], missing: str | None, notes: tuple[str, ...] = ()
-) -> Verdict:
-    """FAIL at once; PASS only if nothing is ``missing`` (see ``too_few``)."""
-    outcome = Outcome.FAIL if not ok else Outcome.NO_EVIDENCE if missing else Outcome.PASS
-    if outcome is Outcome.NO_EVIDENCE:
-        sentence = f"{sentence}; {missing}"
-    return Verdict(
-        gate=gate, outcome=outcome, sentence=sentence, numbers=numbers, notes=notes,
-        incomplete=outcome is Outcome.NO_EVIDENCE,
-    )  # fmt: skip
-
-
 def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Why an accuracy measurement can't be judged at all, or None."""
     where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
@@ -223,7 +185,6 @@ def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     nothing = bool((evidence.matrices < 0).any()) or not evidence.matrix.sum()
     predicted = np.count_nonzero(evidence.matrix.sum(axis=0))
     reasons = (
-        (where.simulated, "measured on a simulated device"),
         (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, not for {deliverable.name!r}"),
         (unknown_logits, "nobody looked whether the logits are finite numbers"),
         (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),
@@ -234,14 +195,7 @@ def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
         (predicted == 1 and len(evidence.classes) > 1, "one class is predicted everywhere"),
         (not math.isfinite(evidence.miou), "mIoU is not a number"),
     )
-    return next((reason for is_so, reason in reasons if is_so), None)
-
-
-def too_few(images: tuple[str, ...], expected: int, limited: bool) -> str | None:
-    """What is missing, or None."""
-    if len(images) < expected:
-        return f"{len(images)} images of {expected} expected"
-    return LIMITED if limited else None
+    return unfit(where) or next((reason for is_so, reason in reasons if is_so), None)
 
 
 def unpaired(first: Accuracy, second: Accuracy) -> str | None:
@@ -290,9 +244,7 @@ def unrelated(provenances: Iterable[Provenance], relation: Relation = Relation()
         for name in relation.different:
             if getattr(first, name) == getattr(other, name):
                 return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
-    if any(provenance.simulated for provenance in (first, *others)):
-        return "measured on a simulated device"
-    return None
+    return next((reason for reason in map(unfit, (first, *others)) if reason), None)
 
 
 def paired_interval(evidence: Accuracy, reference: Accuracy, samples: int = 2000, seed: int = 0) -> tuple[float, float]:

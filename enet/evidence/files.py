@@ -1,0 +1,53 @@
+"""Evidence as JSON files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from enet.errors import InputError
+from enet.evidence.accuracy import Accuracy
+from enet.evidence.agreement import Difference, Digests, Parity
+from enet.evidence.provenance import SCHEMA
+from enet.evidence.throughput import Throughput
+from enet.store import make_folder, write_text
+
+Evidence = Accuracy | Parity | Difference | Digests | Throughput
+KINDS: dict[str, type[Evidence]] = {kind.kind: kind for kind in (Accuracy, Parity, Difference, Digests, Throughput)}
+
+
+def save(evidence: Evidence, path: Path) -> None:
+    """Write evidence as JSON, whole or not at all.
+
+    Raises:
+        InputError: the folder can't be made or written.
+    """
+    make_folder(path.parent)
+    write_text(path, json.dumps(evidence.to_json()))
+
+
+def load(path: Path) -> Evidence:
+    """Read evidence back; everything that follows from counts is computed anew.
+
+    Raises:
+        InputError: the file can't be read, isn't evidence, is of another schema, or states a figure that its own
+            counts deny.
+    """
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise InputError(f"{path}: evidence of schema {table['schema']}, but should be {SCHEMA}. Measure again")
+        evidence = KINDS[table["kind"]].from_json(table)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not evidence ({type(error).__name__}: {error}). Measure again") from error
+    for name in ("miou", "agreement", "images_per_second", "mean_ms"):
+        stated, counted = table.get(name), getattr(evidence, name, None)
+        if not (isinstance(stated, float) and isinstance(counted, float)):
+            continue
+        if not np.isclose(stated, counted, atol=1e-12, equal_nan=True):
+            raise InputError(f"{path}: states {name}={stated:.6g}, but its counts give {counted:.6g}. It was edited")
+    return evidence

@@ -1,0 +1,68 @@
+"""Where a measurement came from."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from enet.target import DeviceState
+
+#: Raised when the meaning of a field changes; evidence of another version is refused, not guessed at.
+SCHEMA = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a measurement came from. Digests are SHA-256, hexadecimal."""
+
+    deliverable: str
+    backend: str
+    device: str
+    batch_size: int
+    form: dict[str, str]
+    weights_sha256: str
+    onnx_sha256: str
+    artifact_sha256: str
+    dataset_sha256: str
+    preprocessing_sha256: str
+    versions: dict[str, str]
+    simulated: bool = False
+    #: What kind of accelerator, such as "310P3"; empty if that isn't recorded, or for the host's own processor.
+    chip: str = ""
+    #: The devices just before and just after the measurement, where a tool tells.
+    devices_before: tuple[DeviceState, ...] = ()
+    devices_after: tuple[DeviceState, ...] = ()
+    #: The user accepts a device that others use as well.
+    busy_allowed: bool = False
+    #: The user asked for only some of the images.
+    limited: bool = False
+    argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
+    host: str = field(default_factory=platform.platform)
+    time: str = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"))
+
+    def __str__(self) -> str:
+        return f"{self.deliverable}-{self.backend}-bs{self.batch_size}"
+
+    def troubles(self) -> list[str]:
+        """Why the devices were not fit to be measured on, in words; empty where the user accepts that."""
+        return (
+            []
+            if self.busy_allowed
+            else list(
+                dict.fromkeys(
+                    trouble for state in (*self.devices_before, *self.devices_after) for trouble in state.troubles()
+                )
+            )
+        )
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> Provenance:
+        states = {
+            name: tuple(DeviceState.from_json(state) for state in table[name])
+            for name in ("devices_before", "devices_after")
+        }
+        return cls(**{**table, "argv": tuple(table["argv"]), **states})

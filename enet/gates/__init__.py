@@ -1,0 +1,25 @@
+"""Gates: pure functions from evidence and limits to a verdict. They run no model, read no clock, touch no device.
+
+A gate says PASS, FAIL or NO EVIDENCE. The last means that there is nothing to judge by: too few images, logits that
+are no numbers, one class everywhere, a simulated or busy device, evidence that doesn't belong together. It is never a
+pass.
+"""
+
+from enet.gates.accuracy import (
+    RELATIONS,
+    artifact_miou,
+    band,
+    class_floor,
+    logits,
+    paired_interval,
+    parity,
+    preprocessing,
+    reference_miou,
+)
+from enet.gates.base import Outcome, Verdict
+from enet.gates.throughput import best_batch, recorded, throughput
+
+__all__ = [
+    "RELATIONS", "Outcome", "Verdict", "artifact_miou", "band", "best_batch", "class_floor", "logits",
+    "paired_interval", "parity", "preprocessing", "recorded", "reference_miou", "throughput",
+]  # fmt: skip
