@@ -5,5 +5,6 @@ pytest_plugins = [
     "fixtures.options",
     "fixtures.subject",
     "fixtures.measurements",
+    "fixtures.timings",
     "fixtures.verdicts",
 ]

@@ -48,7 +48,7 @@ def between_runs(
 
 def constant(labels: NDArray[np.uint8]) -> bool:
     """Whether one class is predicted everywhere."""
-    return bool(labels.min() == labels.max())
+    return bool(labels.size and labels.min() == labels.max())
 
 
 def equal_rows(subject: Subject, artifact: Artifact, source: Source, image: int = 0) -> Parity:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.deliverable import MAX_BATCH, SCENE_SPLITS, VARIANTS, Form, load, shipped
+from enet.arguments import batch_size, natural, positive, target
+from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
+from enet.target import Target
 
 # Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
 
@@ -48,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=help_text)
         sub.set_defaults(run=run)
         return sub
+
+    sub = command("baselines", print_baselines, "Print the recorded throughput table, ratios recomputed.")
+    sub.add_argument("--json", action="store_true", help="as JSON")
 
     command("doctor", doctor, "Show which backends can run here, and what is missing.")
 
@@ -123,32 +128,14 @@ def add_json(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
 
 
-def positive(text: str) -> int:
-    """An argument that is a whole number of at least 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number of at least 1")
-    return int(text)
-
-
-def batch_size(text: str) -> int:
-    """An argument that is a batch size."""
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_BATCH:
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number in 1..{MAX_BATCH}")
-    return int(text)
-
-
-def natural(text: str) -> int:
-    """An argument that is a whole number of at least 0."""
-    return 0 if text == "0" else positive(text)
-
-
 def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
     """The options' deliverable with its data and weights."""
     from enet.subject import Subject
 
     store = Store(options.artifact_cache or default_root())
     limit = getattr(options, "limit", None)
-    return Subject(load(options.deliverable), store, weights, data_root, limit, progress=sys.stderr.isatty())
+    where = target(options) if hasattr(options, "device") else Target()
+    return Subject(load(options.deliverable), store, weights, data_root, limit, sys.stderr.isatty(), where)
 
 
 def form(options: argparse.Namespace, default: Form) -> Form:
@@ -165,6 +152,19 @@ def doctor(_: argparse.Namespace) -> int:
             print(f"{name:<12}  missing  {error}")
         else:
             print(f"{name:<12}  ready    {', '.join(f'{library} {version}' for library, version in versions.items())}")
+    return 0
+
+
+def print_baselines(options: argparse.Namespace) -> int:
+    from enet import baselines
+
+    table = baselines.load()
+    if options.json:
+        print(json.dumps(table.to_json(), indent=1))
+        return 0
+    print(f"{table.name}, images/s [{table.source}]\n\n{table.to_markdown()}\n")
+    for name, directory in table.to_json()["directory"].items():
+        print(f"{name}: {directory or f'not {table.directory.name}'} [{table.directory.source}]")
     return 0
 
 
@@ -221,9 +221,9 @@ def infer(options: argparse.Namespace) -> int:
 
 
 def postprocess(options: argparse.Namespace) -> int:
-    from enet import ais_bench_results
+    from enet.replay import ais_bench, score
 
-    evidence = ais_bench_results.score(subject(options, options.src_path), options.result_dir)
+    evidence = score.score(subject(options, options.src_path), [ais_bench.read(options.result_dir)])
     show(evidence.summary(), options.json)
     if len(evidence.images) < evidence.images_expected:
         print(f"NO EVIDENCE: {len(evidence.images)} of {evidence.images_expected} images have an output")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from _pytest.config.findpaths import determine_setup
 
-from enet.cli import batch_size, positive
+from enet.arguments import add_target, batch_size, positive
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where evidence is written (default: %(default)s)",
     )  # fmt: skip
     group.addoption("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
+    add_target(group.addoption)
+    group.addoption("--replay", type=Path, metavar="DIR", help="judge results that were brought back from a device")
 
 
 @pytest.hookimpl(tryfirst=True)

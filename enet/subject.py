@@ -6,12 +6,13 @@ import json
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import PIL
 
-from enet import backends, datasets
+from enet import backends, bins, datasets
 from enet.backends import Artifact, Model
+from enet.backends.base import Place
 from enet.datasets import Dataset
 from enet.datasets.check import digest, fingerprint, inspect
 from enet.deliverable import Deliverable, Form
@@ -143,6 +144,15 @@ class Subject:
         folder = self.store.build("prepared", key, lambda folder: Prepared.write(photographs, folder, self.progress))
         return Prepared(folder, photographs.names)
 
+    def bins(self, kind: Literal["float", "uint8"]) -> Path:
+        """A folder with one preprocessed ``.bin`` file an image, written once into the store."""
+        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
+
+        def make(folder: Path) -> None:
+            bins.write(self.photographs(), folder, kind, self.dataset_sha256, progress=self.progress)
+
+        return self.store.build("bins", key, make)
+
     def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
         """The compiled artifact, built once into the store, in the deliverable's form if no other is given."""
         return backends.get(backend).build(
@@ -153,14 +163,14 @@ class Subject:
         """The form that a backend's artifact has if no other is asked for."""
         return Form() if backend == backends.REFERENCE else self.deliverable.artifact
 
-    def provenance(self, artifact: Artifact, model: Model) -> Provenance:
+    def provenance(self, artifact: Artifact, place: Place | Model) -> Provenance:
         """Where a measurement with this artifact comes from."""
         return Provenance(
-            deliverable=self.deliverable.name, backend=artifact.backend, device=model.device,
+            deliverable=self.deliverable.name, backend=artifact.backend, device=place.device,
             batch_size=artifact.batch_size, form=asdict(artifact.form), weights_sha256=artifact.weights_sha256,
             onnx_sha256=artifact.onnx_sha256, artifact_sha256=artifact.sha256, dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
-            simulated=artifact.simulated, chip=model.chip, busy_allowed=self.target.allow_busy,
+            simulated=artifact.simulated, chip=place.chip, busy_allowed=self.target.allow_busy,
             limited=self.limit is not None,
         )  # fmt: skip

@@ -70,6 +70,14 @@ class Model(Protocol):
         """Give back what it holds of the device."""
 
 
+@dataclass(frozen=True)
+class Place:
+    """What something ran on: ``device`` in words; ``chip`` as in ``Model``."""
+
+    device: str
+    chip: str
+
+
 @dataclass
 class Watch:
     """The devices just before and just after a measurement; both empty for the host's own processor."""

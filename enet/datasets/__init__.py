@@ -8,7 +8,12 @@ from enet.datasets import camvid, cityscapes
 from enet.datasets.base import IGNORE, Classes, Dataset, Sample
 from enet.errors import InputError
 
-__all__ = ["IGNORE", "Classes", "Dataset", "Sample", "find", "require_folder"]
+__all__ = ["IGNORE", "Classes", "Dataset", "Sample", "classes", "find", "require_folder"]
+
+
+def classes(layout: str) -> Classes:
+    """The scored classes of a layout, and how its label files number them."""
+    return camvid.CLASSES if layout == "camvid" else cityscapes.CLASSES
 
 
 def find(layout: str, root: Path, split: str, problems: list[str] | None = None) -> Dataset:

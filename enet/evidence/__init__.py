@@ -8,10 +8,10 @@ model or a device.
 from enet.evidence.accuracy import Accuracy, DeviceShare
 from enet.evidence.agreement import Difference, Digests, Parity
 from enet.evidence.files import KINDS, Evidence, load, save
-from enet.evidence.provenance import SCHEMA, Provenance
+from enet.evidence.provenance import RECORDED, SCHEMA, Provenance
 from enet.evidence.throughput import Share, Throughput
 
 __all__ = [
-    "KINDS", "SCHEMA", "Accuracy", "DeviceShare", "Difference", "Digests", "Evidence", "Parity", "Provenance", "Share",
-    "Throughput", "load", "save",
+    "KINDS", "RECORDED", "SCHEMA", "Accuracy", "DeviceShare", "Difference", "Digests", "Evidence", "Parity",
+    "Provenance", "Share", "Throughput", "load", "save",
 ]  # fmt: skip

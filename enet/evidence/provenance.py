@@ -14,6 +14,9 @@ from enet.target import DeviceState
 #: Raised when the meaning of a field changes; evidence of another version is refused, not guessed at.
 SCHEMA = 2
 
+#: In place of a backend: results that were brought back, of a model that isn't here.
+RECORDED = "recorded"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
@@ -31,6 +34,8 @@ class Provenance:
     preprocessing_sha256: str
     versions: dict[str, str]
     simulated: bool = False
+    #: Why nothing was measured; empty where something was.
+    absent: str = ""
     #: What kind of accelerator, such as "310P3"; empty if that isn't recorded, or for the host's own processor.
     chip: str = ""
     #: The devices just before and just after the measurement, where a tool tells.

@@ -52,7 +52,9 @@ def decided(
 
 
 def unfit(provenance: Provenance) -> str | None:
-    """Why the devices that something was measured on are no evidence, or None."""
+    """Why nothing that was measured there can be evidence, or None."""
+    if provenance.absent:
+        return provenance.absent
     if provenance.simulated:
         return "measured on a simulated device"
     if troubles := provenance.troubles():

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from enet import baselines
 from enet.deliverable import Deliverable, Form
-from fixtures.options import OPTIONS, Case, FormCase, Options
+from fixtures.options import OPTIONS, FormCase, Options
 
-CASES = {"case", "batched_case", "batch_size", "form_case"}
+CASES = {"case", "batched_case", "batch_size", "form_case", "timed_case", "device", "recorded_batch"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Cases by what a test asks for: an artifact, one of a large batch, a backend, a batch size, or the deliverable."""
     options = metafunc.config.stash[OPTIONS]
     name = options.deliverable.name
-    cases = [Case(name, backend, size) for backend in options.backends for size in options.batch_sizes]
+    cases = options.cases
     if "case" in metafunc.fixturenames:
         metafunc.parametrize("case", cases, ids=str, scope="session")
     if "batched_case" in metafunc.fixturenames:
@@ -26,6 +27,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         forms = [Form(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
         others = [FormCase(name, form) for form in forms if form != Form()]
         metafunc.parametrize("form_case", others, ids=str, scope="session")
+    if "timed_case" in metafunc.fixturenames:
+        timed = [case for device in options.devices for case in device.cases]
+        metafunc.parametrize("timed_case", timed, ids=str, scope="session")
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", options.devices, ids=str, scope="session")
+    if "recorded_batch" in metafunc.fixturenames:
+        batches = baselines.load().batches
+        metafunc.parametrize("recorded_batch", batches, ids=[baselines.title(n) for n in batches], scope="session")
     if "judged" in metafunc.fixturenames and not CASES & set(metafunc.fixturenames):
         metafunc.parametrize("judged", [options.deliverable], ids=[name], scope="session")
 

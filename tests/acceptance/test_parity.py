@@ -57,6 +57,7 @@ def test_padded_tail(
     judge(gates.parity(evidence, judged))
 
 
+@pytest.mark.built
 def test_equal_rows(
     batched_case: Case, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:
@@ -70,6 +71,7 @@ def test_equal_rows(
     judge(gates.parity(evidence, judged))
 
 
+@pytest.mark.built
 def test_onnx_logits(
     batch_size: int, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:
@@ -82,6 +84,7 @@ def test_onnx_logits(
     judge(gates.logits(evidence, judged))
 
 
+@pytest.mark.built
 def test_forms(
     form_case: FormCase, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:

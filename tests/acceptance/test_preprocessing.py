@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from enet.source import Prepared
     from enet.subject import Subject
 
-pytestmark = pytest.mark.accuracy
+pytestmark = [pytest.mark.accuracy, pytest.mark.built]
 
 
 def test_preprocessing(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:

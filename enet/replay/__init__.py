@@ -1,0 +1,1 @@
+"""Results that somebody brings back from a device: found, read, doubted, and made evidence."""

@@ -1,0 +1,27 @@
+"""A device's throughput, timed now or recorded, against the recorded baselines, by the baselines' own formula."""
+
+from __future__ import annotations
+
+import pytest
+
+from enet import baselines
+from enet.deliverable import Deliverable
+from fixtures.options import Case, Device
+from fixtures.timings import Timed
+from fixtures.verdicts import Judge
+
+pytestmark = pytest.mark.perf
+
+
+def test_throughput(timed_case: Case, judged: Deliverable, timed: Timed, judge: Judge) -> None:
+    """At a batch size: at least so many times the baseline's there, and the record's figures agree."""
+    from enet import gates
+
+    judge(gates.throughput(timed(timed_case), judged, baselines.load()))
+
+
+def test_best_batch(device: Device, judged: Deliverable, timed: Timed, judge: Judge) -> None:
+    """The best of all batch sizes over the baseline's best."""
+    from enet import gates
+
+    judge(gates.best_batch([timed(case) for case in device.cases], judged, baselines.load()))
