@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.arguments import batch_size, natural, positive, target
+from enet.arguments import add_target, batch_size, natural, positive, target
 from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
     add_form(sub)
+    add_target(sub.add_argument)
     add_json(sub)
 
     sub = command("scenes", scenes, "Write the procedural street scenes as a Cityscapes-layout data set.")
