@@ -69,6 +69,14 @@ def batch_size(text: str) -> int:
     return int(text)
 
 
+def batch_sizes(text: str) -> tuple[int, ...]:
+    """An argument that is one or several different batch sizes."""
+    found = tuple(map(batch_size, text.split(",")))
+    if len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"{text!r} names a batch size twice")
+    return found
+
+
 def natural(text: str) -> int:
     """An argument that is a whole number of at least 0."""
     return 0 if text == "0" else positive(text)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from enet import __version__
-from enet.arguments import add_target, batch_size, natural, positive, target
+from enet.arguments import add_target, batch_size, batch_sizes, devices, natural, positive, target
 from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
@@ -77,17 +77,36 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
 
-    sub = command("infer", infer, "Run preprocessed .bin files through an ONNX file, as ais_bench would on a device.")
+    sub = command("om", om, "Compile an ONNX file for an Ascend chip, by atc; or tune it on the device, by aoe.")
     sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="ONNX file")
+    sub.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write the .om")
+    sub.add_argument("--batch-size", type=batch_sizes, default=(1,), metavar="N[,N…]", help="several: chosen when run")
+    add_deliverable(sub, "cityscapes")
+    sub.add_argument(
+        "--input", choices=["float", "uint8"], default="float", help="uint8: normalised by AIPP in the .om"
+    )
+    add_target(sub.add_argument)
+
+    sub = command(
+        "infer", infer, "Run preprocessed .bin files through a model: an ONNX file here, a .om on its device."
+    )
+    sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="ONNX file, or .om for ascend")
     sub.add_argument("--input", type=Path, required=True, metavar="DIR", help="folder of the .bin files")
     sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the outputs")
-    sub.add_argument("--backend", choices=["onnxruntime"], default="onnxruntime", help="default: %(default)s")
+    sub.add_argument("--backend", choices=["onnxruntime", "ascend"], default="onnxruntime", help="default: %(default)s")
     sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
-    sub.add_argument("--outfmt", choices=["BIN", "NPY"], default="BIN", help="default: %(default)s")
+    sub.add_argument("--dynamic", action="store_true", help="the .om has several batch sizes: choose this one")
+    sub.add_argument(
+        "--outfmt", choices=["BIN", "NPY", "TXT"], default="BIN", help="default: %(default)s; TXT on ascend only"
+    )
+    sub.add_argument("--device", type=devices, default=(0,), metavar="N[,N…]", help="device numbers, for ascend")
 
     sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
     sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    sub.add_argument("--result-dir", type=Path, required=True, metavar="SUMMARY_JSON", help="ais_bench's summary")
+    sub.add_argument(
+        "--result-dir", type=Path, required=True, nargs="+", metavar="SUMMARY_JSON",
+        help="ais_bench's summary; of a run on several devices, all of them",
+    )  # fmt: skip
     add_deliverable(sub, "cityscapes")
     add_cache(sub)
     add_json(sub)
@@ -210,9 +229,34 @@ def preprocess(options: argparse.Namespace) -> int:
     return 0
 
 
+def om(options: argparse.Namespace) -> int:
+    from enet import om as compiler
+
+    told = compiler.compile_file(
+        options.model, options.output, options.batch_size, load(options.deliverable), options.input, target(options)
+    )
+    print(told)
+    return 0
+
+
 def infer(options: argparse.Namespace) -> int:
     from enet import infer as runner
 
+    if options.backend == "ascend":
+        from enet.ascend import ais_bench
+
+        output = options.output
+        summaries = ais_bench.infer(
+            ais_bench.Run(
+                model=options.model, inputs=options.input, output=output.parent, dirname=output.name,
+                batch_size=options.batch_size, devices=options.device, outfmt=options.outfmt,
+                dynamic_batch=options.dynamic,
+            )
+        )  # fmt: skip
+        print(f"{output}: outputs; {', '.join(map(str, summaries))}: which is of which image")
+        return 0
+    if options.outfmt == "TXT":
+        raise InputError("--outfmt TXT: only ais_bench writes it. Give BIN or NPY, or --backend ascend")
     summary = runner.run(
         options.model, options.input, options.output, options.batch_size, options.outfmt,
         progress=sys.stderr.isatty(),
@@ -224,7 +268,8 @@ def infer(options: argparse.Namespace) -> int:
 def postprocess(options: argparse.Namespace) -> int:
     from enet.replay import ais_bench, score
 
-    evidence = score.score(subject(options, options.src_path), [ais_bench.read(options.result_dir)])
+    summaries = [ais_bench.read(path) for path in options.result_dir]
+    evidence = score.score(subject(options, options.src_path), summaries)
     show(evidence.summary(), options.json)
     if len(evidence.images) < evidence.images_expected:
         print(f"NO EVIDENCE: {len(evidence.images)} of {evidence.images_expected} images have an output")
@@ -264,8 +309,12 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
     count = f"{summary['images']} images" + ("" if summary["images"] == expected else f" of {expected} expected")
     print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({summary['miou_rule']}; {count})")
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")
+    for share in summary["devices"]:
+        rate = share["images"] / share["seconds"] if share["seconds"] else float("nan")
+        print(f"device {share['device']}: {share['images']} images, {share['seconds']:.2f} s, {rate:.2f} images/s")
     if summary["images_per_second"]:
-        print(f"{summary['seconds']:.2f} s, {summary['images_per_second']:.2f} images/s")
+        clock = ", all devices together by the clock" if summary["devices"] else ""
+        print(f"{summary['seconds']:.2f} s, {summary['images_per_second']:.2f} images/s{clock}")
     if json_file is not None:
         write_text(json_file, json.dumps(summary, indent=1))
 

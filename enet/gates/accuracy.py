@@ -45,7 +45,7 @@ def artifact_miou(evidence: Accuracy, deliverable: Deliverable, reference: Accur
     """
     strange = None if reference is None else unpaired(evidence, reference)
     if strange:
-        return Verdict(gate="miou", outcome=Outcome.NO_EVIDENCE, sentence=strange)
+        return refused("miou", evidence, strange)
     return stated_miou("miou", evidence, deliverable, reference)
 
 
@@ -55,8 +55,7 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
     low, high = band(stated, deliverable.tolerances.miou_relative)
     numbers = {"miou_percent": measured, "low": low, "high": high, "points": measured - stated}
     if problem := unsound(evidence, deliverable):
-        sentence = f"mIoU {measured:.4f} %, but {problem}" if evidence.images else problem
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers)
+        return refused(gate, evidence, problem)
     claimed = evidence.stated_miou_percent
     if claimed is not None and not abs(claimed - measured) <= PRINTED:
         sentence = f"the log that came with it says {claimed:.7g} %, but the outputs have mIoU {measured:.7g} %"
@@ -80,6 +79,13 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
         sentence += "; above the band it is not the same model or data"
     outcome = Outcome.PASS if low <= measured <= high else Outcome.FAIL
     return Verdict(gate=gate, outcome=outcome, sentence=sentence, numbers=numbers, notes=tuple(notes))
+
+
+def refused(gate: str, evidence: Accuracy, why: str) -> Verdict:
+    """NO EVIDENCE, with the figure that was measured all the same."""
+    measured = 100 * evidence.miou
+    sentence = f"mIoU {measured:.4f} %, but {why}" if evidence.images else why
+    return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers={"miou_percent": measured})
 
 
 def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:

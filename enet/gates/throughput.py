@@ -27,7 +27,7 @@ def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.
         why = "no recorded baseline is of this network" if limit is None else f"nothing is asked of {evidence.tool}"
         return unasked("throughput", f"{told}; {why}", numbers(evidence))
     if problem := unusable(evidence, deliverable):
-        sentence = f"{problem}; {told}"
+        sentence = problem if evidence.provenance.absent else f"{problem}; {told}"
         return Verdict(gate="throughput", outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers(evidence))
     lacks, beside = missing(evidence, limit), tuple(notes(evidence))
     return against("throughput", evidence.images_per_second, evidence.batch_size, limit, table, lacks, beside)

@@ -46,8 +46,9 @@ def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> Ba
     stated = stated_batch(summary)
     told = {each for console in consoles for each in console.batches}
     if told and images:
-        per, _ = max(told)
-        source = next(console.path.name for console in consoles if console.batches)
+        per, count = max(told)
+        executions = executions or count * loop  # versions of 2022 keep no count of their own
+        source = next(console.path.name for console in consoles if (per, count) in console.batches)
         found = Batch(per, f"filesperbatch:{per} in {source}", stated, executions, loop)
         if executions and executions % loop == 0 and not fits(per, images, executions // loop, summary.drops_tail):
             why = f"{images} images in {executions} executions don't fit {per} files a batch"
