@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -49,11 +49,11 @@ def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> Ba
         per, count = max(told)
         executions = executions or count * loop  # versions of 2022 keep no count of their own
         source = next(console.path.name for console in consoles if (per, count) in console.batches)
-        found = Batch(per, f"filesperbatch:{per} in {source}", stated, executions, loop)
-        if executions and executions % loop == 0 and not fits(per, images, executions // loop, summary.drops_tail):
-            why = f"{images} images in {executions} executions don't fit {per} files a batch"
-            return Batch(per, found.known_from, stated, executions, loop, (*overstated(found), why))
-        return Batch(per, found.known_from, stated, executions, loop, overstated(found))
+        found = with_claim(Batch(per, f"filesperbatch:{per} in {source}", stated, executions, loop))
+        if executions % loop or not fits(per, images, executions // loop, summary.drops_tail):
+            why = f"{executions} executions don't fit {images} images, {per} a batch, each {loop} times"
+            return replace(found, denials=(*found.denials, why))
+        return found
     if not images or not executions:
         why = "--batchsize alone" if not images else "nothing: this version keeps no count of executions"
         return Batch(stated or 0 if not images else 0, why, stated, executions, loop)
@@ -84,7 +84,7 @@ def from_counts(images: int, executions: int, loop: int, stated: int | None, *, 
 
 def with_claim(found: Batch) -> Batch:
     """With a denial if the claimed batch size is another."""
-    return Batch(found.size, found.known_from, found.stated, found.executions, found.loop, overstated(found))
+    return replace(found, denials=overstated(found))
 
 
 def overstated(found: Batch) -> tuple[str, ...]:

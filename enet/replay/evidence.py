@@ -98,13 +98,13 @@ def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to
             absent_classes=spec.reference.absent_classes, images=(), images_expected=spec.dataset.images,
             matrices=np.zeros((0, len(names), len(names)), np.int64), non_finite=0, seconds=0.0,
         )  # fmt: skip
-    measured = score.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to)
+    measured = with_reason(score.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to), run)
     where = replace(
         measured.provenance, simulated=measured.provenance.simulated or recorded.simulated,
         busy_allowed=subject.target.allow_busy,
     )  # fmt: skip
     claimed = recorded.claimed.get(batch_size)
-    return replace(with_reason(measured, run), provenance=where, stated_miou_percent=claimed)
+    return replace(measured, provenance=where, stated_miou_percent=claimed)
 
 
 def with_reason(measured: Accuracy, run: Run) -> Accuracy:
