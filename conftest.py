@@ -4,6 +4,7 @@ pytest_plugins = [
     "enet.pytest_options",  # already there where the package is installed
     "fixtures.options",
     "fixtures.subject",
+    "fixtures.artifacts",
     "fixtures.measurements",
     "fixtures.timings",
     "fixtures.verdicts",

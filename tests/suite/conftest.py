@@ -1,0 +1,50 @@
+"""A small deliverable that is accepted, for runs of the suite from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enet import deliverable
+
+IMAGES = 10
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few of the embedded scenes."""
+    from enet.datasets import scenes as generator
+
+    folder = tmp_path_factory.mktemp("scenes")
+    generator.write(folder, images=IMAGES, split="val")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
+    """The embedded deliverable over these scenes alone, with its reference measured over them."""
+    from enet import pipeline
+    from enet.store import Store
+    from enet.subject import Subject
+
+    folder = tmp_path_factory.mktemp("deliverable")
+    path = folder / "small.toml"
+    text = (deliverable.SHIPPED / "scenes.toml").read_text(encoding="utf-8")
+    spec = deliverable.load("scenes")
+    replacements = {
+        'name = "scenes"': 'name = "small"',
+        f"images = {spec.dataset.images}": f"images = {IMAGES}",
+        f'weights = "{spec.network.weights}"': f'weights = "{deliverable.SHIPPED / str(spec.network.weights)}"',
+        "batch_sizes = [1, 16]": "batch_sizes = [1, 4]",
+    }
+    for old, new in replacements.items():
+        assert old in text
+        text = text.replace(old, new)
+    path.write_text(text, encoding="utf-8")
+    subject = Subject(deliverable.load(str(path)), Store(folder / "cache"), data_root=scenes)
+    measured = pipeline.measure(subject, subject.artifact("pytorch", 1), subject.prepared())
+    old = f"miou_percent = {spec.reference.miou_percent}"
+    assert old in text
+    path.write_text(text.replace(old, f"miou_percent = {100 * measured.miou:.4f}"), encoding="utf-8")
+    return path
