@@ -63,6 +63,7 @@ def build(
         BackendUnavailable: a tool is missing; or nothing tells the SoC version.
         ToolFailed: atc or aoe refused, with its own code and reason.
     """
+    tool.find("aoe" if target.tuning else "atc")  # before anything that takes long
     exported = onnx_of(deliverable, weights, Form(output=form.output), store)
     onnx_sha256 = hash_file(exported)
     config = aipp.config(deliverable.preprocessing) if form.input == "uint8" else ""

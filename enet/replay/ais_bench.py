@@ -72,6 +72,8 @@ def read(path: Path) -> Summary:
         InputError: it can't be read, isn't one, or lists files that it must not: several outputs of an image, or
             outputs in different folders.
     """
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, but should be ais_bench's summary, sumary.json or *_summary.json")
     table = read_json(path)
     try:
         entries = list(table["filesinfo"].values())

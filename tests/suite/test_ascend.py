@@ -28,10 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 MS = 0.25
 
 
-def run(*command: object, cwd: Path = ROOT, **settings: object) -> subprocess.CompletedProcess[str]:
+def run(*command: object, **settings: object) -> subprocess.CompletedProcess[str]:
     """A command with the simulator in place of CANN."""
     words = [str(word) for word in command]
-    return subprocess.run(words, cwd=cwd, env=environment(**settings), capture_output=True, text=True, check=False)
+    return subprocess.run(words, cwd=ROOT, env=environment(**settings), capture_output=True, text=True, check=False)
 
 
 def enet(*words: object, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -147,8 +147,8 @@ def test_busy_and_sick_devices(small: Path, scenes: Path, folder: Path, tmp_path
         states.write_text("".join(json.dumps(line) + "\n" for line in lines))
         place, accepting = tmp_path / str(number), ["--allow-busy-device"] if number == 0 else []
         done = accept(
-            small, scenes, folder, "--backend", "ascend", "--batch-size", 1, "-k", "test_throughput", "--evidence", place,
-            *accepting, ms=MS, states=states,
+            small, scenes, folder, "--backend", "ascend", "--batch-size", 1, "-k", "test_throughput",
+            "--evidence", place, *accepting, ms=MS, states=states,
         )  # fmt: skip
         assert done.returncode == 1, done.stdout + done.stderr
         timed = real(loaded(place / "throughput-small-ascend-bs1.json"))
@@ -223,20 +223,18 @@ def test_postprocess(results: Path, small: Path, scenes: Path) -> None:
 
 def test_dynamic_batch_and_aipp(results: Path, small: Path, scenes: Path, tmp_path: Path) -> None:
     """One ``.om`` with several batch sizes that takes bytes: a quarter of what goes to the device, the same labels."""
-    home, model = results.parent, tmp_path / "enet_dynamic.om"
+    home, model, prep = results.parent, tmp_path / "enet_dynamic.om", tmp_path / "prep"
     steps: list[tuple[object, ...]] = [
-        ("preprocess", "--deliverable", small, "--src-path", scenes, "--save-path", tmp_path / "prep", "--input", "uint8"),
+        ("preprocess", "--deliverable", small, "--src-path", scenes, "--save-path", prep, "--input", "uint8"),
         ("om", "--deliverable", small, "--model", home / "enet.onnx", "--output", model, "--batch-size", "1,4",
          "--input", "uint8"),
-        ("infer", "--backend", "ascend", "--model", model, "--input", tmp_path / "prep", "--output", tmp_path / "out" / "d",
+        ("infer", "--backend", "ascend", "--model", model, "--input", prep, "--output", tmp_path / "out" / "d",
          "--batch-size", 4, "--dynamic"),
     ]  # fmt: skip
     for step in steps:
         done = enet(*step)
         assert done.returncode == 0, done.stdout + done.stderr
-    sizes = [
-        {path.stat().st_size for path in (place / "prep").glob("*.bin")} for place in (tmp_path, home)
-    ]  # fmt: skip
+    sizes = [{path.stat().st_size for path in folder.glob("*.bin")} for folder in (prep, home / "prep")]
     assert sizes == [{480 * 480 * 3}, {480 * 480 * 3 * 4}]
     summary = tmp_path / "out" / "d_summary.json"
     score = tmp_path / "score.json"
@@ -251,8 +249,8 @@ def test_evaluate_on_several_devices(small: Path, scenes: Path, folder: Path, tm
     found = []
     for devices in ("0", "0,1,2,3"):
         done = enet(
-            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache", "--backend",
-            "ascend", "--device", devices, "--json", tmp_path / "e.json", npu="310x4",
+            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache",
+            "--backend", "ascend", "--device", devices, "--json", tmp_path / "e.json", npu="310x4",
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
         found.append(json.loads((tmp_path / "e.json").read_text()))
@@ -266,8 +264,8 @@ def test_evaluate_on_several_devices(small: Path, scenes: Path, folder: Path, tm
 def test_om_fixtures(small: Path, scenes: Path, folder: Path) -> None:
     """Every batch size's ``.om`` is a fixture, built once by two workers."""
     done = run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/suite/compiled.py", "--deliverable", small,
-        "--data-root", scenes, "--artifact-cache", folder / "oms", "-n", 2,
+        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/suite/compiled.py",
+        "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "oms", "-n", 2,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
@@ -278,8 +276,8 @@ def test_tuned(small: Path, scenes: Path, folder: Path) -> None:
     """aoe in place of atc: another artifact, which says how it was made."""
     for jobs, said in (("1", "old"), ("1,2", "new")):
         done = enet(
-            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "tuned", "--backend",
-            "ascend", "--aoe", jobs, "--limit", 1, aoe=said,
+            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "tuned",
+            "--backend", "ascend", "--aoe", jobs, "--limit", 1, aoe=said,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
     told = sorted(path.read_text() for path in (folder / "tuned" / "ascend").glob("*/built.json"))

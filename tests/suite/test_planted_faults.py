@@ -47,7 +47,7 @@ def test_sound_deliverable_is_accepted(small: Path, scenes: Path, tmp_path: Path
     """By two workers that begin together on a cold cache: they share one build and one measurement of everything."""
     run = accept(small, scenes, tmp_path, "none", "-n", "2", "--basetemp", str(tmp_path / "temp"))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "small: ACCEPTED: all" in run.stdout
+    assert "small: ACCEPTED (accuracy): all" in run.stdout
     measured = sorted(json.loads(path.read_text())["key"]["batch_size"] for path in manifests(tmp_path / "temp", "run"))
     assert measured == [1, 1, 4]  # PyTorch, and ONNX Runtime at both batch sizes
     assert len(manifests(tmp_path / "cache", "prepared")) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,12 @@ START = "ATC start working now, please wait for a moment.\n"
 FAILED = f"{START}ATC run failed, Please check the detail log, Try 'atc --help' for more information\n"
 
 
-def conversion(output: Path = Path("enet_citys_bs1"), **changes: object) -> Conversion:
-    known: dict[str, object] = {
+def conversion(output: Path = Path("enet_citys_bs1"), **changes: Any) -> Conversion:
+    known: dict[str, Any] = {
         "model": Path("enet_citys.onnx"), "output": output, "soc_version": "Ascend310P3", "shape": (3, 480, 480),
         "batch_size": 1,
     }  # fmt: skip
-    return Conversion(**{**known, **changes})  # type: ignore[arg-type]
+    return Conversion(**{**known, **changes})
 
 
 def test_the_guides_command() -> None:
@@ -32,7 +33,7 @@ def test_the_guides_command() -> None:
     assert atc.command(conversion(log="info")) == words
 
 
-OPTIONS = {
+OPTIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "several batch sizes": (
         {"batch_size": 0, "profiles": (1, 4, 16)},
         {"--input_shape=image:-1,3,480,480", "--dynamic_batch_size=1,4,16"},
@@ -54,7 +55,7 @@ def test_options(what: str) -> None:
     assert len(words) == len({word.partition("=")[0] for word in words})
 
 
-WRONG = {
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "suffix": ({"output": Path("x.om")}, "atc appends .om itself"),
     "precision": ({"precision_mode": "fp16"}, "precision_mode='fp16', but should be one of force_fp16"),
     "no batch size": ({"batch_size": 0}, "either one batch size or several"),

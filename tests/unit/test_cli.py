@@ -79,10 +79,14 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without CANN
     assert enet("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines] == [["pytorch", "ready"], ["onnxruntime", "ready"]]
+    assert [line.split()[:2] for line in lines] == [
+        ["pytorch", "ready"], ["onnxruntime", "ready"], ["ascend", "missing"],
+    ]  # fmt: skip
     assert f"torch {torch.__version__}" in lines[0]
+    assert "set_env.sh" in lines[2]
     monkeypatch.delitem(sys.modules, "enet.backends.onnxruntime", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert enet("doctor") == 0
@@ -255,7 +259,7 @@ def missing_option(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @case
 def show_without_a_name(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "show"], "camvid, cityscapes, scenes"
+    return ["deliverables", "show"], "camvid, cityscapes, cityscapes-aipp, scenes"
 
 
 @case
@@ -506,18 +510,20 @@ def postprocess_of_nothing(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @case
 def postprocess_of_a_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return scoring(bad, here), "Give ais_bench's summary JSON with --result-dir"
+    return scoring(bad, here), "a folder, but should be ais_bench's summary, sumary.json or *_summary.json"
 
 
 @case
 def postprocess_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
-    return scoring(file_with(bad / "sumary.json", b"throughput 12"), here), "not an ais_bench summary"
+    return scoring(file_with(bad / "sumary.json", b"throughput 12"), here), "not valid JSON"
 
 
 @case
 def postprocess_without_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
     listed = {"filesinfo": {"0": {"infiles": ["a.bin"], "outfiles": ["a_0.bin"]}}}
-    return scoring(file_with(bad / "sumary.json", json.dumps(listed).encode()), here), "1 listed outputs are absent"
+    return scoring(
+        file_with(bad / "sumary.json", json.dumps(listed).encode()), here
+    ), "none of the 1 listed outputs is here"
 
 
 @case

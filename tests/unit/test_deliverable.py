@@ -79,7 +79,7 @@ def refused(path: Path | str) -> str:
 
 
 def test_shipped() -> None:
-    assert deliverable.shipped() == ["camvid", "cityscapes", "scenes"]
+    assert deliverable.shipped() == ["camvid", "cityscapes", "cityscapes-aipp", "scenes"]
 
 
 @pytest.mark.parametrize("name", deliverable.shipped())

@@ -311,7 +311,7 @@ def swapped(root: Path) -> None:
 REFUSED, FAILS, WITHOUT = "refused", Outcome.FAIL, Outcome.NO_EVIDENCE
 STATS = ("NPU_compute_time",)
 
-BROKEN: dict[str, tuple[Callable[[Path], None], str | Outcome, str]] = {
+BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     # Overstated speed.
     "batchsize 16 of a model of 1": (scaled(1, 16, flag=16), FAILS, "overstated 16 times"),
     "batchsize 16 of a model of 4": (scaled(4, 4, flag=16), FAILS, "overstated"),

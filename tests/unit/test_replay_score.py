@@ -317,7 +317,7 @@ def test_what_is_no_summary(kind: str, subject: Subject, tmp_path: Path) -> None
 
 def test_no_such_summary(subject: Subject, tmp_path: Path) -> None:
     assert "No such file" in refusal(subject, tmp_path / "sumary.json")
-    assert "directory" in refusal(subject, tmp_path)
+    assert "a folder, but should be" in refusal(subject, tmp_path)
 
 
 @pytest.mark.parametrize("size", [0, 1, 1023, 1025, 19 * 32 * 32, 19 * 32 * 32 * 4 - 1, 20 * 32 * 32 * 4])
