@@ -56,6 +56,22 @@ def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: 
     return verdict
 
 
+def directory(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
+    """Where a model with these figures is filed, by the guide's rule: told, never judged."""
+    rule, limit = table.directory, deliverable.throughput
+    if limit is None:
+        return unasked("directory", "no recorded baseline is of this network", {})
+    usable = [each for each in evidence if not each.denials and not unusable(each, deliverable)]
+    rates = {each.batch_size: each.images_per_second for each in usable if not missing(each, limit)}
+    asked = f"batch {' and '.join(map(str, rule.batch_sizes))} at {rule.at_least:g} x the {rule.over} or more"
+    unmeasured = [size for size in rule.batch_sizes if size not in rates]
+    if unmeasured:
+        missed = ", ".join(map(str, unmeasured))
+        return unasked("directory", f"{rule.name} asks for {asked}; no evidence for batch {missed}", {})
+    filed = table.filed_under(rates) == rule.name
+    return unasked("directory", f"{'' if filed else 'not '}filed under {rule.name}, which asks for {asked}", {})
+
+
 def recorded(name: str, batch: Batch, limit: ThroughputLimit, table: baselines.Table) -> Verdict:
     """A recorded column against the baseline, at one batch size or at the best of each."""
     rate = table.column(name).at(batch)

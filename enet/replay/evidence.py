@@ -33,11 +33,9 @@ def throughput(recorded: Recorded, batch_size: int, deliverable: Deliverable, ta
         )  # fmt: skip
     used = {share.device for share in run.timed if share.device.isdecimal()}
     states = tuple(state for state in recorded.devices if not used or str(state.device) in used) or recorded.devices
-    where = Provenance(
-        deliverable=deliverable.name, backend=RECORDED, device=", ".join(sorted(used)) or "not recorded",
-        batch_size=batch_size, form={}, weights_sha256="", onnx_sha256="",
+    where = replace(
+        bare(deliverable, batch_size), device=", ".join(sorted(used)) or "not recorded",
         artifact_sha256=hash_text(canonical([hash_file(summary.path) for summary in run.summaries])),
-        dataset_sha256="", preprocessing_sha256="", versions={},
         simulated=recorded.simulated or any(share.simulated for share in run.timed), chip=chip(states, target),
         devices_before=states, busy_allowed=target.allow_busy,
     )  # fmt: skip
@@ -69,6 +67,12 @@ def of_timed(timed: Sequence[Timed], where: Provenance, images_expected: int) ->
         zero_input=any(each.zero_input for each in timed), tail_dropped=first.drops_tail,
         denials=tuple(f"{each.source.name}: {denial}" for each in timed for denial in each.denials),
     )  # fmt: skip
+
+
+def of_log(timed: Timed, deliverable: Deliverable) -> Throughput:
+    """A log of another tool's as evidence: of which device it was, nothing tells."""
+    where = replace(bare(deliverable, timed.batch_size), artifact_sha256=hash_file(timed.source))
+    return of_timed([timed], where, deliverable.dataset.images)
 
 
 def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
@@ -125,8 +129,12 @@ def nothing_recorded(recorded: Recorded, batch_size: int) -> str:
 
 def unrecorded(recorded: Recorded, batch_size: int, deliverable: Deliverable) -> Provenance:
     """The provenance of what wasn't recorded."""
+    return replace(bare(deliverable, batch_size), absent=nothing_recorded(recorded, batch_size))
+
+
+def bare(deliverable: Deliverable, batch_size: int) -> Provenance:
+    """The provenance of a record of which no more is known."""
     return Provenance(
         deliverable=deliverable.name, backend=RECORDED, device="not recorded", batch_size=batch_size, form={},
         weights_sha256="", onnx_sha256="", artifact_sha256="", dataset_sha256="", preprocessing_sha256="", versions={},
-        absent=nothing_recorded(recorded, batch_size),
     )  # fmt: skip

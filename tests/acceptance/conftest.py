@@ -32,11 +32,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("timed_case", timed, ids=str, scope="session")
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", options.devices, ids=str, scope="session")
+    if "log" in metafunc.fixturenames:
+        logs = options.recorded.logs if options.recorded else ()
+        metafunc.parametrize("log", logs, ids=[f"{name}-{log.source.stem}" for log in logs])
     if "recorded_batch" in metafunc.fixturenames:
         batches = baselines.load().batches
         metafunc.parametrize("recorded_batch", batches, ids=[baselines.title(n) for n in batches], scope="session")
     if "judged" in metafunc.fixturenames and not CASES & set(metafunc.fixturenames):
         metafunc.parametrize("judged", [options.deliverable], ids=[name], scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that the options give no case is no test: without a device, say, there is no throughput to ask for."""
+    items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ import pytest
 
 from enet import baselines
 from enet.deliverable import Deliverable
-from fixtures.options import Case, Device
+from enet.replay.times import Timed as Log
+from fixtures.options import Case, Device, Options
 from fixtures.timings import Timed
 from fixtures.verdicts import Judge
 
@@ -25,3 +26,18 @@ def test_best_batch(device: Device, judged: Deliverable, timed: Timed, judge: Ju
     from enet import gates
 
     judge(gates.best_batch([timed(case) for case in device.cases], judged, baselines.load()))
+
+
+def test_directory(device: Device, judged: Deliverable, timed: Timed, judge: Judge) -> None:
+    """Where the model is filed, as the guide derives it; told, not judged."""
+    from enet import gates
+
+    judge(gates.directory([timed(case) for case in device.cases], judged, baselines.load()))
+
+
+def test_log(log: Log, options: Options, judge: Judge) -> None:
+    """What trtexec said, among the results; told, and judged only if its figures deny each other."""
+    from enet import gates
+    from enet.replay.evidence import of_log
+
+    judge(gates.throughput(of_log(log, options.deliverable), options.deliverable, baselines.load()))

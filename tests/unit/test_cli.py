@@ -526,6 +526,50 @@ def postprocess_without_outputs(here: Path, bad: Path) -> tuple[list[object], st
     ), "none of the 1 listed outputs is here"
 
 
+def compiling(model: Path, *arguments: object) -> list[object]:
+    return ["om", "--model", model, "--output", "enet", "--soc-version", "Ascend310P3", *arguments]
+
+
+@case
+def om_of_an_absent_model(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(bad / "absent.onnx"), "absent.onnx: No such file or directory"
+
+
+@case
+def om_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(file_with(bad / "enet.onnx", b"not a model")), "enet.onnx"
+
+
+@case
+def om_of_no_batch_size(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(bad / "enet.onnx", "--batch-size", "0"), "'0', but should be a whole number in 1.."
+
+
+@case
+def om_of_a_batch_size_twice(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(bad / "enet.onnx", "--batch-size", "4,4"), "'4,4' names a batch size twice"
+
+
+@case
+def om_for_a_chip_by_its_short_name(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(bad / "enet.onnx", "--soc-version", "310P3"), "'310P3', but should be such as Ascend310P3"
+
+
+@case
+def aoe_of_another_job(here: Path, bad: Path) -> tuple[list[object], str]:
+    return compiling(bad / "enet.onnx", "--aoe", "3"), "'3', but should be 1 (subgraphs), 2 (operators) or 1,2"
+
+
+@case
+def a_device_twice(here: Path, bad: Path) -> tuple[list[object], str]:
+    return evaluating(here, "--device", "1,1"), "'1,1' names a device twice"
+
+
+@case
+def a_device_that_is_no_number(here: Path, bad: Path) -> tuple[list[object], str]:
+    return evaluating(here, "--device", "npu0"), "'npu0', but should be numbers in 0..255"
+
+
 @case
 def no_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
     return ["scenes", "--save-path", "scenes", "--images", 0], "'0', but should be a whole number of at least 1"

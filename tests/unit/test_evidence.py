@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,17 @@ import pytest
 
 from enet import evidence
 from enet.errors import InputError
-from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance
+from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance, Share, Throughput
+from enet.target import DeviceState
 
 PROVENANCE = Provenance(
     deliverable="scenes", backend="onnxruntime", device="cpu", batch_size=16, form={"input": "float"},
     weights_sha256="w", onnx_sha256="o", artifact_sha256="a", dataset_sha256="d", preprocessing_sha256="p",
     versions={"numpy": "2"},
+)  # fmt: skip
+STATE = DeviceState(
+    device=1, npu=0, chip=1, name="310P3", health="OK", power=17.5, temperature=None, utilisation=0.0, memory_used=934,
+    memory_total=23054, processes=("python (4711)",), driver="22.0.2",
 )  # fmt: skip
 MATRICES = np.array([[[5, 1], [0, 2]], [[2**40, 0], [3, 0]]], np.int64)
 ALL: dict[str, evidence.Evidence] = {
@@ -35,6 +41,15 @@ ALL: dict[str, evidence.Evidence] = {
     "digests": Digests(
         what="preprocessing", dataset_sha256="d", preprocessing_sha256="p", limited=False, images_expected=1,
         ours={"x": "1"}, theirs={"x": "2"},
+    ),
+    "throughput": Throughput(
+        provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
+        tool="ais_bench", batch_size=4, batch_known_from="the compiled model", stated_batch_size=4, images_expected=10,
+        shares=(
+            Share(device="0", images=5, executions=2, compute_ms=(1.25, 1.75), mean_ms=1.5, started=1.0, ended=3.0),
+            Share(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, stated=2000.0),
+        ),
+        denials=("said so",),
     ),
 }  # fmt: skip
 
@@ -64,6 +79,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"agreement": 1.0}),
         ("parity", {"differing": [0, 0]}),
+        ("throughput", {"images_per_second": 9999.0}),
     ],
 )
 def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:

@@ -205,3 +205,23 @@ def test_percentile_is_numpys() -> None:
     times = tuple(np.random.default_rng(0).lognormal(size=37).tolist())
     evidence = timed(1000, shares=(dataclasses.replace(timed(1000).shares[0], compute_ms=times),))
     assert evidence.percentile_99 == pytest.approx(np.percentile(times, 99), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("rates", "words"),
+    [
+        ({1: 1041.25, 16: 1063.89}, "filed under Benchmark/cv/segmentation"),
+        ({1: 1041.25, 4: 1107.25, 16: 800.0}, "not filed under Benchmark/cv/segmentation"),
+        ({1: 1041.25}, "no evidence for batch 16"),
+    ],
+)
+def test_directory(rates: dict[int, float], words: str, judged: Deliverable) -> None:
+    """As the guide files a model; told, never judged."""
+    verdict = gates.directory([timed(rate, batch) for batch, rate in rates.items()], judged, TABLE)
+    assert verdict.reported
+    assert verdict.sentence.startswith(words) or words in verdict.sentence.split("; ")[-1]
+
+
+def test_directory_of_what_cannot_be_judged(judged: Deliverable) -> None:
+    fast = [timed(2000, batch, where={"simulated": True}) for batch in (1, 16)]
+    assert "no evidence for batch 1, 16" in gates.directory(fast, judged, TABLE).sentence

@@ -1,0 +1,108 @@
+"""``--replay`` from outside: what is judged, what it ends with, and what a broken folder gets."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit import records
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = ROOT.parent / "shared" / "ais_bench_records"
+TRTEXEC = """\
+&&&& RUNNING TensorRT.trtexec [TensorRT v8401] # trtexec --onnx=enet.onnx --shapes=image:4x3x480x480
+[09/11/2022-22:54:32] [I] GPU Compute Time: min = 45.9 ms, max = 54.2 ms, mean = 50 ms, median = 52.9 ms, \
+percentile(99%) = 54.0 ms
+&&&& PASSED TensorRT.trtexec [TensorRT v8401] # trtexec --onnx=enet.onnx --shapes=image:4x3x480x480
+"""
+
+
+def replay(folder: Path, evidence: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "accuracy or perf",
+        "--replay", str(folder), "--evidence", str(evidence), *more,
+    ]  # fmt: skip
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def verdicts(folder: Path) -> dict[str, dict[str, Any]]:
+    table = json.loads((folder / "verdicts.json").read_text())
+    return {verdict["test"]: verdict for verdict in table["verdicts"]}
+
+
+@pytest.fixture(scope="module")
+def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the real tool wrote on a device."""
+    if not RECORDS.is_dir():
+        pytest.skip(f"{RECORDS} is not here")
+    folder = tmp_path_factory.mktemp("genuine") / "records"
+    shutil.copytree(RECORDS, folder)
+    return folder
+
+
+def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
+    """The right throughput, which is far below the baseline; and no word on accuracy, as the outputs are absent."""
+    (genuine / "t4.log").write_text(TRTEXEC)
+    done = replay(genuine, tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    found = verdicts(tmp_path)
+    for size, rate in ((1, 28.96723093874706), (16, 12.55537435547691)):
+        speed = found[f"test_throughput[scenes-recorded-bs{size}]"]
+        assert speed["outcome"] == "FAIL"
+        assert speed["numbers"]["images_per_second"] == pytest.approx(rate, rel=1e-9)
+        accuracy = found[f"test_miou[scenes-recorded-bs{size}]"]
+        assert accuracy["outcome"] == "NO EVIDENCE"
+        assert "the outputs that it lists weren't brought along" in accuracy["sentence"]
+    log = found["test_log[scenes-t4]"]
+    assert (log["reported"], log["sentence"].split(" at ")[0]) == (True, "80 images/s")
+    assert found["test_directory[scenes-recorded]"]["reported"]
+    assert "scenes: NOT ACCEPTED" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:
+    """Another chip than the gate is for is no evidence, whatever it reached."""
+    (genuine / "npu_smi.txt").write_text(records.NPU_SMI.replace("310P3", "910B "))
+    done = replay(genuine, tmp_path, "-k", "test_throughput")
+    assert done.returncode == 1
+    found = [verdict for test, verdict in verdicts(tmp_path).items() if test.startswith("test_throughput[")]
+    assert len(found) == 2
+    for verdict in found:
+        assert verdict["outcome"] == "NO EVIDENCE"
+        assert "measured on a 910B, but should be on a 310P3" in verdict["sentence"]
+
+
+BROKEN = {
+    "absent": (None, "no such folder"),
+    "empty": ({}, "no results"),
+    "cut short": ({"bs1_summary.json": '{"filesinfo": {'}, "not valid JSON"),
+    "a path up": (
+        {"bs1_summary.json": '{"filesinfo": {"0": {"infiles": ["a.bin"], "outfiles": ["./bs1/../../etc/passwd"]}}}'},
+        "bs1_summary.json",
+    ),
+    "failed trtexec": ({"t4.log": "&&&& FAILED TensorRT.trtexec # trtexec\n"}, "trtexec says FAILED"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_broken_folder(what: str, tmp_path: Path) -> None:
+    """One line and exit code 2, before anything runs."""
+    files, words = BROKEN[what]
+    folder = tmp_path / "results"
+    if files is not None:
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / name).write_text(text)
+    done = replay(folder, tmp_path / "evidence")
+    assert done.returncode == 2, done.stdout + done.stderr
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert str(folder) in lines[0]
+    assert not (tmp_path / "evidence").exists()
