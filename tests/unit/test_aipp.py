@@ -44,7 +44,7 @@ def test_the_largest_error_is_that_of_every_pixel() -> None:
         out = (pixels - int(fields[f"mean_chn_{channel}"]) - low) * factor
         worst = max(worst, np.abs(out - (pixels / 255 - mean) / std).max())
     assert aipp.largest_error(spec) == pytest.approx(worst, rel=1e-6)
-    assert worst < 1e-3  # a hundredth of what lies between two grey values, about 0.017
+    assert worst < 1e-3  # a seventeenth of what lies between two grey values, about 0.017
 
 
 @pytest.mark.parametrize(
