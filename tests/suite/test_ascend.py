@@ -64,7 +64,7 @@ def accepted(small: Path, scenes: Path, folder: Path) -> subprocess.CompletedPro
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
     table: dict[str, Any] = json.loads((folder / "verdicts.json").read_text())
-    return [each for each in table["verdicts"] if each["gate"] != "recorded"]
+    return [each for each in table["verdicts"] if each["gate"] != "recorded" and not each["reported"]]
 
 
 def loaded(path: Path) -> Any:

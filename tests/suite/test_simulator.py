@@ -9,16 +9,22 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper
 
 from enet.ascend import npu_smi, simulation
-from enet.replay import ais_bench
 from fixtures.ascend_simulator import environment
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnx
+    from onnx import helper
+
+    from enet.replay import ais_bench
+else:
+    ais_bench, helper, np, onnx = lazily("enet.replay.ais_bench", "onnx.helper", "numpy", "onnx")
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"
@@ -38,7 +44,7 @@ def run(*words: object, first: str = "", **settings: object) -> subprocess.Compl
 
 def network(path: Path, opset: int = 11, operator: str = "Relu") -> Path:
     """One operator on ``image``."""
-    sides = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["batch", *SHAPE]) for n in ("image", "class")]
+    sides = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["batch", *SHAPE]) for n in ("image", "class")]
     graph = helper.make_graph([helper.make_node(operator, ["image"], ["class"])], "tiny", sides[:1], sides[1:])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=6)
     onnx.save(model, path)

@@ -9,6 +9,7 @@ import pytest
 from enet.ascend import npu_smi
 from enet.errors import BackendUnavailable, InputError
 from enet.target import DeviceState
+from tests.unit.records import NPU_SMI
 
 ASCEND_310 = """\
 +------------------------------------------------------------------------------+
@@ -28,17 +29,6 @@ FOUR_CHIPS = """\
 | 1       310       | OK              | 12.8              49                   |
 | 1       1         | 0000:02:00.0    | 3                 2621 / 8192          |
 +-------------------+-----------------+----------------------------------------+
-"""
-ASCEND_310P3 = """\
-+--------------------------------------------------------------------------------------------+
-| npu-smi 22.0.0                       Version: 22.0.2                                       |
-+-------------------+-----------------+------------------------------------------------------+
-| NPU     Name      | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
-| Chip    Device    | Bus-Id          | AICore(%)    Memory-Usage(MB)                        |
-+===================+=================+======================================================+
-| 0       310P3     | OK              | 17.0         56                0    / 0              |
-| 0       0         | 0000:AF:00.0    | 0            934  / 23054                            |
-+===================+=================+======================================================+
 """
 WIDE = """\
 | npu-smi 22.0.2                           Version: 22.0.4                                       |
@@ -103,7 +93,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
         ],
     ),
     "310P3": (
-        ASCEND_310P3,
+        NPU_SMI,
         [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")],
     ),
     "310P3, wide, no power": (
