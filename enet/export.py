@@ -4,8 +4,10 @@ The graph is what the network computes, read off by ``torch.fx`` and written ope
 second description of the network to keep in step. On the way:
 
 * Batch normalisation is folded into the convolution before it (in float64).
-* A transposed convolution of stride 2 becomes an ordinary one that computes the four phases of each 2x2 output
-  block as channels, and a depth-to-space that lays them out: the same sums, with no scatter.
+* The first block's concatenation of convolution and pooled image, and the normalisation behind it, become a sum of two
+  convolutions, each of which fills its own channels: runtimes fuse that, and need not leave their layout for it.
+* The classifier, a transposed convolution of stride 2, becomes an ordinary one that computes the four phases of each
+  2x2 output block as channels, and a depth-to-space that lays them out: the same sums, with no scatter.
 * Max-unpool, for which opset 11's own operator is seldom supported, becomes four exact masks: phase k of a block
   gets the value where the input equals the maximum and no phase before it does, which is how PyTorch breaks ties.
 * With ``labels`` the argmax is taken on the phases, before they are laid out: on (N, 4, outputs, H/2, W/2).
@@ -13,7 +15,6 @@ second description of the network to keep in step. On the way:
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from torch import fx, nn
 
 from enet import __version__
 from enet.deliverable import Form, Preprocessing
+from enet.folding import fold_batch_norms
 from enet.store import write_bytes
 
 OPSET = 11
@@ -104,30 +106,6 @@ class Graph:
         """Add an array; returns its name."""
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
-
-
-def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
-    """Fold every batch normalisation that follows a convolution, in float64, and drop dropout."""
-    modules = dict(traced.named_modules())
-    for node in list(traced.graph.nodes):
-        if node.op != "call_module":
-            continue
-        module, source = modules[node.target], node.args[0]
-        if isinstance(module, nn.Dropout2d):
-            node.replace_all_uses_with(source)
-            traced.graph.erase_node(node)
-        elif isinstance(module, nn.BatchNorm2d) and source.op == "call_module" and len(source.users) == 1:
-            conv = modules[source.target]
-            if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
-                folded = torch.nn.utils.fusion.fuse_conv_bn_eval(
-                    copy.deepcopy(conv).double(), copy.deepcopy(module).double(),
-                    transpose=isinstance(conv, nn.ConvTranspose2d),
-                )  # fmt: skip
-                traced.add_submodule(source.target, folded)
-                modules[source.target] = folded
-                node.replace_all_uses_with(source)
-                traced.graph.erase_node(node)
-    return traced
 
 
 @dataclass(frozen=True)
@@ -224,7 +202,15 @@ def transposed_phases(graph: Graph, name: str, module: nn.ConvTranspose2d, x: st
 
 
 def write_transposed(graph: Graph, name: str, module: nn.ConvTranspose2d, x: str) -> str:
-    return graph.add("DepthToSpace", [transposed_phases(graph, name, module, x)], name=name, blocksize=2, mode="DCR")
+    inputs = [x, graph.constant(f"{name}.weight", float32(module.weight))]
+    if module.bias is not None:
+        inputs.append(graph.constant(f"{name}.bias", float32(module.bias)))
+    vertical, horizontal = (int(side) for side in module.padding)
+    return graph.add(
+        "ConvTranspose", inputs, name=name, kernel_shape=list(module.kernel_size), strides=list(module.stride),
+        dilations=list(module.dilation), pads=[vertical, horizontal, vertical, horizontal],
+        output_padding=list(module.output_padding),
+    )  # fmt: skip
 
 
 def write_batch_norm(graph: Graph, name: str, module: nn.BatchNorm2d, x: str) -> str:

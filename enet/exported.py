@@ -19,7 +19,7 @@ def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -
     key = {
         "weights": hash_file(weights), "variant": deliverable.network.variant, "outputs": deliverable.network.outputs,
         "classes": deliverable.scored_classes, "preprocessing": asdict(deliverable.preprocessing), "form": asdict(form),
-        "source": source_digest("__init__.py", "network.py", "export.py"), "torch": version("torch"),
+        "source": source_digest("__init__.py", "network.py", "folding.py", "export.py"), "torch": version("torch"),
         "onnx": version("onnx"),
     }  # fmt: skip
 

@@ -48,23 +48,33 @@ class Predictor:
         self.normalise, self.classes = normalise, classes
 
     def raw(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
-        """The artifact's own output for at most one batch.
+        """Labels or logits for at most one batch, as the artifact's form says.
 
         A smaller batch is filled up; the rows of the filling are dropped.
 
         Args:
             images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
         """
+        result = self.model.infer(self.given(images))[: len(images)]
+        return laid_out(result) if self.model.gives_phases else result
+
+    def given(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """What the artifact takes for at most one batch of images."""
         batch = filled(images, self.batch_size)
-        return self.model.infer(batch if self.form.input == "uint8" else self.normalise(batch))[: len(images)]
+        return batch if self.form.input == "uint8" else self.normalise(batch)
 
     def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
         """Labels, uint8, shape (n, H, W), and how many images had a logit that is no finite number."""
-        result = self.raw(images)
+        return self.predict(self.given(images), len(images))
+
+    def predict(self, batch: NDArray[Any], count: int) -> tuple[NDArray[np.uint8], int]:
+        """As ``labels``, of a batch that is ready for the artifact; the first ``count`` rows."""
+        result = self.model.infer(batch)[:count]
         if self.form.output == "labels":
             return result.astype(np.uint8, copy=False), 0
         finite = [is_finite(logits) for logits in result]
-        return np.stack([argmax(logits[: self.classes]) for logits in result]), finite.count(False)
+        decide = labels_of_phases if self.model.gives_phases else argmax
+        return np.stack([decide(logits, self.classes) for logits in result]), finite.count(False)
 
 
 @contextlib.contextmanager
@@ -100,18 +110,38 @@ def is_finite(logits: NDArray[np.float32]) -> bool:
         return bool(np.isfinite(logits.sum())) or bool(np.isfinite(logits).all())
 
 
-def argmax(logits: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Class of the largest logit, the first of equals: (C, H, W) float32 to (H, W) uint8.
+def argmax(logits: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
+    """Class of the largest of the first ``classes`` logits, the first of equals: (C, H, W) float32 to (H, W) uint8.
 
-    numpy's own argmax over the first axis walks memory in strides and is many times slower.
+    numpy's own argmax over the first axis walks memory in strides and is ten times slower. Numbers of classes ascend,
+    so a later one that is above replaces an earlier by a maximum, for which processors have an instruction.
     """
     best = logits[0].copy()
     label = np.zeros(best.shape, np.uint8)
-    for number in range(1, len(logits)):
-        above = logits[number] > best
-        np.putmask(label, above, number)
-        np.maximum(best, logits[number], out=best)
+    above = np.empty(best.shape, bool)
+    number_there = above.view(np.uint8)
+    for number in range(1, classes):
+        np.greater(logits[number], best, out=above)
+        np.maximum(logits[number], best, out=best)
+        np.multiply(number_there, np.uint8(number), out=number_there)
+        np.maximum(label, number_there, out=label)
     return label
+
+
+def labels_of_phases(phases: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
+    """``argmax`` of logits in the form (4 * C, H/2, W/2): phase k holds the pixels of rows k // 2 and columns k % 2."""
+    rows, height, width = phases.shape
+    label = np.empty((2 * height, 2 * width), np.uint8)
+    for phase, logits in enumerate(phases.reshape(4, rows // 4, height, width)):
+        label[phase // 2 :: 2, phase % 2 :: 2] = argmax(logits, classes)
+    return label
+
+
+def laid_out(phases: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Phases (N, 4 * C, H/2, W/2), as in ``labels_of_phases``, as logits (N, C, H, W)."""
+    count, rows, height, width = phases.shape
+    blocks = phases.reshape(count, 2, 2, rows // 4, height, width)
+    return blocks.transpose(0, 3, 4, 1, 5, 2).reshape(count, rows // 4, 2 * height, 2 * width)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,8 @@ SOURCE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.p
 class AscendModel:
     """One ``.om`` on one device. Calls take turns: the device does one thing at a time."""
 
+    gives_phases = False
+
     def __init__(self, path: Path, device: int, chip: str, form: Form) -> None:
         self.device, self.chip, self.form = f"{chip or 'Ascend'} {device}", chip, form
         self.path, self.turn = path, threading.Lock()

@@ -51,10 +51,13 @@ class Model(Protocol):
     """An opened artifact. ``infer`` may be called from several threads at once.
 
     ``device`` is what it runs on, in words; ``chip`` what kind of accelerator that is, empty for the host's processor.
+    ``gives_phases``: logits come as (N, 4 * outputs, H/2, W/2), see ``pipeline.labels_of_phases``; laying out the 2x2
+    blocks would take longer than to decide on them.
     """
 
     device: str
     chip: str
+    gives_phases: bool
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         """Run one batch.

@@ -25,6 +25,9 @@ from enet.machine import cores, cpu
 from enet.store import Store, hash_file, source_digest
 from enet.target import Target
 
+#: The output's name as exported; of a model that gives phases it is another.
+OUTPUT = "class"
+
 #: Warnings of the optimiser (that its output suits this machine alone) are known here.
 LOG_ERRORS = 3
 
@@ -51,6 +54,7 @@ class OnnxRuntimeModel:
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
         self.input = self.session.get_inputs()[0].name
+        self.gives_phases = self.session.get_outputs()[0].name != OUTPUT
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
@@ -84,7 +88,7 @@ def build(
         "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
         "source": source_digest("backends/onnxruntime.py"),
     }  # fmt: skip
-    folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder))
+    folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"
     return Artifact(
         path=path, backend="onnxruntime", batch_size=batch_size, form=form, sha256=hash_file(path),
@@ -92,9 +96,15 @@ def build(
     )  # fmt: skip
 
 
-def compile_model(exported: Path, batch_size: int, folder: Path) -> None:
-    """Write ``folder/model.onnx``: the exported model for one batch size, optimised by ONNX Runtime."""
+def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool = False) -> None:
+    """Write ``folder/model.onnx``: the exported model for one batch size, optimised by ONNX Runtime.
+
+    Args:
+        phases: of one of our own that ends in a depth-to-space, leave that out.
+    """
     model = onnx.load(exported)
+    if phases and model.graph.node[-1].op_type == "DepthToSpace":
+        end_before_layout(model)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_value = batch_size
     fixed = folder / "fixed.onnx"
@@ -105,6 +115,16 @@ def compile_model(exported: Path, batch_size: int, folder: Path) -> None:
     options.optimized_model_filepath = str(folder / "model.onnx")
     open_session(fixed, options)
     fixed.unlink()
+
+
+def end_before_layout(model: onnx.ModelProto) -> None:
+    """Make the input of the last node, a depth-to-space, the output of the model."""
+    last, (result,) = model.graph.node.pop(), model.graph.output
+    _, channels, height, width = result.type.tensor_type.shape.dim
+    channels.dim_value, height.dim_value, width.dim_value = (
+        4 * channels.dim_value, height.dim_value // 2, width.dim_value // 2
+    )  # fmt: skip
+    result.name = last.input[0]
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:

@@ -25,6 +25,7 @@ class PyTorchModel:
 
     device = "cpu"
     chip = ""
+    gives_phases = False
 
     def __init__(self, network: nn.Module) -> None:
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -144,7 +144,7 @@ def scored(
             raise InputError(f"{output}: holds {result.dtype} up to {result.max()}, but should hold 0..{classes - 1}")
         prediction, finite = result.astype(np.uint8, copy=False), True
     else:
-        prediction, finite = argmax(result[:classes]), is_finite(result)
+        prediction, finite = argmax(result, classes), is_finite(result)
     if labels_to is not None:
         labels_to[...] = prediction
     return Scored(confusion_matrix(prediction, truth, classes), finite, hash_file(output))

@@ -74,10 +74,22 @@ def logits_with_ties(kind: str) -> NDArray[np.float32]:
 def test_argmax_is_that_of_numpy(kind: str) -> None:
     logits = logits_with_ties(kind)
     before = logits.copy()
-    labels = pipeline.argmax(logits)
-    assert labels.dtype == np.uint8
-    np.testing.assert_array_equal(labels, logits.argmax(axis=0))
+    for classes in (len(logits), 1):
+        labels = pipeline.argmax(logits, classes)
+        assert labels.dtype == np.uint8
+        np.testing.assert_array_equal(labels, logits[:classes].argmax(axis=0))
     np.testing.assert_array_equal(logits, before)  # it works in place on a copy only
+
+
+def test_labels_of_phases() -> None:
+    """Of logits that aren't laid out: those of the laid-out ones, which are PyTorch's pixel shuffle."""
+    rng = np.random.default_rng(0)
+    phases = rng.normal(size=(2, 4 * 5, 3, 6)).astype(np.float32)
+    logits = pipeline.laid_out(phases)
+    by_channel = phases.reshape(2, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(2, 20, 3, 6)
+    np.testing.assert_array_equal(logits, torch.nn.functional.pixel_shuffle(torch.from_numpy(by_channel), 2).numpy())
+    for image, expected in zip(phases, logits, strict=True):
+        np.testing.assert_array_equal(pipeline.labels_of_phases(image, 4), expected[:4].argmax(axis=0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -163,6 +175,7 @@ def test_bounded_cancels_when_its_reader_stops() -> None:
 class FakeModel:
     """Gives what a function makes of its input, and remembers the inputs."""
 
+    gives_phases = False
     device = "cpu"
     chip = ""
 
