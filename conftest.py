@@ -7,5 +7,6 @@ pytest_plugins = [
     "fixtures.artifacts",
     "fixtures.measurements",
     "fixtures.timings",
+    "fixtures.speeds",
     "fixtures.verdicts",
 ]

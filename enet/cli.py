@@ -123,6 +123,20 @@ def parser() -> argparse.ArgumentParser:
     add_target(sub.add_argument)
     add_json(sub)
 
+    sub = command("bench", bench, "Time a backend at several batch sizes: images/s, latency, and what scaling says.")
+    add_deliverable(sub, "scenes")
+    add_cache(sub)
+    sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
+    sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
+    sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
+    sub.add_argument("--batch-size", type=batch_sizes, default=(1, 4, 8, 16, 32), metavar="N[,N…]", help="several")
+    sub.add_argument(
+        "--seconds", type=positive, default=10, metavar="N", help="of each, at least (default: %(default)s)"
+    )
+    sub.add_argument("--mlperf-like", action="store_true", help="600 s of each, and MLPerf's estimate of the p90")
+    add_target(sub.add_argument)
+    add_json(sub)
+
     sub = command("scenes", scenes, "Write the procedural street scenes as a Cityscapes-layout data set.")
     sub.add_argument("--save-path", type=Path, required=True, metavar="DIR")
     sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
@@ -286,6 +300,32 @@ def evaluate(options: argparse.Namespace) -> int:
     artifact = this.artifact(options.backend, options.batch_size, chosen)
     evidence = pipeline.measure(this, artifact, this.photographs())
     show(evidence.summary(), options.json)
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    from enet import machine, speed, timing
+
+    this = subject(options, options.data_root, options.weights)
+    rule = timing.MLPERF if options.mlperf_like else timing.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
+    busy = machine.busy()
+    times = speed.sweep(this, options.backend, options.batch_size, this.prepared(), rule)
+    rows = {size: speed.described(each) for size, each in times.items()}
+    print(f"{'batch':>5}" + "".join(f"{name:>18}" for name in next(iter(rows.values()))))
+    for size, row in rows.items():
+        print(f"{size:>5}" + "".join(f"{'too few' if value is None else f'{value:.4g}':>18}" for value in row.values()))
+    best = max(times, key=lambda size: times[size].images_per_second)
+    print(f"best at batch {best}; {speed.explained(times)}")
+    if busy is not None and busy > timing.BUSY:
+        print(f"others used {100 * busy:.0f} % of the processor before: figures are too low")
+    if options.json:
+        seen = {**machine.conditions(), "busy_before": busy}
+        raw = {
+            str(size): {"images": t.images, "rounds": t.rounds, "executions": t.executions} for size, t in times.items()
+        }
+        write_text(
+            options.json, json.dumps({"backend": options.backend, "conditions": seen, "rows": rows, "times": raw})
+        )
     return 0
 
 

@@ -135,14 +135,19 @@ class Tolerances:
     batch_miou: float = 1e-4
     #: Largest absolute difference of logits, ONNX against PyTorch.
     logits: float = 1e-4
+    #: Images/s on the machine at hand, artifact over PyTorch, in the same run.
+    speedup: float = 1.2
+    #: How much of that factor may be lost against an earlier run.
+    slowdown: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("miou_relative", "class_iou", "batch_miou", "logits"):
+        for name in ("miou_relative", "class_iou", "batch_miou", "logits", "slowdown"):
             value = getattr(self, name)
             require(0 < value < 1, f"{name}={value}, but should be between 0 and 1")
         for name in ("label_agreement", "image_agreement"):
             value = getattr(self, name)
             require(0.5 <= value <= 1, f"{name}={value}, but should be in 0.5..1")
+        require(0 < self.speedup <= 1000, f"speedup={self.speedup}, but should be above 0 and at most 1000")
 
 
 @dataclass(frozen=True, kw_only=True)

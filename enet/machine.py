@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import time
 from pathlib import Path
+from typing import Any
 
 
 def cores() -> int:
@@ -22,3 +24,38 @@ def cpu() -> str:
         return platform.processor() or platform.machine()
     wanted = ("model name", "flags", "Features", "CPU part")
     return "; ".join(dict.fromkeys(line.partition(":")[2].strip() for line in lines if line.startswith(wanted)))
+
+
+def conditions() -> dict[str, Any]:
+    """What decides times here, apart from what is timed: for evidence."""
+    governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
+    return {
+        "cpu": cpu().partition(";")[0], "cores": cores(),
+        "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
+        "threads": {name: os.environ[name] for name in threads if name in os.environ},
+    }  # fmt: skip
+
+
+def fingerprint() -> dict[str, Any]:
+    """What must be the same for times of two runs to be compared: processor, cores, operating system."""
+    return {"cpu": cpu(), "cores": cores(), "system": platform.system(), "machine": platform.machine()}
+
+
+def busy(seconds: float = 0.2) -> float | None:
+    """Share of the processor's time that is used while this process sleeps, 0..1; None where nothing tells it."""
+
+    def counted() -> tuple[int, int] | None:
+        try:
+            fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+        except OSError:
+            return None
+        ticks = list(map(int, fields))
+        return sum(ticks[:8]), ticks[3] + ticks[4]
+
+    before = counted()
+    time.sleep(seconds)
+    after = counted()
+    if before is None or after is None or after[0] == before[0]:
+        return None
+    return 1 - (after[1] - before[1]) / (after[0] - before[0])

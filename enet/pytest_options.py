@@ -35,6 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
     add_target(group.addoption)
+    group.addoption("--record-baseline", type=Path, metavar="FILE", help="keep this run's speeds for --baseline")
+    group.addoption("--baseline", type=Path, metavar="FILE", help="also: no slower than the run that FILE was kept of")
     group.addoption("--replay", type=Path, metavar="DIR", help="judge results that were brought back from a device")
 
 

@@ -18,6 +18,9 @@ import numpy as np
 #: A coefficient of variation above this is called unstable, as trtexec does.
 UNSTABLE = 0.025
 
+#: Share of the processor that others may use before it is told.
+BUSY = 0.1
+
 #: Confidence of every interval.
 CONFIDENCE = 0.95
 
@@ -29,18 +32,21 @@ class Rule:
     """How long to measure each thing: both bounds are reached.
 
     Args:
-        warm_up: seconds before times are kept.
+        warm_up: seconds before times are kept, and at least one round.
         seconds: least time, the sum of a thing's rounds.
         rounds: least count.
     """
 
     warm_up: float = 0.5
     seconds: float = 3.0
-    rounds: int = 10
+    rounds: int = 4
 
 
-#: For CI.
+#: For a gate in CI: a batch of 32 takes PyTorch seconds, and four pairs tell a factor of six from one of 1.2.
 QUICK = Rule()
+
+#: For a table that people compare.
+THOROUGH = Rule(warm_up=1.0, seconds=10.0, rounds=20)
 
 #: As long as MLPerf's rules ask for.
 MLPERF = Rule(warm_up=5.0, seconds=600.0, rounds=64)
@@ -104,50 +110,84 @@ class Work:
     threads: int = 1
 
 
-def measure(works: Sequence[Work], rule: Rule = QUICK) -> list[Times]:
-    """Time several things in turn, round by round, each round in another order, until each has had enough.
+class Contest:
+    """Several works, timed in turn. ``round`` may also be called by somebody else's loop, for one work at a time."""
 
-    Returns:
-        For each of the works its times; all have as many rounds.
-    """
-    rounds: list[list[float]] = [[] for _ in works]
-    executions: list[list[float]] = [[] for _ in works]
-    pools = [ThreadPoolExecutor(work.threads) for work in works]
-    try:
-        for work, pool in zip(works, pools, strict=True):
-            begin = time.perf_counter()
-            while True:
-                one_round(work, pool)
-                if time.perf_counter() - begin >= rule.warm_up:
-                    break
-        number = 0
-        while any(sum(times) < rule.seconds or len(times) < rule.rounds for times in rounds):
-            order = range(len(works)) if number % 2 == 0 else range(len(works) - 1, -1, -1)
-            for index in order:
-                took, each = one_round(works[index], pools[index])
-                rounds[index].append(took)
-                executions[index] += each
-            number += 1
-    finally:
-        for pool in pools:
+    def __init__(self, works: Sequence[Work]) -> None:
+        self.works = works
+        self.pools = [ThreadPoolExecutor(work.threads) for work in works]
+        self.rounds: list[list[float]] = [[] for _ in works]
+        self.executions: list[list[float]] = [[] for _ in works]
+
+    def __enter__(self) -> Contest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pool in self.pools:
             pool.shutdown()
-    return [
-        Times(images=work.images * work.executions, rounds=tuple(times), executions=tuple(each))
-        for work, times, each in zip(works, rounds, executions, strict=True)
-    ]
 
+    def warm_up(self, seconds: float) -> None:
+        """At least one round of each."""
+        for index in range(len(self.works)):
+            begin = time.perf_counter()
+            self.timed(index)
+            while time.perf_counter() - begin < seconds:
+                self.timed(index)
 
-def one_round(work: Work, pool: ThreadPoolExecutor) -> tuple[float, list[float]]:
-    """Seconds of the whole, and of every execution."""
+    def round(self, index: int) -> None:
+        """One round of one work, kept."""
+        took, each = self.timed(index)
+        self.rounds[index].append(took)
+        self.executions[index] += each
 
-    def timed(_: int) -> float:
+    def timed(self, index: int) -> tuple[float, list[float]]:
+        """Seconds of a round, and of every execution in it."""
+        work, pool = self.works[index], self.pools[index]
+
+        def execution(_: int) -> float:
+            begin = time.perf_counter()
+            work.execute()
+            return time.perf_counter() - begin
+
         begin = time.perf_counter()
-        work.execute()
-        return time.perf_counter() - begin
+        alone = work.executions == work.threads == 1
+        each = [execution(0)] if alone else list(pool.map(execution, range(work.executions)))
+        return time.perf_counter() - begin, each
 
-    begin = time.perf_counter()
-    each = [timed(0)] if work.executions == work.threads == 1 else list(pool.map(timed, range(work.executions)))
-    return time.perf_counter() - begin, each
+    def run(self, rule: Rule, *, paired: bool = True) -> None:
+        """Rounds of all, every second time in reverse order, until each has what the rule asks for.
+
+        Args:
+            paired: give all as many rounds, so that any two can be compared; else leave out those that have enough.
+        """
+
+        def wanting() -> list[int]:
+            return [
+                index for index, times in enumerate(self.rounds)
+                if sum(times) < rule.seconds or len(times) < rule.rounds
+            ]  # fmt: skip
+
+        turn = 0
+        while order := wanting():
+            order = list(range(len(self.works))) if paired else order
+            for index in order if turn % 2 == 0 else reversed(order):
+                self.round(index)
+            turn += 1
+
+    def times(self) -> list[Times]:
+        """Of each work."""
+        return [
+            Times(images=work.images * work.executions, rounds=tuple(rounds), executions=tuple(executions))
+            for work, rounds, executions in zip(self.works, self.rounds, self.executions, strict=True)
+        ]
+
+
+def measure(works: Sequence[Work], rule: Rule) -> list[Times]:
+    """Warm up, and time several things in turn; all have as many rounds."""
+    with Contest(works) as contest:
+        contest.warm_up(rule.warm_up)
+        contest.run(rule)
+        return contest.times()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class AscendModel:
     """One ``.om`` on one device. Calls take turns: the device does one thing at a time."""
 
     gives_phases = False
+    callers = 1
 
     def __init__(self, path: Path, device: int, chip: str, form: Form) -> None:
         self.device, self.chip, self.form = f"{chip or 'Ascend'} {device}", chip, form

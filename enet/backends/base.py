@@ -52,12 +52,13 @@ class Model(Protocol):
 
     ``device`` is what it runs on, in words; ``chip`` what kind of accelerator that is, empty for the host's processor.
     ``gives_phases``: logits come as (N, 4 * outputs, H/2, W/2), see ``pipeline.labels_of_phases``; laying out the 2x2
-    blocks would take longer than to decide on them.
+    blocks would take longer than to decide on them. ``callers``: how many threads that call it keep it busy.
     """
 
     device: str
     chip: str
     gives_phases: bool
+    callers: int
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         """Run one batch.

@@ -54,6 +54,7 @@ class OnnxRuntimeModel:
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
         self.input = self.session.get_inputs()[0].name
+        self.callers = 1 if alone else cores()
         self.gives_phases = self.session.get_outputs()[0].name != OUTPUT
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from enet import weights as checkpoints
 from enet.backends.base import Artifact, Watch
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
+from enet.machine import cores
 from enet.store import Store, hash_file
 from enet.target import Target
 
@@ -28,6 +29,7 @@ class PyTorchModel:
     gives_phases = False
 
     def __init__(self, network: nn.Module) -> None:
+        self.callers = cores()  # each on one thread
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod

@@ -9,9 +9,10 @@ from enet.evidence.accuracy import Accuracy, DeviceShare
 from enet.evidence.agreement import Difference, Digests, Parity
 from enet.evidence.files import KINDS, Evidence, load, save
 from enet.evidence.provenance import RECORDED, SCHEMA, Provenance
+from enet.evidence.speed import Speed
 from enet.evidence.throughput import Share, Throughput
 
 __all__ = [
     "KINDS", "RECORDED", "SCHEMA", "Accuracy", "DeviceShare", "Difference", "Digests", "Evidence", "Parity",
-    "Provenance", "Share", "Throughput", "load", "save",
+    "Provenance", "Share", "Speed", "Throughput", "load", "save",
 ]  # fmt: skip

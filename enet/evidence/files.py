@@ -11,11 +11,14 @@ from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
 from enet.evidence.agreement import Difference, Digests, Parity
 from enet.evidence.provenance import SCHEMA
+from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
 from enet.store import make_folder, write_text
 
-Evidence = Accuracy | Parity | Difference | Digests | Throughput
-KINDS: dict[str, type[Evidence]] = {kind.kind: kind for kind in (Accuracy, Parity, Difference, Digests, Throughput)}
+Evidence = Accuracy | Parity | Difference | Digests | Throughput | Speed
+KINDS: dict[str, type[Evidence]] = {
+    kind.kind: kind for kind in (Accuracy, Parity, Difference, Digests, Throughput, Speed)
+}
 
 
 def save(evidence: Evidence, path: Path) -> None:

@@ -2,44 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import pytest
 
 from enet import baselines
 from enet.deliverable import Deliverable, Form
 from fixtures.options import OPTIONS, FormCase, Options
 
-CASES = {"case", "batched_case", "batch_size", "form_case", "timed_case", "device", "recorded_batch"}
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Cases by what a test asks for: an artifact, one of a large batch, a backend, a batch size, or the deliverable."""
+    """Cases by what a test asks for; the deliverable's name, where no case has it in its own."""
     options = metafunc.config.stash[OPTIONS]
+    asked = set(metafunc.fixturenames)
+    known = parameters(options)
+    for fixture in [name for name in known if name in asked]:
+        values = known[fixture]()
+        metafunc.parametrize(fixture, list(values.values()), ids=list(values), scope="session")
+    if "judged" in asked and not asked & {*known}:
+        metafunc.parametrize("judged", [options.deliverable], ids=[options.deliverable.name], scope="session")
+
+
+def parameters(options: Options) -> dict[str, Callable[[], dict[str, Any]]]:
+    """The fixtures that hold a case, and their cases by name."""
     name = options.deliverable.name
-    cases = options.cases
-    if "case" in metafunc.fixturenames:
-        metafunc.parametrize("case", cases, ids=str, scope="session")
-    if "batched_case" in metafunc.fixturenames:
-        metafunc.parametrize("batched_case", [c for c in cases if c.batch_size > 1], ids=str, scope="session")
-    if "batch_size" in metafunc.fixturenames:
-        sizes = options.batch_sizes
-        metafunc.parametrize("batch_size", sizes, ids=[f"{name}-bs{n}" for n in sizes], scope="session")
-    if "form_case" in metafunc.fixturenames:
-        forms = [Form(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
-        others = [FormCase(name, form) for form in forms if form != Form()]
-        metafunc.parametrize("form_case", others, ids=str, scope="session")
-    if "timed_case" in metafunc.fixturenames:
-        timed = [case for device in options.devices for case in device.cases]
-        metafunc.parametrize("timed_case", timed, ids=str, scope="session")
-    if "device" in metafunc.fixturenames:
-        metafunc.parametrize("device", options.devices, ids=str, scope="session")
-    if "log" in metafunc.fixturenames:
-        logs = options.recorded.logs if options.recorded else ()
-        metafunc.parametrize("log", logs, ids=[f"{name}-{log.source.stem}" for log in logs])
-    if "recorded_batch" in metafunc.fixturenames:
-        batches = baselines.load().batches
-        metafunc.parametrize("recorded_batch", batches, ids=[baselines.title(n) for n in batches], scope="session")
-    if "judged" in metafunc.fixturenames and not CASES & set(metafunc.fixturenames):
-        metafunc.parametrize("judged", [options.deliverable], ids=[name], scope="session")
+
+    def named(cases: Iterable[Any]) -> dict[str, Any]:
+        return {str(case): case for case in cases}
+
+    forms = [Form(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
+    logs = options.recorded.logs if options.recorded else ()
+    return {
+        "case": lambda: named(options.cases),
+        "batched_case": lambda: named(case for case in options.cases if case.batch_size > 1),
+        "batch_size": lambda: {f"{name}-bs{size}": size for size in options.batch_sizes},
+        "form_case": lambda: named(FormCase(name, form) for form in forms if form != Form()),
+        "timed_case": lambda: named(case for device in options.devices for case in device.cases),
+        "device": lambda: named(options.devices),
+        "speed_case": lambda: named(options.speed_cases),
+        "baseline_case": lambda: named(case for case in options.speed_cases if str(case) in options.baseline),
+        "log": lambda: {f"{name}-{log.source.stem}": log for log in logs},
+        "recorded_batch": lambda: {baselines.title(size): size for size in baselines.load().batches},
+    }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -176,6 +176,7 @@ class FakeModel:
     """Gives what a function makes of its input, and remembers the inputs."""
 
     gives_phases = False
+    callers = 1
     device = "cpu"
     chip = ""
 
