@@ -9,6 +9,7 @@ import multiprocessing
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from enet import pipeline
 from enet.backends import Artifact
+from enet.errors import InputError
 from enet.evidence import Accuracy, DeviceShare
 from enet.source import Part, Source
 from enet.subject import Subject
@@ -50,7 +52,13 @@ def run(subject: Subject, artifact: Artifact, source: Source, labels_to: Path | 
             pool.submit(run_part, alone(subject, device), artifact, Part(source, a, b), path)
             for (device, a, b), path in zip(parts, kept, strict=True)
         ]
-        shards = [each.result() for each in waiting]
+        try:
+            shards = [each.result() for each in waiting]
+        except BrokenProcessPool as error:
+            names = ", ".join(str(device) for device, *_ in parts)
+            raise InputError(
+                f"--device {names}: the process of one of them died. Look at npu-smi info and dmesg"
+            ) from error
         if labels_to is not None:
             width, height = subject.deliverable.preprocessing.size
             maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (count, height, width))

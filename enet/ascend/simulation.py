@@ -43,6 +43,6 @@ def marked(milliseconds: float) -> float:
 
 
 def is_marked(times: Sequence[float]) -> bool:
-    """Whether all of the times, and at least one, are marked."""
-    patterns = {struct.unpack("<Q", struct.pack("<d", time))[0] & ((1 << BITS) - 1) for time in times}
-    return patterns == {WATERMARK}
+    """Whether two of the times are marked, or the only one: of full float64 times one in a million is so by chance."""
+    patterns = [struct.unpack("<Q", struct.pack("<d", time))[0] & ((1 << BITS) - 1) for time in times]
+    return patterns.count(WATERMARK) >= min(2, max(1, len(patterns)))

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from enet.errors import BackendUnavailable, EnetError
 from enet.store import write_text
@@ -32,8 +33,13 @@ class ToolFailed(EnetError):
     """An external tool failed; one line with its own reason, exit code and where all that it printed is kept."""
 
     def __init__(self, name: str, reason: str, code: int, kept: Path) -> None:
+        self.about = (name, reason, code, kept)
         plain = " ".join(reason.split())
         super().__init__(f"{name}: {plain} (exit code {code}). All that it printed: {kept}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For its way from one process to another."""
+        return ToolFailed, self.about
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,10 @@ class Share:
 class Throughput:
     """One run of a data set, timed.
 
-    ``batch_size`` is the model's, 0 if nothing tells; ``batch_known_from`` says in words what does. The batch size
-    *stated* on a command line only scales the tool's own figure. ``denials`` are the reader's findings that the
-    record's figures deny each other. ``tail_dropped``: the tool leaves out a last batch that isn't full.
+    ``batch_size`` is the model's, 0 if nothing tells; ``batch_known_from`` says in words what does, ``batch_doubt`` why
+    it isn't certain. The batch size *stated* on a command line only scales the tool's own figure. ``denials`` are the
+    reader's findings that the record's figures deny each other. ``tail_dropped``: the tool leaves out a last batch
+    that isn't full.
     """
 
     kind: ClassVar[str] = "throughput"
@@ -54,6 +55,7 @@ class Throughput:
     zero_input: bool = False
     tail_dropped: bool = False
     denials: tuple[str, ...] = ()
+    batch_doubt: str = ""
 
     def __post_init__(self) -> None:
         if not self.shares:
@@ -115,7 +117,7 @@ class Throughput:
         shares = tuple(Share(**{**share, "compute_ms": tuple(share["compute_ms"])}) for share in table["shares"])
         names = (
             "tool", "batch_size", "batch_known_from", "stated_batch_size", "images_expected", "zero_input",
-            "tail_dropped",
+            "tail_dropped", "batch_doubt",
         )  # fmt: skip
         return cls(
             provenance=Provenance.from_json(table["provenance"]), shares=shares, denials=tuple(table["denials"]),

@@ -16,12 +16,12 @@ from enet.gates.accuracy import (
     preprocessing,
     reference_miou,
 )
-from enet.gates.base import Outcome, Verdict
+from enet.gates.base import Outcome, Verdict, told
 from enet.gates.speed import regression, speedup
 from enet.gates.throughput import best_batch, directory, recorded, throughput
 
 __all__ = [
     "RELATIONS", "Outcome", "Verdict", "artifact_miou", "band", "best_batch", "class_floor", "directory", "logits",
     "paired_interval", "parity", "preprocessing", "recorded", "reference_miou", "regression", "speedup",
-    "throughput",
+    "throughput", "told",
 ]  # fmt: skip

@@ -51,6 +51,11 @@ def decided(
     )  # fmt: skip
 
 
+def told(gate: str, sentence: str, numbers: dict[str, float] | None = None) -> Verdict:
+    """A figure, or the lack of one, that nothing is asked of."""
+    return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers or {}, reported=True)
+
+
 def unfit(provenance: Provenance) -> str | None:
     """Why nothing that was measured there can be evidence, or None."""
     if provenance.absent:

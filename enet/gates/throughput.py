@@ -10,7 +10,7 @@ from enet.baselines import BEST, Batch
 from enet.deliverable import Deliverable, ThroughputLimit
 from enet.errors import listing
 from enet.evidence import Throughput
-from enet.gates.base import LIMITED, Outcome, Verdict, decided, unfit
+from enet.gates.base import LIMITED, Outcome, Verdict, decided, told, unfit
 
 
 def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.Table) -> Verdict:
@@ -19,15 +19,15 @@ def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.
     Figures that deny each other FAIL. A simulated, busy or sick device, input that was all zero, a batch size or a
     device that isn't known are NO EVIDENCE, and so is a pass over too few images.
     """
-    limit, told = deliverable.throughput, figures(evidence)
+    limit, words = deliverable.throughput, figures(evidence)
     if evidence.denials:
-        sentence = f"the record denies itself: {listing(evidence.denials, first=2)}; {told}"
+        sentence = f"the record denies itself: {listing(evidence.denials, first=2)}; {words}"
         return Verdict(gate="throughput", outcome=Outcome.FAIL, sentence=sentence, numbers=numbers(evidence))
     if limit is None or evidence.tool != "ais_bench":
         why = "no recorded baseline is of this network" if limit is None else f"nothing is asked of {evidence.tool}"
-        return unasked("throughput", f"{told}; {why}", numbers(evidence))
+        return told("throughput", f"{words}; {why}", numbers(evidence))
     if problem := unusable(evidence, deliverable):
-        sentence = problem if evidence.provenance.absent else f"{problem}; {told}"
+        sentence = problem if evidence.provenance.absent else f"{problem}; {words}"
         return Verdict(gate="throughput", outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers(evidence))
     lacks, beside = missing(evidence, limit), tuple(notes(evidence))
     return against("throughput", evidence.images_per_second, evidence.batch_size, limit, table, lacks, beside)
@@ -41,7 +41,7 @@ def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: 
     gate, limit = "best_batch", deliverable.throughput
     usable = [each for each in evidence if not each.denials and not unusable(each, deliverable)]
     if limit is None:
-        return unasked(gate, "no recorded baseline is of this network", {})
+        return told(gate, "no recorded baseline is of this network")
     if not usable:
         why = unusable(evidence[0], deliverable) or evidence[0].denials[0] if evidence else "nothing was measured"
         return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=f"no batch size can be judged: {why}")
@@ -60,23 +60,23 @@ def directory(evidence: Sequence[Throughput], deliverable: Deliverable, table: b
     """Where a model with these figures is filed, by the guide's rule: told, never judged."""
     rule, limit = table.directory, deliverable.throughput
     if limit is None:
-        return unasked("directory", "no recorded baseline is of this network", {})
+        return told("directory", "no recorded baseline is of this network")
     usable = [each for each in evidence if not each.denials and not unusable(each, deliverable)]
     rates = {each.batch_size: each.images_per_second for each in usable if not missing(each, limit)}
     asked = f"batch {' and '.join(map(str, rule.batch_sizes))} at {rule.at_least:g} x the {rule.over} or more"
     unmeasured = [size for size in rule.batch_sizes if size not in rates]
     if unmeasured:
         missed = ", ".join(map(str, unmeasured))
-        return unasked("directory", f"{rule.name} asks for {asked}; no evidence for batch {missed}", {})
+        return told("directory", f"{rule.name} asks for {asked}; no evidence for batch {missed}")
     filed = table.filed_under(rates) == rule.name
-    return unasked("directory", f"{'' if filed else 'not '}filed under {rule.name}, which asks for {asked}", {})
+    return told("directory", f"{'' if filed else 'not '}filed under {rule.name}, which asks for {asked}")
 
 
 def recorded(name: str, batch: Batch, limit: ThroughputLimit, table: baselines.Table) -> Verdict:
     """A recorded column against the baseline, at one batch size or at the best of each."""
     rate = table.column(name).at(batch)
     if rate is None:
-        return unasked("recorded", f"{name} has no figure at {baselines.title(batch)}", {})
+        return told("recorded", f"{name} has no figure at {baselines.title(batch)}")
     return against("recorded", rate, batch, limit, table)
 
 
@@ -93,7 +93,7 @@ def against(
     over = table.column(limit.baseline).at(batch)
     where = "at the best batch of each" if batch == BEST else f"at batch {batch}"
     if over is None:
-        return unasked(
+        return told(
             gate, f"{rate:.6g} images/s {where}; no {limit.baseline} baseline there: not judged",
             {"images_per_second": rate},
         )  # fmt: skip
@@ -106,10 +106,6 @@ def against(
     return decided(gate, ratio >= limit.at_least, sentence, found, lacks, notes)
 
 
-def unasked(gate: str, sentence: str, found: dict[str, float]) -> Verdict:
-    return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=found, reported=True)
-
-
 def unusable(evidence: Throughput, deliverable: Deliverable) -> str | None:
     """Why a run can't be judged, however fast it was, or None."""
     limit, where = deliverable.throughput, evidence.provenance
@@ -119,6 +115,7 @@ def unusable(evidence: Throughput, deliverable: Deliverable) -> str | None:
         (another, f"measured on a {where.chip}, but should be on a {limit.chip if limit else ''}"),
         (evidence.zero_input, "run over zeros, not over the data set, so nothing tells how fast it is on images"),
         (evidence.batch_size < 1, "nothing tells the model's batch size"),
+        (bool(evidence.batch_doubt), evidence.batch_doubt),
         (not math.isfinite(evidence.images_per_second), "no execution was timed"),
     )
     return unfit(where) or next((reason for is_so, reason in reasons if is_so), None)

@@ -16,7 +16,7 @@ from typing import Any
 from enet.ascend import simulation
 from enet.errors import InputError
 from enet.replay.console import Console
-from enet.replay.doubts import batch_size, denials, zeros
+from enet.replay.doubts import batch_size, close, denials, zeros
 from enet.replay.text import number, read_json
 from enet.replay.times import Timed
 
@@ -87,7 +87,8 @@ def read(path: Path) -> Summary:
             path=path, folder=outputs_folder(path), pairs=pairs, options=options(table.get("args", []), path),
             statistics=statistics, throughput=number(table["throughput"] if compute else 0.0, path), compute_ms=times,
             count=None if count is None else int(number(count, path)),
-            simulated=table.get(simulation.KEY) is True or simulation.is_marked(times),
+            simulated=table.get(simulation.KEY) is True or simulation.is_marked(times)
+            or simulation.is_marked([statistics["min"], statistics["max"]]),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -169,15 +170,19 @@ def times(summary: Summary, consoles: Sequence[Console]) -> Timed:
     """
     mean = summary.statistics["mean"]
     mine = [console for console in consoles if console.is_of(summary.folder.name, mean)]
-    several = [c.devices[summary.device] for c in consoles if summary.device in c.devices and c.devices]
+    lines = [console.devices[summary.device] for console in consoles if summary.device in console.devices]
+    several = [line for line in lines if close(line.rate, summary.throughput)]  # of this run, not of another one
     pure = summary.is_pure
     images = 0 if pure else len(summary.pairs)
     found = batch_size(summary, mine, images)
+    names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
+    twice = [] if pure else [f"lists {name} more than once" for name in sorted(set(names)) if names.count(name) > 1]
     return Timed(
         tool="ais_bench", source=summary.path, device=summary.device, batch_size=found.size,
         batch_known_from=found.known_from, stated_batch_size=found.stated, executions=found.executions, loop=found.loop,
         images=images, drops_tail=summary.drops_tail, zero_input=pure or zeros(summary), compute_ms=summary.compute_ms,
         statistics=summary.statistics, stated_throughput=summary.throughput,
         started=several[0].started if several else None, ended=several[0].ended if several else None,
-        simulated=summary.simulated, denials=(*found.denials, *denials(summary, mine, found)),
+        simulated=summary.simulated, batch_doubt=found.doubt,
+        denials=(*found.denials, *denials(summary, mine, found), *twice[:1]),
     )  # fmt: skip

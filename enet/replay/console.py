@@ -88,4 +88,6 @@ def read(path: Path) -> Console:
         for found in DEVICE.finditer(text)
     }
     batches = tuple((int(per), int(count)) for per, count in FILES.findall(text))
+    if any(min(each) < 1 for each in batches):
+        raise InputError(f"{path}: a batch of no files, or none at all. Save all that ais_bench prints")
     return Console(path, tuple(each.strip() for each in OUTPUT.findall(text)), batches, tuple(claims), devices)

@@ -25,7 +25,10 @@ LOOKED_INTO = 4
 
 @dataclass(frozen=True)
 class Batch:
-    """The model's batch size (0 if nothing tells), how it is known, and what was claimed."""
+    """The model's batch size (0 if nothing tells), how it is known, and what was claimed.
+
+    ``doubt``: why the size is only one of several that the record allows; empty where it is certain.
+    """
 
     size: int
     known_from: str
@@ -33,20 +36,25 @@ class Batch:
     executions: int
     loop: int
     denials: tuple[str, ...] = ()
+    doubt: str = ""
 
 
 def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> Batch:
     """The model's batch size: from the console's count of files per batch, or from images and executions.
 
-    Never from ``--batchsize``, which only scales the tool's figure; but where several sizes fit, the one that it claims
-    is taken if it is among them.
+    Never from ``--batchsize`` alone, which only scales the tool's figure. Where several sizes fit, the claimed one
+    names the run if it is among them, but the size is in doubt.
     """
     loop = whole(summary.options.get("loop"), 1)
     executions = len(summary.compute_ms) or summary.count or 0
     stated = stated_batch(summary)
     told = {each for console in consoles for each in console.batches}
     if told and images:
-        per, count = max(told)
+        fitting = [  # one file may hold the consoles of several runs
+            (per, count) for per, count in told
+            if fits(per, images, count, summary.drops_tail) and executions in (0, count * loop)
+        ]  # fmt: skip
+        per, count = fitting[0] if len(fitting) == 1 else max(told)
         executions = executions or count * loop  # versions of 2022 keep no count of their own
         source = next(console.path.name for console in consoles if (per, count) in console.batches)
         found = with_claim(Batch(per, f"filesperbatch:{per} in {source}", stated, executions, loop))
@@ -76,8 +84,11 @@ def from_counts(images: int, executions: int, loop: int, stated: int | None, *, 
     sizes = [size for size in range(low, high + 1) if fits(size, images, runs, drops_tail)]
     if not sizes:
         return Batch(0, "nothing", stated, executions, loop, (f"{words}, which no batch size makes",))
+    doubt = (
+        "" if len(sizes) == 1 else f"batch {sizes[0]} to {sizes[-1]} would all give {words}: bring ais_bench's console"
+    )
     if stated in sizes:
-        return Batch(stated or 0, words, stated, executions, loop)
+        return Batch(stated or 0, words, stated, executions, loop, doubt=doubt)
     size = sizes[-1] if stated is not None and stated > sizes[-1] else sizes[0]
     return with_claim(Batch(size, words, stated, executions, loop))
 

@@ -31,21 +31,33 @@ def throughput(recorded: Recorded, batch_size: int, deliverable: Deliverable, ta
             batch_known_from="nothing", stated_batch_size=None, shares=(nothing,),
             images_expected=deliverable.dataset.images,
         )  # fmt: skip
-    used = {share.device for share in run.timed if share.device.isdecimal()}
-    states = tuple(state for state in recorded.devices if not used or str(state.device) in used) or recorded.devices
+    used = devices(run)
+    states = states_of(recorded, used)
     where = replace(
         bare(deliverable, batch_size), device=", ".join(sorted(used)) or "not recorded",
         artifact_sha256=hash_text(canonical([hash_file(summary.path) for summary in run.summaries])),
-        simulated=recorded.simulated or any(share.simulated for share in run.timed), chip=chip(states, target),
+        simulated=recorded.simulated or any(share.simulated for share in run.timed),
+        chip=chip(recorded, states, target),
         devices_before=states, busy_allowed=target.allow_busy,
     )  # fmt: skip
     return of_timed(run.timed, where, deliverable.dataset.images)
 
 
-def chip(states: Sequence[DeviceState], target: Target) -> str:
+def devices(run: Run) -> set[str]:
+    """The numbers of the devices that a run used; ais_bench's own default is 0."""
+    return {share.device for share in run.timed if share.device.isdecimal()} or {"0"}
+
+
+def states_of(recorded: Recorded, used: set[str]) -> tuple[DeviceState, ...]:
+    """What npu-smi said of the devices that were used; nothing if it left one of them out."""
+    states = tuple(state for state in recorded.devices if str(state.device) in used)
+    return states if {str(state.device) for state in states} == used else ()
+
+
+def chip(recorded: Recorded, states: Sequence[DeviceState], target: Target) -> str:
     """What ran it: as npu-smi said then, or else as the user says now; empty if nothing tells."""
     names = {state.name for state in states}
-    if names:
+    if names or recorded.devices:
         return names.pop() if len(names) == 1 else ""
     return (target.soc_version or "").removeprefix("Ascend")
 
@@ -64,6 +76,7 @@ def of_timed(timed: Sequence[Timed], where: Provenance, images_expected: int) ->
         provenance=replace(where, simulated=where.simulated or any(each.simulated for each in timed)), tool=first.tool,
         batch_size=first.batch_size, batch_known_from=first.batch_known_from,
         stated_batch_size=first.stated_batch_size, shares=shares, images_expected=images_expected,
+        batch_doubt=next((each.batch_doubt for each in timed if each.batch_doubt), ""),
         zero_input=any(each.zero_input for each in timed), tail_dropped=first.drops_tail,
         denials=tuple(f"{each.source.name}: {denial}" for each in timed for denial in each.denials),
     )  # fmt: skip
@@ -85,7 +98,7 @@ def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to
     """
     from enet.replay import outputs, score
 
-    run, spec = recorded.run(batch_size), subject.deliverable
+    run = recorded.run(batch_size)
     why = None
     if run is None:
         why = nothing_recorded(recorded, batch_size)
@@ -94,21 +107,29 @@ def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to
     elif all(outputs.of_image(summary) is None for summary in run.summaries):
         why = f"{run}: the outputs that it lists weren't brought along"
     if run is None or why is not None:
-        names = datasets.classes(spec.dataset.layout).names
-        width, height = spec.preprocessing.size
-        np.save(labels_to, np.zeros((0, height, width), np.uint8))
-        return Accuracy(
-            provenance=replace(unrecorded(recorded, batch_size, spec), absent=why or ""), classes=names,
-            absent_classes=spec.reference.absent_classes, images=(), images_expected=spec.dataset.images,
-            matrices=np.zeros((0, len(names), len(names)), np.int64), non_finite=0, seconds=0.0,
-        )  # fmt: skip
+        return nothing_scored(recorded, batch_size, subject, why or "", labels_to)
+    states = states_of(recorded, devices(run))
     measured = with_reason(score.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to), run)
     where = replace(
         measured.provenance, simulated=measured.provenance.simulated or recorded.simulated,
+        devices_before=states, chip=chip(recorded, states, subject.target),
         busy_allowed=subject.target.allow_busy,
     )  # fmt: skip
     claimed = recorded.claimed.get(batch_size)
     return replace(measured, provenance=where, stated_miou_percent=claimed)
+
+
+def nothing_scored(recorded: Recorded, batch_size: int, subject: Subject, why: str, labels_to: Path) -> Accuracy:
+    """Evidence of nothing, for a reason; ``labels_to`` gets no label map."""
+    spec = subject.deliverable
+    names = datasets.classes(spec.dataset.layout).names
+    width, height = spec.preprocessing.size
+    np.save(labels_to, np.zeros((0, height, width), np.uint8))
+    return Accuracy(
+        provenance=replace(unrecorded(recorded, batch_size, spec), absent=why), classes=names,
+        absent_classes=spec.reference.absent_classes, images=(), images_expected=spec.dataset.images,
+        matrices=np.zeros((0, len(names), len(names)), np.int64), non_finite=0, seconds=0.0,
+    )  # fmt: skip
 
 
 def with_reason(measured: Accuracy, run: Run) -> Accuracy:

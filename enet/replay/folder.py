@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -74,7 +75,7 @@ def scan(root: Path) -> Recorded:
     outputs = {folder for folder in (summary.folder for summary in summaries) if folder != root}
     texts = [(path, beginning(path)) for path in paths if is_text(path, outputs)]
     consoles = [console.read(path) for path, text in texts if console.is_console(text)]
-    captures = [path for path, text in texts if "npu-smi" in text or "| NPU " in text]
+    captures = [path for path, text in texts if "| NPU " in text]
     logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
     claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
     if not (summaries or logs):
@@ -124,7 +125,7 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
     """
     groups: dict[Path, list[Summary]] = {}
     for summary in summaries:
-        shared = summary.path.name.startswith("device")
+        shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
         groups.setdefault(summary.path.parent if shared else summary.path, []).append(summary)
     runs: dict[int, Run] = {}
     for group in groups.values():
@@ -137,12 +138,22 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
             )
         if known:  # a share so small that nothing tells its batch size follows the others
             timed = [replace(each, batch_size=min(known)) if not each.batch_size else each for each in timed]
-        run = Run(tuple(group), tuple(timed))
+        run = Run(tuple(group), tuple(apart(group, timed)))
         if run.batch_size in runs:
             size = run.batch_size or "unknown"
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
         runs[run.batch_size] = run
     return tuple(runs[size] for size in sorted(runs))
+
+
+def apart(group: list[Summary], timed: list[Timed]) -> Iterator[Timed]:
+    """With a denial for a device that ran images which another one ran, too: they were counted twice."""
+    seen: set[str] = set()
+    for summary, each in zip(group, timed, strict=True):
+        names = {infile for infile, _ in summary.pairs} if not summary.is_pure else set()
+        both = sorted(seen & names)
+        yield replace(each, denials=(*each.denials, f"{both[0]} also ran on another device")) if both else each
+        seen |= names
 
 
 def merged(claims: list[tuple[Path, dict[int, float]]]) -> dict[int, float]:

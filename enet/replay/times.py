@@ -34,3 +34,4 @@ class Timed:
     ended: float | None = None
     simulated: bool = False
     denials: tuple[str, ...] = ()
+    batch_doubt: str = ""

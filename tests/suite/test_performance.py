@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,10 @@ def perf(small: Path, scenes: Path, folder: Path, *more: object) -> subprocess.C
         "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache", "--batch-size", 1,
         "--evidence", folder / "evidence", *more,
     ]  # fmt: skip
-    return subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    # By itself, also where this test's own session has workers.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    words = [str(word) for word in command]
+    return subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +39,7 @@ def measured(small: Path, scenes: Path, folder: Path) -> subprocess.CompletedPro
 
 def test_verdict_and_times(measured: subprocess.CompletedProcess[str], folder: Path) -> None:
     assert measured.returncode == 0, measured.stdout + measured.stderr
-    assert "small: ACCEPTED (performance): all 1 gates passed" in measured.stdout
+    assert "small: NOT ACCEPTED YET: 1 gates passed, but not asked were batch 4" in measured.stdout
     (bench,) = json.loads((folder / "perf.json").read_text())["benchmarks"]
     assert bench["stats"]["rounds"] >= 4
     info = bench["extra_info"]
@@ -80,4 +84,5 @@ def test_with_workers(
     )
     assert "pytest-benchmark keeps no times with -n" in done.stdout
     assert "test_speedup[small-onnxruntime-bs1]: " in done.stdout
+    assert done.returncode in (0, 1)  # by the verdict: two workers are a noisy place
     assert (folder / "evidence" / "speed-small-onnxruntime-bs1.json").is_file()

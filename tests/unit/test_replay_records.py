@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from enet import baselines, gates
+from enet.ascend import simulation
 from enet.deliverable import ThroughputLimit
 from enet.errors import InputError
 from enet.gates import Outcome, Verdict
@@ -24,11 +25,13 @@ from tests.unit import records
 
 if TYPE_CHECKING:
     from enet import pipeline
-    from enet.replay import evidence, folder
+    from enet.replay import ais_bench, evidence, folder
     from enet.subject import Subject
     from tests.unit import tiny as data
 else:
-    pipeline, evidence, folder, data = lazily("enet.pipeline", "enet.replay.evidence", "enet.replay.folder", "tiny")
+    ais_bench, pipeline, evidence, folder, data = lazily(
+        "enet.replay.ais_bench", "enet.pipeline", "enet.replay.evidence", "enet.replay.folder", "tiny"
+    )
 
 RECORDS = Path(__file__).resolve().parents[3] / "shared" / "ais_bench_records"
 LIMIT = ThroughputLimit(chip="310P3", baseline="310", at_least=1.2, source="the guide")
@@ -124,8 +127,57 @@ def test_which_device_must_be_known(sound: Path, subject: Subject) -> None:
 def test_batch_size_without_a_console(sound: Path, subject: Subject) -> None:
     for path in sound.glob("console*"):
         path.unlink()
-    assert [verdict.outcome for verdict in judged(sound, subject)] == [Outcome.PASS] * 5
     assert folder.scan(sound).batch_sizes == (1, 4)
+    verdicts = judged(sound, subject)
+    assert [verdict.outcome for verdict in verdicts].count(Outcome.PASS) == 4
+    (doubtful,) = [verdict for verdict in verdicts if verdict.outcome is not Outcome.PASS]
+    assert doubtful.outcome is Outcome.NO_EVIDENCE
+    assert "batch 3 to 4 would all give 5 images in 2 executions: bring ais_bench's console" in doubtful.sentence
+
+
+def test_another_device_than_npu_smi_shows(sound: Path, subject: Subject) -> None:
+    """Another device's health and chip don't stand in for the one that was used."""
+    edit(summary_of(sound, 1), lambda table: table["args"].extend(["--device", "3"]))
+    timed = evidence.throughput(folder.scan(sound), 1, subject.deliverable, Target(soc_version="Ascend310P3"))
+    assert (timed.provenance.chip, timed.provenance.devices_before) == ("", ())
+
+
+def test_a_sick_device_is_no_evidence_of_accuracy(sound: Path, subject: Subject, tmp_path: Path) -> None:
+    table = (sound / "npu_smi.txt").read_text()
+    (sound / "npu_smi.txt").write_text(table.replace("| OK    ", "| Alarm ", 1))
+    measured = evidence.accuracy(folder.scan(sound), 1, subject, labels_to=tmp_path / "labels.npy")
+    verdict = gates.artifact_miou(measured, subject.deliverable)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert "health is Alarm" in verdict.sentence
+
+
+@pytest.mark.parametrize("where", ["raw times", "statistics"])
+def test_simulated_times_are_known_without_a_word(where: str, sound: Path) -> None:
+    """One changed time doesn't hide the others; nor does a version that keeps only statistics."""
+
+    def change(table: dict[str, Any]) -> None:
+        raw = [simulation.marked(time) for time in table["npu_compute_time_list"]]
+        table["npu_compute_time_list"] = [MS, *raw[1:]] if where == "raw times" else None
+        table["NPU_compute_time"] |= {"min": min(raw), "max": max(raw)} if where == "statistics" else {}
+
+    edit(summary_of(sound, 1), change)
+    assert ais_bench.read(summary_of(sound, 1)).simulated
+
+
+def test_one_console_of_several_runs(sound: Path, subject: Subject) -> None:
+    """Runs whose output went into one file are still told apart."""
+    consoles = sorted(sound.glob("console*"))
+    text = "".join(path.read_text() for path in consoles)
+    for path in consoles:
+        path.unlink()
+    (sound / "all.txt").write_text(text)
+    assert folder.scan(sound).batch_sizes == (1, 4)
+    assert [verdict.outcome for verdict in judged(sound, subject)] == [Outcome.PASS] * 5
+
+
+def test_a_note_is_no_capture(sound: Path) -> None:
+    (sound / "notes.txt").write_text("npu-smi info was fine\n")
+    assert len(folder.scan(sound).devices) == 1
 
 
 def test_several_devices(subject: Subject, logits: dict[str, NDArray[Any]], tmp_path: Path) -> None:
@@ -328,6 +380,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     "a time of 0": (times(lambda raw: [0.0, *raw[1:]]), FAILS, "an execution of 0 ms"),
     "a negative time": (times(lambda raw: [-1.0, *raw[1:]]), FAILS, "an execution of -1 ms"),
     "loops that don't fit": (set_in(1, "args", value=["x", "--loop", "3", "--batchsize", "1"]), FAILS, "don't fit"),
+    "a batch of no files": (write("console_bs1.txt", "[INFO] get filesperbatch files0 size:1 tensor0size:0 filesperbatch:0 runcount:0\n"), REFUSED, "a batch of no files"),
     "another run's console": (
         write("console_bs1.txt", "[INFO] output path:./results/bs1\n[INFO] throughput 1000*batchsize.mean(1)/"
               "NPU_compute_time.mean(0.25): 4000.0\n"), FAILS, "console_bs1.txt says 4000 images/s"),
@@ -426,3 +479,31 @@ def test_no_results(make: Callable[[Path], object], words: str, tmp_path: Path) 
     make(tmp_path / "results")
     with pytest.raises(InputError, match=words):
         folder.scan(tmp_path / "results")
+
+
+def test_an_image_listed_often_counts_once(sound: Path, subject: Subject) -> None:
+    """Without outputs nobody would look at the names: throughput must not count lines."""
+
+    def repeat(table: dict[str, Any]) -> None:
+        table["filesinfo"] = {str(n): {"infiles": ["a.bin"], "outfiles": ["./results/bs1/a_0.bin"]} for n in range(5)}
+
+    edit(summary_of(sound, 1), repeat)
+    shutil.rmtree(sound / "bs1")
+    spec = subject.deliverable
+    timed = evidence.throughput(folder.scan(sound), 1, spec, Target(soc_version="Ascend310P3"))
+    verdict = gates.throughput(timed, spec, baselines.load())
+    assert verdict.outcome is Outcome.FAIL
+    assert "lists a more than once" in verdict.sentence
+
+
+def test_two_devices_that_ran_the_same_images(
+    subject: Subject, logits: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
+    root = tmp_path / "results"
+    (root / "run").mkdir(parents=True)
+    for device in (0, 1):
+        summary = records.write(root / "made", logits, 1, MS)
+        (root / "run" / f"device{device}_summary.json").write_text(summary.read_text())
+        shutil.rmtree(root / "made")
+    timed = evidence.throughput(folder.scan(root), 1, subject.deliverable, Target(soc_version="Ascend310P3"))
+    assert any("also ran on another device" in denial for denial in timed.denials)

@@ -1,0 +1,1 @@
+"""The project against what users write today; ``python -m benchmarks``."""

@@ -1,0 +1,206 @@
+"""``python -m benchmarks``: this project against what users write today, as ratios with intervals, one table.
+
+Everything is timed in turn in one process, so that a machine whose speed drifts changes no ratio. ``--only`` chooses
+parts by name. Nothing here decides a verdict; ``docs/performance.md`` tells what the figures mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks import plain
+from enet import deliverable, pipeline, weights
+from enet.machine import conditions, cores
+from enet.scoring import confusion_matrix
+from enet.speed import batch_of, work
+from enet.store import Store
+from enet.subject import Subject
+from enet.timing import Contest, Ratio, Rule, Times, Work, speedup
+
+#: Images of an end-to-end run: the reference flow takes about half a second of each.
+IMAGES = 8
+
+#: Multiplications and additions of an image of 480x480, in GFLOP.
+GFLOP = 3.325
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: how many times as fast, and how many times is asked for."""
+
+    what: str
+    ratio: Ratio
+    asked: float | None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each thing, at least (default: %(default)s)")
+    options = parser.parse_args()
+    rule = Rule(warm_up=1.0, seconds=options.seconds, rounds=8)
+    seen = conditions()
+    print(f"{seen['cpu']}, {seen['cores']} cores, governor {seen['governor']}, threads {seen['threads'] or 'default'}")
+    with tempfile.TemporaryDirectory() as folder:
+        subject = Subject(deliverable.load("scenes"), Store(Path(folder) / "cache"))
+        for name in options.only:
+            for row in PARTS[name](subject, Path(folder), rule):
+                asked = "" if row.asked is None else f"asked {row.asked:g}"
+                ratio = row.ratio
+                print(
+                    f"{row.what:<62}{ratio.value:>8.2f} x  {ratio.low:>7.2f} .. {ratio.high:<7.2f}  {asked}", flush=True
+                )
+
+
+def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+    """From the network's input to labels, batch 1."""
+    spec = subject.deliverable
+    network = weights.load(subject.weights, spec.network.variant, spec.network.outputs)
+    images = batch_of(subject.prepared(), 1)
+    with contextlib.ExitStack() as opened, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
+        ours = opened.enter_context(pipeline.open_predictor(subject, subject.artifact("onnxruntime", 1)))
+        batch = ours.given(images)
+        side = 2048
+        left, right = np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32)
+        torch.set_num_threads(cores())
+        works = {
+            "plain": Work(lambda: plain.predict(usual, batch), 1),
+            "ours": work(ours, images),
+            "eager": Work(lambda: eager_all_threads(network, batch), 1),
+            "sgemm": Work(lambda: left @ right, 1),
+        }
+        if importlib.util.find_spec("openvino"):
+            works["openvino"] = openvino_default(folder / "plain.onnx", batch)
+        contest = opened.enter_context(Contest(list(works.values())))
+        contest.warm_up(rule.warm_up)
+        contest.run(rule)
+        times = dict(zip(works, contest.times(), strict=True))
+        agree = float(np.mean(plain.predict(usual, batch) == ours.labels(images)[0]))
+    print(f"inference, batch 1: {100 * agree:.4f} % of labels as by the plain use; plain use {rate(times['plain'])}")
+    for name, what, asked in (
+        ("plain", "ONNX Runtime over its plain use (default session, argmax)", 2.2),
+        ("openvino", "over OpenVINO's throughput hint on the plain ONNX", 1.3),
+        ("eager", "over PyTorch eager on all cores", 4.0),
+    ):
+        if name in times:
+            yield Row(what, speedup(times[name], times["ours"]), asked)
+    flops = 2 * side**3 / 1e9
+    bound = Times(images=1, rounds=tuple(t * GFLOP / flops for t in times["sgemm"].rounds), executions=())
+    yield Row("of the bound that sgemm sets to direct convolution", speedup(bound, times["ours"]), 0.75)
+
+
+def eager_all_threads(network: torch.nn.Module, batch: np.ndarray) -> np.ndarray:
+    torch.set_num_threads(cores())  # our own backend, timed in turn, sets one
+    return plain.eager(network, batch)
+
+
+def openvino_default(path: Path, batch: np.ndarray) -> Work:
+    """What its documentation recommends for throughput: the hint, and as many requests as it asks for."""
+    import threading
+
+    import openvino
+
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(path), "CPU", {"PERFORMANCE_HINT": "THROUGHPUT"})
+    requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+    own = threading.local()
+
+    def run() -> None:
+        if not hasattr(own, "request"):
+            own.request = compiled.create_infer_request()
+        own.request.infer({0: batch})[0].argmax(axis=1).astype(np.uint8)
+
+    return Work(run, 1, executions=requests, threads=requests)
+
+
+def end_to_end(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+    """From PNGs of 2048x1024 to mIoU."""
+    some = Subject(subject.deliverable, subject.store, limit=IMAGES)
+    spec = some.deliverable
+    network = weights.load(some.weights, spec.network.variant, spec.network.outputs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
+    artifact, prepared, photographs = some.artifact("onnxruntime", 1), some.prepared(), some.photographs()
+    found = {}
+
+    def reference() -> None:
+        found["reference"] = plain.flow(some, usual, folder, IMAGES)
+
+    def cold() -> None:
+        found["cold"] = pipeline.measure(some, artifact, photographs).miou
+
+    def warm() -> None:
+        found["warm"] = pipeline.measure(some, artifact, prepared).miou
+
+    with Contest([Work(each, IMAGES) for each in (reference, cold, warm)]) as contest:
+        contest.warm_up(0)
+        contest.run(Rule(warm_up=0, seconds=rule.seconds, rounds=5))
+        theirs, first, second = contest.times()
+    print(f"end to end, {IMAGES} images: mIoU {found}; reference flow {rate(theirs)}")
+    yield Row("enet evaluate over the reference scripts, cold", speedup(theirs, first), 8)
+    yield Row("the same with images prepared in the store", speedup(theirs, second), 15)
+
+
+def scoring(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+    """An image's logits to its counts, and its labels to its counts."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(plain.CLASSES, 480, 480)).astype(np.float32)
+    label = rng.integers(0, plain.CLASSES + 1, (480, 480))
+    label[label == plain.CLASSES] = -1
+    truth = np.where(label < 0, 255, label).astype(np.uint8)
+    labels = pipeline.argmax(logits, plain.CLASSES)
+    scores = plain.Scores()
+    works = [
+        Work(lambda: scores.update(logits, label), 1),
+        Work(lambda: confusion_matrix(pipeline.argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
+        Work(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
+    ]
+    with Contest(works) as contest:
+        contest.warm_up(0.2)
+        contest.run(Rule(warm_up=0.2, seconds=min(2.0, rule.seconds), rounds=10))
+        theirs, ours, counted = contest.times()
+    yield Row("scoring an image's logits over the reference postprocess", speedup(theirs, ours), None)
+    yield Row("scoring an image's labels over the reference postprocess", speedup(theirs, counted), 50)
+
+
+def false_alarms(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+    """An artifact against itself, 50 times, by the gate's rule: never slower or faster by 10 %."""
+    with pipeline.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
+        one = work(opened, batch_of(subject.prepared(), 1))
+        found = []
+        for _ in range(50):
+            with Contest([one, one]) as contest:
+                contest.warm_up(0)
+                contest.run(Rule(warm_up=0, seconds=1.0, rounds=8))
+                first, second = contest.times()
+            found.append(speedup(first, second))
+    wrong = [ratio for ratio in found if ratio.high < 0.9 or ratio.low > 1.1]
+    missed = [ratio for ratio in found if not ratio.low <= 1 <= ratio.high]
+    print(f"an artifact against itself, 50 times: {len(wrong)} false alarms; {len(missed)} intervals without 1")
+    values = sorted(ratio.value for ratio in found)
+    yield Row("the ratios' median, and their range", Ratio(float(np.median(values)), values[0], values[-1]), None)
+
+
+def rate(times: Times) -> str:
+    return f"{times.images_per_second:.3g} images/s here and now"
+
+
+PARTS: dict[str, Callable[[Subject, Path, Rule], Iterator[Row]]] = {
+    "inference": inference, "end-to-end": end_to_end, "scoring": scoring, "false-alarms": false_alarms,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    main()
