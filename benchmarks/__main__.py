@@ -28,7 +28,7 @@ from enet.subject import Subject
 from enet.timing import Contest, Ratio, Rule, Times, Work, speedup
 
 #: Images of an end-to-end run: the reference flow takes about half a second of each.
-IMAGES = 8
+IMAGES = 20
 
 #: Multiplications and additions of an image of 480x480, in GFLOP.
 GFLOP = 3.325

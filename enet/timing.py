@@ -21,6 +21,9 @@ UNSTABLE = 0.025
 #: Share of the processor that others may use before it is told.
 BUSY = 0.1
 
+#: Seconds of rest before each round: threads of the program before it may still spin, OpenBLAS's for 27 ms.
+REST = 0.05
+
 #: Confidence of every interval.
 CONFIDENCE = 0.95
 
@@ -141,7 +144,7 @@ class Contest:
         self.executions[index] += each
 
     def timed(self, index: int) -> tuple[float, list[float]]:
-        """Seconds of a round, and of every execution in it."""
+        """Seconds of a round, and of every execution in it; after a rest."""
         work, pool = self.works[index], self.pools[index]
 
         def execution(_: int) -> float:
@@ -149,6 +152,7 @@ class Contest:
             work.execute()
             return time.perf_counter() - begin
 
+        time.sleep(REST)
         begin = time.perf_counter()
         alone = work.executions == work.threads == 1
         each = [execution(0)] if alone else list(pool.map(execution, range(work.executions)))
