@@ -106,3 +106,22 @@ def test_broken_folder(what: str, tmp_path: Path) -> None:
     assert words in lines[0]
     assert str(folder) in lines[0]
     assert not (tmp_path / "evidence").exists()
+
+
+def test_nothing_judged_is_nothing_accepted(genuine: Path, tmp_path: Path) -> None:
+    """Of a network that no baseline is of, figures are told; that is no acceptance."""
+    done = replay(genuine, tmp_path, "--deliverable", "camvid", "tests/acceptance/test_throughput.py")
+    assert "camvid: NOTHING ACCEPTED: nothing was judged, only told" in done.stdout
+    assert json.loads((tmp_path / "verdicts.json").read_text())["conclusion"].startswith("NOTHING ACCEPTED")
+
+
+def test_an_earlier_conclusion_does_not_stay(tmp_path: Path) -> None:
+    """Also where the run ends before any test; and an --evidence that is a file is refused in a line."""
+    (tmp_path / "verdicts.json").write_text('{"conclusion": "ACCEPTED"}')
+    assert replay(tmp_path / "absent", tmp_path).returncode == 2
+    assert not (tmp_path / "verdicts.json").exists()
+    taken = tmp_path / "file"
+    taken.write_text("")
+    done = replay(tmp_path, taken)
+    assert done.returncode == 4
+    assert done.stderr.strip() == f"ERROR: --evidence {taken}: Not a directory. Give a folder of your own"
