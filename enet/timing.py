@@ -137,14 +137,18 @@ class Contest:
             while time.perf_counter() - begin < seconds:
                 self.timed(index)
 
+    def rest(self) -> None:
+        """Until threads of what was timed before sleep."""
+        time.sleep(REST)
+
     def round(self, index: int) -> None:
-        """One round of one work, kept."""
+        """One round of one work, kept; ``rest`` comes before it."""
         took, each = self.timed(index)
         self.rounds[index].append(took)
         self.executions[index] += each
 
     def timed(self, index: int) -> tuple[float, list[float]]:
-        """Seconds of a round, and of every execution in it; after a rest."""
+        """Seconds of a round, and of every execution in it."""
         work, pool = self.works[index], self.pools[index]
 
         def execution(_: int) -> float:
@@ -152,7 +156,6 @@ class Contest:
             work.execute()
             return time.perf_counter() - begin
 
-        time.sleep(REST)
         begin = time.perf_counter()
         alone = work.executions == work.threads == 1
         each = [execution(0)] if alone else list(pool.map(execution, range(work.executions)))
@@ -175,6 +178,7 @@ class Contest:
         while order := wanting():
             order = list(range(len(self.works))) if paired else order
             for index in order if turn % 2 == 0 else reversed(order):
+                self.rest()
                 self.round(index)
             turn += 1
 
