@@ -16,6 +16,7 @@ MAX_DEVICE = 255
 
 def add_target(option: Callable[..., Any]) -> None:
     """The options that say what a backend compiles for and runs on, by ``add_argument`` or pytest's ``addoption``."""
+    option("--precision", choices=["fp32", "int8"], default="fp32", help="int8: quantised, on train images (openvino)")
     option("--soc-version", type=soc_version, metavar="NAME", help="such as Ascend310P3 (default: what npu-smi says)")
     option("--device", type=devices, default=(0,), metavar="N[,N…]", help="device numbers, such as 0 or 0,1,2,3")
     option("--aoe", type=job_types, default=(), metavar="JOB_TYPES", help="tune with aoe: 1 (subgraphs), 2, or 1,2")
@@ -26,7 +27,7 @@ def add_target(option: Callable[..., Any]) -> None:
 def target(options: Any) -> Target:
     """What ``add_target``'s options say."""
     return Target(
-        soc_version=options.soc_version, devices=options.device, tuning=options.aoe,
+        precision=options.precision, soc_version=options.soc_version, devices=options.device, tuning=options.aoe,
         precision_mode=options.precision_mode, allow_busy=options.allow_busy_device,
     )  # fmt: skip
 

@@ -169,7 +169,9 @@ def subject(options: argparse.Namespace, data_root: Path | None, weights: Path |
     store = Store(options.artifact_cache or default_root())
     limit = getattr(options, "limit", None)
     where = target(options) if hasattr(options, "device") else Target()
-    return Subject(load(options.deliverable), store, weights, data_root, limit, sys.stderr.isatty(), where)
+    return Subject(
+        load(options.deliverable), store, weights, data_root, limit=limit, progress=sys.stderr.isatty(), target=where
+    )
 
 
 def form(options: argparse.Namespace, default: Form) -> Form:
@@ -293,8 +295,10 @@ def postprocess(options: argparse.Namespace) -> int:
 
 def evaluate(options: argparse.Namespace) -> int:
     from enet import pipeline
+    from enet.backends import require_precision
 
     this = subject(options, options.data_root, options.weights)
+    require_precision(options.backend, options.precision)
     chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
@@ -305,8 +309,10 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def bench(options: argparse.Namespace) -> int:
     from enet import machine, speed, timing
+    from enet.backends import require_precision
 
     this = subject(options, options.data_root, options.weights)
+    require_precision(options.backend, options.precision)
     rule = timing.MLPERF if options.mlperf_like else timing.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
     busy = machine.busy()
     times = speed.sweep(this, options.backend, options.batch_size, this.prepared(), rule)

@@ -139,6 +139,8 @@ class Tolerances:
     speedup: float = 1.2
     #: How much of that factor may be lost against an earlier run.
     slowdown: float = 0.1
+    #: Images/s of an INT8 artifact over the fastest float32 one, in the same run.
+    int8_speedup: float = 1.5
 
     def __post_init__(self) -> None:
         for name in ("miou_relative", "class_iou", "batch_miou", "logits", "slowdown"):
@@ -147,7 +149,9 @@ class Tolerances:
         for name in ("label_agreement", "image_agreement"):
             value = getattr(self, name)
             require(0.5 <= value <= 1, f"{name}={value}, but should be in 0.5..1")
-        require(0 < self.speedup <= 1000, f"speedup={self.speedup}, but should be above 0 and at most 1000")
+        for name in ("speedup", "int8_speedup"):
+            value = getattr(self, name)
+            require(0 < value <= 1000, f"{name}={value}, but should be above 0 and at most 1000")
 
 
 @dataclass(frozen=True, kw_only=True)

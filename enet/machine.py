@@ -26,12 +26,17 @@ def cpu() -> str:
     return "; ".join(dict.fromkeys(line.partition(":")[2].strip() for line in lines if line.startswith(wanted)))
 
 
+def int8_instructions() -> list[str]:
+    """Those of the processor's instruction sets that multiply 8-bit numbers and add them up in one step."""
+    return sorted({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"} & set(cpu().split()))
+
+
 def conditions() -> dict[str, Any]:
     """What decides times here, apart from what is timed: for evidence."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
     return {
-        "cpu": cpu().partition(";")[0], "cores": cores(),
+        "cpu": cpu().partition(";")[0], "cores": cores(), "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
         "threads": {name: os.environ[name] for name in threads if name in os.environ},
     }  # fmt: skip

@@ -53,13 +53,14 @@ class Race:
 
 
 @contextlib.contextmanager
-def race(subject: Subject, backend: str, batch_size: int, source: Source) -> Iterator[Race]:
-    """Open an artifact and the checkpoint in PyTorch for a batch size; warmed up by whoever runs it.
+def race(subject: Subject, backend: str, batch_size: int, source: Source, baseline: str = REFERENCE) -> Iterator[Race]:
+    """Open an artifact for a batch size, and what it is compared with: the checkpoint in PyTorch, or another backend's
+    artifact in float32. Warmed up by whoever runs it.
 
     Raises:
         InputError: an artifact can't be built or loaded.
     """
-    artifacts = [subject.artifact(name, batch_size) for name in (REFERENCE, backend)]
+    artifacts = [subject.artifact(baseline, batch_size, precision="fp32"), subject.artifact(backend, batch_size)]
     images = batch_of(source, batch_size)
     seen = {**conditions(), "busy_before": busy()}
     with contextlib.ExitStack() as opened:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import PIL
 
-from enet import backends, bins, datasets
+from enet import backends, bins, calibration, datasets
 from enet.backends import Artifact, Model
 from enet.backends.base import Place
+from enet.calibration import Calibration
 from enet.datasets import Dataset
 from enet.datasets.check import digest, fingerprint, inspect
 from enet.deliverable import Deliverable, Form
@@ -20,7 +21,7 @@ from enet.errors import InputError
 from enet.evidence import Provenance
 from enet.source import Photographs, Prepared
 from enet.store import Store, canonical, hash_text, source_digest
-from enet.target import Target
+from enet.target import Precision, Target
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Subject:
         data_root: folder of the data set; for generated scenes None makes them in the store.
         limit: use only the first so many images.
         target: the device, for backends that compile for one.
+        spread: take the images of ``limit`` evenly over the split.
     """
 
     deliverable: Deliverable
@@ -41,6 +43,7 @@ class Subject:
     limit: int | None = None
     progress: bool = False
     target: Target = field(default_factory=Target)
+    spread: bool = False
 
     @cached_property
     def weights(self) -> Path:
@@ -83,7 +86,8 @@ class Subject:
         """
         spec = self.deliverable.dataset
         root = self.given_root or self.generated()
-        return datasets.find(spec.layout, root, spec.split, self.unpaired).first(self.limit)
+        found = datasets.find(spec.layout, root, spec.split, self.unpaired)
+        return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
     def generated(self) -> Path:
         """The deliverable's scenes, drawn once into the store."""
@@ -153,11 +157,32 @@ class Subject:
 
         return self.store.build("bins", key, make)
 
-    def artifact(self, backend: str, batch_size: int, form: Form | None = None) -> Artifact:
-        """The compiled artifact, built once into the store, in the deliverable's form if no other is given."""
+    def artifact(
+        self, backend: str, batch_size: int, form: Form | None = None, precision: Precision | None = None
+    ) -> Artifact:
+        """The compiled artifact, built once into the store, in the deliverable's form if no other is given, and where
+        the backend can quantise in the target's precision if no other is given."""
+        quantised = backend in backends.QUANTISING and (precision or self.target.precision) == "int8"
         return backends.get(backend).build(
-            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store, self.target
-        )
+            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store, self.target,
+            self.calibration() if quantised else None,
+        )  # fmt: skip
+
+    def calibration(self) -> Calibration:
+        """Train images for a quantiser to look at, prepared once into the store.
+
+        Raises:
+            InputError: the data set has no train split, or it is the one that is scored.
+        """
+        spec = self.deliverable
+        if spec.dataset.split == calibration.SPLIT:
+            raise InputError(
+                f"deliverable {spec.name}: --precision int8 is calibrated on train images, but they are scored"
+            )
+        split = replace(spec.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
+        train = replace(self, deliverable=replace(spec, dataset=split), limit=calibration.IMAGES, spread=True)
+        digest = hash_text(canonical([train.dataset_sha256, train.preprocessing_sha256]))
+        return Calibration(train.prepared(), spec.preprocessing, digest)
 
     def form(self, backend: str) -> Form:
         """The form that a backend's artifact has if no other is asked for."""
@@ -172,5 +197,6 @@ class Subject:
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
             simulated=artifact.simulated, chip=place.chip, busy_allowed=self.target.allow_busy,
-            limited=self.limit is not None,
+            limited=self.limit is not None, precision=artifact.precision,
+            calibration_sha256=artifact.calibration_sha256,
         )  # fmt: skip

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 #: Above this many degrees Celsius a chip is taken for too hot to be measured on. Ours: the vendor publishes no
 #: temperature at which clocks fall, and the tables in its guides lie between 40 and 60.
 HOT = 85.0
+
+#: What an artifact computes in; "int8": convolutions, quantised after training.
+Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """What the user says of the device. Backends that run on the host's own processor have no use for it.
 
+    ``precision`` is asked of backends that can quantise; others have one of their own.
     ``soc_version`` is what ``atc`` calls the chip, such as "Ascend310P3"; None: ask the device. ``tuning`` are the job
     types of ``aoe``, in order: 1 subgraph, 2 operator. ``allow_busy``: measure on a device that others use as well.
     """
 
+    precision: Precision = "fp32"
     soc_version: str | None = None
     devices: tuple[int, ...] = (0,)
     tuning: tuple[int, ...] = ()

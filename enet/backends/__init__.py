@@ -1,5 +1,7 @@
 """Backends: PyTorch as the reference, and what deliverables run on."""
 
-from enet.backends.base import BACKENDS, REFERENCE, Artifact, Backend, Model, Watch, get
+from enet.backends.base import BACKENDS, QUANTISING, REFERENCE, Artifact, Backend, Model, Watch, get, require_precision
 
-__all__ = ["BACKENDS", "REFERENCE", "Artifact", "Backend", "Model", "Watch", "get"]
+__all__ = [
+    "BACKENDS", "QUANTISING", "REFERENCE", "Artifact", "Backend", "Model", "Watch", "get", "require_precision",
+]  # fmt: skip

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from enet.ascend import aipp, ais_bench, aoe, atc, npu_smi, tool
 from enet.ascend.simulation import is_simulated_om
 from enet.backends.base import Artifact, Watch
+from enet.calibration import Calibration
 from enet.deliverable import Deliverable, Form
 from enet.errors import BackendUnavailable, InputError
 from enet.exported import onnx_of
@@ -58,8 +59,9 @@ class AscendModel:
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
-) -> Artifact:
+    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    calibration: Calibration | None = None,
+) -> Artifact:  # fmt: skip
     """Export, and compile for one batch size; or tune, if the target says so.
 
     Raises:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from enet.deliverable import Deliverable, Form
-from enet.errors import BackendUnavailable, unknown
+from enet.errors import BackendUnavailable, InputError, unknown
 from enet.store import Store
-from enet.target import DeviceState, Target
+from enet.target import DeviceState, Precision, Target
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from enet.calibration import Calibration
 
 #: The backend that others are compared with. It runs the checkpoint itself, in one form: float in, logits out.
 REFERENCE = "pytorch"
@@ -29,8 +31,15 @@ REFERENCE = "pytorch"
 BACKENDS = {
     "pytorch": "enet.backends.pytorch",
     "onnxruntime": "enet.backends.onnxruntime",
+    "openvino": "enet.backends.openvino",
     "ascend": "enet.backends.ascend",
 }
+
+#: Those that can quantise.
+QUANTISING = ("openvino",)
+
+#: From this many images on, a batch keeps all cores of the host's processor busy by itself.
+LARGE_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +54,9 @@ class Artifact:
     weights_sha256: str
     onnx_sha256: str = ""
     simulated: bool = False
+    precision: Precision = "fp32"
+    #: Of the images that a quantiser looked at; empty where none did.
+    calibration_sha256: str = ""
 
 
 class Model(Protocol):
@@ -94,9 +106,10 @@ class Backend(Protocol):
     """A backend's module."""
 
     def build(
-        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
-    ) -> Artifact:
-        """Make the artifact, or find it in the store."""
+        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+        calibration: Calibration | None = None,
+    ) -> Artifact:  # fmt: skip
+        """Make the artifact, or find it in the store; quantised where there are images to calibrate it on."""
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> Model:
         """Load the artifact onto the target's first device, ready to run."""
@@ -125,3 +138,13 @@ def get(name: str) -> Backend:
         raise BackendUnavailable(
             f"backend {name}: {error.name} is not installed. Try: pip install {error.name}"
         ) from error
+
+
+def require_precision(name: str, precision: Precision) -> None:
+    """Refuse a precision that a backend hasn't.
+
+    Raises:
+        InputError: it can't quantise.
+    """
+    if precision == "int8" and name not in QUANTISING:
+        raise InputError(f"backend {name}: has no --precision int8. Those that have: {', '.join(QUANTISING)}")

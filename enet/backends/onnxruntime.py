@@ -17,22 +17,18 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from enet.backends.base import Artifact, Watch
+from enet.backends.base import LARGE_BATCH, Artifact, Watch
+from enet.calibration import Calibration
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.exported import onnx_of
+from enet.fixed import OUTPUT, fixed
 from enet.machine import cores, cpu
 from enet.store import Store, hash_file, source_digest
 from enet.target import Target
 
-#: The output's name as exported; of a model that gives phases it is another.
-OUTPUT = "class"
-
 #: Warnings of the optimiser (that its output suits this machine alone) are known here.
 LOG_ERRORS = 3
-
-#: From this many images on, a batch keeps all cores busy by itself.
-LARGE_BATCH = 8
 
 
 class OnnxRuntimeModel:
@@ -80,14 +76,15 @@ def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
-) -> Artifact:
+    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    calibration: Calibration | None = None,
+) -> Artifact:  # fmt: skip
     """Export, fix the batch size, optimise."""
     exported = onnx_of(deliverable, weights, form, store)
     onnx_sha256 = hash_file(exported)
     key = {
         "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
-        "source": source_digest("backends/onnxruntime.py"),
+        "source": source_digest("backends/onnxruntime.py", "fixed.py"),
     }  # fmt: skip
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"
@@ -101,31 +98,16 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
     """Write ``folder/model.onnx``: the exported model for one batch size, optimised by ONNX Runtime.
 
     Args:
-        phases: of one of our own that ends in a depth-to-space, leave that out.
+        phases: as in ``fixed``.
     """
-    model = onnx.load(exported)
-    if phases and model.graph.node[-1].op_type == "DepthToSpace":
-        end_before_layout(model)
-    for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = batch_size
-    fixed = folder / "fixed.onnx"
-    onnx.save(model, fixed)
+    source = folder / "fixed.onnx"
+    onnx.save(fixed(exported, batch_size, phases=phases), source)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_ERRORS
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(folder / "model.onnx")
-    open_session(fixed, options)
-    fixed.unlink()
-
-
-def end_before_layout(model: onnx.ModelProto) -> None:
-    """Make the input of the last node, a depth-to-space, the output of the model."""
-    last, (result,) = model.graph.node.pop(), model.graph.output
-    _, channels, height, width = result.type.tensor_type.shape.dim
-    channels.dim_value, height.dim_value, width.dim_value = (
-        4 * channels.dim_value, height.dim_value // 2, width.dim_value // 2
-    )  # fmt: skip
-    result.name = last.input[0]
+    open_session(source, options)
+    source.unlink()
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:

@@ -14,6 +14,7 @@ from torch import nn
 
 from enet import weights as checkpoints
 from enet.backends.base import Artifact, Watch
+from enet.calibration import Calibration
 from enet.deliverable import Deliverable, Form
 from enet.errors import InputError
 from enet.machine import cores
@@ -54,8 +55,9 @@ class PyTorchModel:
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target
-) -> Artifact:
+    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    calibration: Calibration | None = None,
+) -> Artifact:  # fmt: skip
     """The checkpoint, as it is.
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,13 @@ class Dataset:
 
     def first(self, count: int | None) -> Dataset:
         """The same data set cut to its first ``count`` samples; all of them for None."""
+        return self if count is None else replace(self, samples=self.samples[:count])
+
+    def spread(self, count: int) -> Dataset:
+        """``count`` of the samples, evenly over the split, whose neighbours are often frames of one drive."""
+        total = len(self.samples)
         return (
-            self if count is None else Dataset(self.layout, self.root, self.split, self.classes, self.samples[:count])
+            replace(self, samples=tuple(self.samples[k * total // count] for k in range(count)))
+            if total > count
+            else self
         )

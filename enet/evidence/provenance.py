@@ -18,6 +18,11 @@ SCHEMA = 2
 RECORDED = "recorded"
 
 
+def in_words(backend: str, precision: str) -> str:
+    """A backend's name, with the precision where it isn't the usual one."""
+    return backend if precision == "fp32" else f"{backend}-{precision}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Provenance:
     """Where a measurement came from. Digests are SHA-256, hexadecimal."""
@@ -45,12 +50,15 @@ class Provenance:
     busy_allowed: bool = False
     #: The user asked for only some of the images.
     limited: bool = False
+    #: "int8" where the artifact was quantised, by what it made of the images that ``calibration_sha256`` names.
+    precision: str = "fp32"
+    calibration_sha256: str = ""
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
     host: str = field(default_factory=platform.platform)
     time: str = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"))
 
     def __str__(self) -> str:
-        return f"{self.deliverable}-{self.backend}-bs{self.batch_size}"
+        return f"{self.deliverable}-{in_words(self.backend, self.precision)}-bs{self.batch_size}"
 
     def troubles(self) -> list[str]:
         """Why the devices were not fit to be measured on, in words; empty where the user accepts that."""

@@ -10,6 +10,7 @@ from enet.gates.accuracy import (
     artifact_miou,
     band,
     class_floor,
+    int8_miou,
     logits,
     paired_interval,
     parity,
@@ -17,11 +18,11 @@ from enet.gates.accuracy import (
     reference_miou,
 )
 from enet.gates.base import Outcome, Verdict, told
-from enet.gates.speed import regression, speedup
+from enet.gates.speed import int8_speedup, regression, speedup
 from enet.gates.throughput import best_batch, directory, recorded, throughput
 
 __all__ = [
-    "RELATIONS", "Outcome", "Verdict", "artifact_miou", "band", "best_batch", "class_floor", "directory", "logits",
-    "paired_interval", "parity", "preprocessing", "recorded", "reference_miou", "regression", "speedup",
-    "throughput", "told",
+    "RELATIONS", "Outcome", "Verdict", "artifact_miou", "band", "best_batch", "class_floor", "directory", "int8_miou",
+    "int8_speedup", "logits", "paired_interval", "parity", "preprocessing", "recorded", "reference_miou",
+    "regression", "speedup", "throughput", "told",
 ]  # fmt: skip

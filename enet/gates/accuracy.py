@@ -88,6 +88,23 @@ def refused(gate: str, evidence: Accuracy, why: str) -> Verdict:
     return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers={"miou_percent": measured})
 
 
+def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
+    """Quantising has changed mIoU by no more than the tolerance, relative to PyTorch's, both sides."""
+    problem = unpaired(evidence, reference) or unsound(evidence, deliverable) or unsound(reference, deliverable)
+    if problem:
+        return refused("int8_miou", evidence, problem)
+    ours, theirs = 100 * evidence.miou, 100 * reference.miou
+    low, high = band(theirs, deliverable.tolerances.miou_relative)
+    lower, upper = (100 * value for value in paired_interval(evidence, reference))
+    sentence = (
+        f"mIoU {ours:.4f} % in INT8, {theirs:.4f} % in float32 ({ours - theirs:+.4f} points, 95 %: {lower:+.4f} .. "
+        f"{upper:+.4f}), should be in {low:.4f} .. {high:.4f} %"
+    )
+    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    numbers = {"miou_percent": ours, "reference_percent": theirs, "low": low, "high": high}
+    return decided("int8_miou", low <= ours <= high, sentence, numbers, missing)
+
+
 def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """No class has lost more IoU than allowed: a mean hides one class that is gone."""
     problem = unpaired(evidence, reference) or unsound(evidence, deliverable) or unsound(reference, deliverable)
@@ -230,8 +247,14 @@ class Relation:
 SUBJECT = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
 
 RELATIONS = {
-    "batch parity": Relation(same=("backend", "onnx_sha256", "form"), different=("batch_size", "artifact_sha256")),
-    "padded tail": Relation(same=("backend", "onnx_sha256", "form"), different=("batch_size", "artifact_sha256")),
+    "batch parity": Relation(
+        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
+        different=("batch_size", "artifact_sha256"),
+    ),
+    "padded tail": Relation(
+        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
+        different=("batch_size", "artifact_sha256"),
+    ),
     "equal rows": Relation(same=("artifact_sha256",), exact=True),
     "forms": Relation(same=("backend", "batch_size"), different=("form",)),
 }

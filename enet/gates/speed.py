@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from enet.deliverable import Deliverable
 from enet.evidence import Speed
 from enet.gates.base import Outcome, Verdict, unfit
@@ -21,6 +23,25 @@ def speedup(evidence: Speed, deliverable: Deliverable) -> Verdict:
     if problem := mismatch(evidence, deliverable):
         return Verdict(gate="speedup", outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {sentence}")
     return verdict("speedup", ratio, limit, sentence, evidence)
+
+
+def int8_speedup(evidence: Speed, deliverable: Deliverable) -> Verdict:
+    """An INT8 artifact is so many times as fast as a float32 one of the same batch size, in the same run: else the
+    accuracy it costs buys nothing."""
+    limit, ratio = deliverable.tolerances.int8_speedup, evidence.ratio
+    sentence = (
+        f"{evidence.images_per_second:.4g} images/s at batch {evidence.batch_size} in INT8 is {interval(ratio)} "
+        f"{over(evidence)} in float32, should be at least {limit:g} x"
+    )
+    problem = mismatch(evidence, deliverable)
+    if not problem and (evidence.provenance.precision, evidence.baseline.precision) != ("int8", "fp32"):
+        problem = "not INT8 against float32"
+    if problem:
+        return Verdict(gate="int8_speedup", outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {sentence}")
+    judged = verdict("int8_speedup", ratio, limit, sentence, evidence)
+    if judged.outcome is not Outcome.PASS and evidence.conditions.get("int8_instructions") == []:
+        return replace(judged, notes=(*judged.notes, "this processor has no instructions for it, such as VNNI"))
+    return judged
 
 
 def regression(evidence: Speed, earlier: Ratio, deliverable: Deliverable) -> Verdict:

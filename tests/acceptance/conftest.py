@@ -36,6 +36,8 @@ def parameters(options: Options) -> dict[str, Callable[[], dict[str, Any]]]:
     return {
         "case": lambda: named(options.cases),
         "batched_case": lambda: named(case for case in options.cases if case.batch_size > 1),
+        "quantised_case": lambda: named(options.quantised),
+        "quantised_speed": lambda: named(options.quantised_speeds),
         "batch_size": lambda: {f"{name}-bs{size}": size for size in options.batch_sizes},
         "form_case": lambda: named(FormCase(name, form) for form in forms if form != Form()),
         "timed_case": lambda: named(case for device in options.devices for case in device.cases),

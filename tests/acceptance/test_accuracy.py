@@ -56,3 +56,15 @@ def test_every_class(
 
     evidence = run(case.backend, case.batch_size).evidence
     judge(gates.class_floor(evidence, reference.evidence, judged), explanation=explanation)
+
+
+@pytest.mark.built
+def test_int8_miou(quantised_case: Case, judged: Deliverable, run: RunCase, reference: Run, judge: Judge) -> None:
+    """Quantising has changed mIoU by no more than the tolerance."""
+    from enet import explain, gates
+
+    evidence = run(quantised_case.backend, quantised_case.batch_size).evidence
+    judge(
+        gates.int8_miou(evidence, reference.evidence, judged),
+        explanation=lambda: explain.comparison(evidence, reference.evidence),
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enet.deliverable import Deliverable
-from fixtures.options import Case, Options
+from fixtures.options import Case, Options, Quantised
 from fixtures.speeds import Raced
 from fixtures.verdicts import Judge
 
@@ -34,3 +34,10 @@ def test_regression(baseline_case: Case, judged: Deliverable, options: Options, 
     from enet import gates
 
     judge(gates.regression(raced(baseline_case), options.baseline[str(baseline_case)], judged))
+
+
+def test_int8_speedup(quantised_speed: Quantised, judged: Deliverable, raced: Raced, judge: Judge) -> None:
+    """In INT8: so many times as fast as each engine of this processor in float32."""
+    from enet import gates
+
+    judge(gates.int8_speedup(raced(quantised_speed.case, baseline=quantised_speed.baseline), judged))
