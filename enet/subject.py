@@ -181,7 +181,10 @@ class Subject:
             )
         split = replace(spec.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
         train = replace(self, deliverable=replace(spec, dataset=split), limit=calibration.IMAGES, spread=True)
-        digest = hash_text(canonical([train.dataset_sha256, train.preprocessing_sha256]))
+        try:
+            digest = hash_text(canonical([train.dataset_sha256, train.preprocessing_sha256]))
+        except InputError as error:
+            raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
         return Calibration(train.prepared(), spec.preprocessing, digest)
 
     def form(self, backend: str) -> Form:

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What takes seconds to import, and what is only of use once a test runs.
-HEAVY = {"torch", "onnx", "onnxruntime", "cv2"}
+HEAVY = {"torch", "onnx", "onnxruntime", "openvino", "nncf", "cv2"}
 
 
 def collect(*arguments: str, tests: str = "tests/acceptance", python: tuple[str, ...] = ()) -> tuple[int, str, str]:
@@ -53,6 +53,16 @@ def test_batch_sizes_and_backends_may_be_repeated() -> None:
     assert found.count("test_reference[camvid]") == 1
 
 
+def test_int8_is_judged_on_the_backend_that_has_it() -> None:
+    found = ids("--precision", "int8")
+    assert "test_miou[scenes-openvino-int8-bs1]" in found
+    assert "test_int8_miou[scenes-openvino-int8-bs16]" in found
+    assert {f"test_int8_speedup[scenes-openvino-int8-bs1-over-{engine}]" for engine in ("onnxruntime", "openvino")} < {
+        *found
+    }
+    assert not [name for name in ids("--backend", "openvino") if "test_int8" in name or "-int8-" in name]
+
+
 @pytest.mark.parametrize("option", ["--data-root", "--evidence", "--artifact-cache"])
 def test_folders_elsewhere_are_not_taken_for_test_paths(option: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", option, str(tmp_path)]
@@ -83,6 +93,8 @@ USAGE = {
     "deliverable file": (["--deliverable", "./none.toml"], "deliverable none.toml: No such file or directory"),
     "backend": (["--backend", "onxruntime"], "--backend='onxruntime' is not known: did you mean 'onnxruntime'?"),
     "one of two backends": (["--backend", "pytorch", "--backend", "tensorrt"], "--backend='tensorrt' is not known"),
+    "int8 elsewhere": (["--precision", "int8", "--backend", "pytorch"], "backend pytorch: has no --precision int8"),
+    "int8 of records": (["--precision", "int8", "--replay", "."], "Leave out --precision"),
     "batch size": (["--batch-size", "0"], "--batch-size: '0', but should be a whole number in 1..1024"),
     "large batch size": (["--batch-size", "1025"], "--batch-size: '1025', but should be a whole number in 1..1024"),
     "batch size in words": (["--batch-size", "all"], "--batch-size: 'all', but should be a whole number in 1..1024"),

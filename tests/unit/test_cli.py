@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import pickle
 import subprocess
@@ -82,11 +83,12 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without CANN
     assert enet("doctor") == 0
     lines = capsys.readouterr().out.splitlines()
+    extra = "ready" if importlib.util.find_spec("openvino") else "missing"
     assert [line.split()[:2] for line in lines] == [
-        ["pytorch", "ready"], ["onnxruntime", "ready"], ["ascend", "missing"],
+        ["pytorch", "ready"], ["onnxruntime", "ready"], ["openvino", extra], ["ascend", "missing"],
     ]  # fmt: skip
     assert f"torch {torch.__version__}" in lines[0]
-    assert "set_env.sh" in lines[2]
+    assert "set_env.sh" in lines[3]
     monkeypatch.delitem(sys.modules, "enet.backends.onnxruntime", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert enet("doctor") == 0
@@ -320,6 +322,11 @@ def too_few_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
 @case
 def unknown_backend(here: Path, bad: Path) -> tuple[list[object], str]:
     return evaluating(here, "--backend", "onnxrt"), "did you mean 'onnxruntime'? Known: pytorch, onnxruntime"
+
+
+@case
+def a_precision_the_backend_lacks(here: Path, bad: Path) -> tuple[list[object], str]:
+    return evaluating(here, "--precision", "int8"), "backend onnxruntime: has no --precision int8. Those that have:"
 
 
 @case

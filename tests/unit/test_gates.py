@@ -134,6 +134,22 @@ def test_interval_is_paired(judged: Deliverable) -> None:
     assert -0.02 < low <= high < 0
 
 
+@pytest.mark.parametrize(
+    ("quantised", "outcome"),
+    [(54.05, Outcome.PASS), (53.51, Outcome.PASS), (54.59, Outcome.PASS), (53.5, Outcome.FAIL), (54.6, Outcome.FAIL)],
+)
+def test_int8_is_compared_with_float32_on_the_same_images(
+    judged: Deliverable, quantised: float, outcome: Outcome
+) -> None:
+    """54.05 % in float32: 53.51 is within 1 % of that, though not of the stated figure."""
+    ours, theirs = accuracy(quantised, precision="int8", artifact_sha256="q"), accuracy(54.05, backend="pytorch")
+    verdict = gates.int8_miou(ours, theirs, judged)
+    assert verdict.outcome is outcome, verdict
+    assert "% in INT8, 54.0500 % in float32" in verdict.sentence
+    fewer = accuracy(quantised, images=IMAGES - 1, precision="int8")
+    assert gates.int8_miou(fewer, theirs, judged).outcome is Outcome.NO_EVIDENCE
+
+
 def test_near_limit_pass_is_flagged(judged: Deliverable) -> None:
     sure = gates.artifact_miou(noisy(1), judged, noisy(1))
     unsure = gates.artifact_miou(noisy(1), judged, noisy(2))

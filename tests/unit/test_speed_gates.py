@@ -115,6 +115,35 @@ def test_regression(earlier: Ratio, outcome: Outcome, raced: Speed, judged: Deli
     assert verdict.outcome is outcome, verdict
 
 
+@pytest.mark.parametrize(
+    ("theirs", "where", "outcome", "words"),
+    [
+        (1.6, {"precision": "int8"}, Outcome.PASS, "in INT8 is 1.6 x"),
+        (1.4, {"precision": "int8"}, Outcome.FAIL, "should be at least 1.5 x"),
+        (1.6, {}, Outcome.NO_EVIDENCE, "not INT8 against float32"),
+        (1.6, {"precision": "int8", "simulated": True}, Outcome.NO_EVIDENCE, "simulated device"),
+    ],
+)
+def test_int8_speedup(
+    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, raced: Speed, judged: Deliverable
+) -> None:
+    verdict = gates.int8_speedup(altered(raced, [1.0] * 5, [theirs] * 5, **where), judged)
+    assert verdict.outcome is outcome, verdict
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(("has", "told"), [([], True), (["avx512_vnni"], False), (None, False)])
+def test_int8_that_no_instruction_helps(has: list[str] | None, told: bool, raced: Speed, judged: Deliverable) -> None:
+    """It fails all the same; why is said where it is known."""
+    slow = altered(raced, [1.0] * 5, [1.1] * 5, precision="int8")
+    conditions = {key: value for key, value in slow.conditions.items() if key != "int8_instructions"}
+    if has is not None:
+        conditions["int8_instructions"] = has
+    verdict = gates.int8_speedup(dataclasses.replace(slow, conditions=conditions), judged)
+    assert verdict.outcome is Outcome.FAIL
+    assert any("no instructions for it" in note for note in verdict.notes) == told
+
+
 def test_record(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "base.json"
     speeds = {"scenes-onnxruntime-bs1": Ratio(3.0, 2.9, 3.1)}

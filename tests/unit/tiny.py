@@ -54,7 +54,7 @@ FORMS = {
 }
 
 
-def data_set(root: Path, images: int = IMAGES, seed: int = 0) -> Path:
+def data_set(root: Path, images: int = IMAGES, seed: int = 0, split: str = "val") -> Path:
     """Images of 64x32 in the Cityscapes layout, over two cities: blocks of colour, every label id, also ignored."""
     rng = np.random.default_rng(seed)
     for number in range(images):
@@ -65,7 +65,7 @@ def data_set(root: Path, images: int = IMAGES, seed: int = 0) -> Path:
             if kind == "leftImg8bit":
                 blocks //= 2
                 blocks += rng.integers(0, 128, blocks.shape, np.uint8)
-            path = root / kind / "val" / city / f"{name}_{suffix}.png"
+            path = root / kind / split / city / f"{name}_{suffix}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(blocks).save(path)
     return root
