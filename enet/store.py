@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 
 from filelock import FileLock
 
-from enet.errors import InputError
+from enet.errors import EnetError, InputError
 
 MANIFEST = "manifest.json"
 
@@ -50,10 +51,13 @@ class Store:
             make: writes the files into the empty folder it is given. If it raises, nothing is kept.
         Raises:
             InputError: the cache folder can't be written.
+            EnetError: a worker process came here by importing its parent's script.
         """
         entry = self.entry(kind, key)
         if self.is_sound(entry):
             return entry
+        if imports_a_script():  # whose process may hold the lock, and waits for this one
+            raise EnetError("a script that builds anything must do so behind: if __name__ == '__main__'")
         with self.locked(entry):
             if self.is_sound(entry):  # another process was quicker
                 return entry
@@ -100,6 +104,11 @@ class Store:
         if sound:
             self.verified.add(entry)
         return sound
+
+
+def imports_a_script() -> bool:
+    """Whether this process was spawned as a worker and is still importing the script that it was spawned by."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
 def canonical(value: Any) -> str:

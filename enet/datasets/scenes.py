@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +25,7 @@ from enet.datasets.scenery.ground import ground
 from enet.datasets.scenery.light import exposed, grained, shadows
 from enet.datasets.scenery.plan import lay_out
 from enet.datasets.scenery.street import Street
+from enet.errors import EnetError
 
 SCENES_VERSION = 1  # raise it whenever a pixel changes
 
@@ -108,6 +110,7 @@ def write(
     Raises:
         ValueError: split is unknown, or images is negative.
         OSError: a file can't be written.
+        EnetError: a worker process died.
     """
     check_split(split)
     if images < 0:
@@ -117,7 +120,10 @@ def write(
     if count == 1:
         return collect(map(task, range(images)), images, progress)
     with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=one_thread) as pool:
-        return collect(pool.map(task, range(images)), images, progress)
+        try:
+            return collect(pool.map(task, range(images)), images, progress)
+        except BrokenProcessPool as error:
+            raise EnetError("drawing scenes: a worker process died. Look above for why, and at free memory") from error
 
 
 def write_one(root: Path, seed: int, split: str, size: tuple[int, int], index: int) -> Path:

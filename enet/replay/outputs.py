@@ -116,7 +116,7 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
         raise InputError(f"{path}: can't be read ({error}). Copy or make it again") from error
     for shape in shapes:
         if array.shape in (shape, (1, *shape)):
-            return array.reshape(shape) if len(shape) == 2 else array.reshape(shape).astype(np.float32)
+            return array.reshape(shape) if len(shape) == 2 else array.reshape(shape).astype(np.float32, copy=False)
     raise InputError(f"{path}: shape {array.shape}, but should be one of {list(shapes)}. Run that image again")
 
 

@@ -59,8 +59,9 @@ def score(
         return scored(subject, found[name], labels[name], lookup, labels_map)
 
     begin = time.perf_counter()
-    with ThreadPoolExecutor(cores()) as pool:
-        done = bounded(pool, one, range(len(names)), 2 * cores())
+    threads = 2 * cores()  # half of them wait for the disk
+    with ThreadPoolExecutor(threads) as pool:
+        done = bounded(pool, one, range(len(names)), 2 * threads)
         results = list(tqdm(done, "scoring", len(names), unit="image", disable=None if subject.progress else True))
     if len(names) > 1 and len({result.sha256 for result in results}) == 1:
         raise InputError(

@@ -7,6 +7,8 @@ import json
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -271,3 +273,26 @@ def test_hash_file(tmp_path: Path) -> None:
     assert hash_file(tmp_path / "a") == hash_text("abc" * 1_000_000)
     with pytest.raises(InputError, match="No such file or directory"):
         hash_file(tmp_path / "none")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from enet.datasets import scenes
+from enet.store import Store
+Store(Path(sys.argv[1])).build("scenes", {}, lambda folder: scenes.write(folder, images=2, workers=2))
+"""
+
+
+def test_a_script_whose_workers_import_it_does_not_wait_for_itself(tmp_path: Path) -> None:
+    """Spawned workers import the script again; without a guard they come to the same build."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "must do so behind: if __name__ == '__main__'" in done.stderr
+    assert "a worker process died. Look above for why" in done.stderr
+    guarded = SCRIPT.replace("\nStore", "\nif __name__ == '__main__': Store")
+    script.write_text(guarded)
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
