@@ -20,7 +20,7 @@ import torch
 
 from benchmarks import plain
 from enet import deliverable, pipeline, weights
-from enet.machine import conditions, cores
+from enet.machine import conditions, cores, int8_instructions
 from enet.scoring import confusion_matrix
 from enet.speed import batch_of, work
 from enet.store import Store
@@ -83,6 +83,11 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
         }
         if importlib.util.find_spec("openvino"):
             works["openvino"] = openvino_default(folder / "plain.onnx", batch)
+            second = opened.enter_context(pipeline.open_predictor(subject, subject.artifact("openvino", 1)))
+            works["second"] = work(second, images)
+            if importlib.util.find_spec("nncf"):
+                artifact = subject.artifact("openvino", 1, precision="int8")
+                works["int8"] = work(opened.enter_context(pipeline.open_predictor(subject, artifact)), images)
         contest = opened.enter_context(Contest(list(works.values())))
         contest.warm_up(rule.warm_up)
         contest.run(rule)
@@ -96,6 +101,13 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     ):
         if name in times:
             yield Row(what, speedup(times[name], times["ours"]), asked)
+    if "second" in times:
+        yield Row("backend openvino over its default", speedup(times["openvino"], times["second"]), None)
+        yield Row("backend openvino over backend onnxruntime", speedup(times["ours"], times["second"]), None)
+    if "int8" in times:
+        best = max(("ours", "second"), key=lambda name: times[name].images_per_second)
+        asked = 1.5 if int8_instructions() else None
+        yield Row("INT8 over the best in float32", speedup(times[best], times["int8"]), asked)
     flops = 2 * side**3 / 1e9
     bound = Times(images=1, rounds=tuple(t * GFLOP / flops for t in times["sgemm"].rounds), executions=())
     yield Row("of the bound that sgemm sets to direct convolution", speedup(bound, times["ours"]), 0.75)

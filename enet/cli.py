@@ -134,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
         "--seconds", type=positive, default=10, metavar="N", help="of each, at least (default: %(default)s)"
     )
     sub.add_argument("--mlperf-like", action="store_true", help="600 s of each, and MLPerf's estimate of the p90")
+    add_form(sub)
     add_target(sub.add_argument)
     add_json(sub)
 
@@ -315,7 +316,8 @@ def bench(options: argparse.Namespace) -> int:
     require_precision(options.backend, options.precision)
     rule = timing.MLPERF if options.mlperf_like else timing.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
     busy = machine.busy()
-    times = speed.sweep(this, options.backend, options.batch_size, this.prepared(), rule)
+    chosen = form(options, this.form(options.backend))
+    times = speed.sweep(this, options.backend, options.batch_size, this.prepared(), rule, chosen)
     rows = {size: speed.described(each) for size, each in times.items()}
     print(f"{'batch':>5}" + "".join(f"{name:>18}" for name in next(iter(rows.values()))))
     for size, row in rows.items():

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet.backends import REFERENCE, Artifact
+from enet.deliverable import Form
 from enet.evidence import Speed
 from enet.machine import busy, conditions, cores
 from enet.pipeline import Predictor, open_predictor
@@ -83,12 +84,14 @@ def work(predictor: Predictor, images: NDArray[np.uint8]) -> Work:
     return Work(lambda: predictor.predict(batch, count), images=count, executions=threads, threads=threads)
 
 
-def sweep(subject: Subject, backend: str, sizes: Sequence[int], source: Source, rule: Rule) -> dict[int, Times]:
-    """Times of a backend at several batch sizes, taken in turn."""
+def sweep(
+    subject: Subject, backend: str, sizes: Sequence[int], source: Source, rule: Rule, form: Form | None = None
+) -> dict[int, Times]:
+    """Times of a backend at several batch sizes, taken in turn; in the deliverable's form if no other is given."""
     with contextlib.ExitStack() as opened:
         works = []
         for size in sizes:
-            predictor = opened.enter_context(open_predictor(subject, subject.artifact(backend, size)))
+            predictor = opened.enter_context(open_predictor(subject, subject.artifact(backend, size, form)))
             works.append(work(predictor, batch_of(source, size)))
         contest = opened.enter_context(Contest(works))
         contest.warm_up(rule.warm_up)

@@ -32,6 +32,7 @@ BACKENDS = {
     "pytorch": "enet.backends.pytorch",
     "onnxruntime": "enet.backends.onnxruntime",
     "openvino": "enet.backends.openvino",
+    "cuda": "enet.backends.cuda",
     "ascend": "enet.backends.ascend",
 }
 
@@ -54,7 +55,8 @@ class Artifact:
     weights_sha256: str
     onnx_sha256: str = ""
     simulated: bool = False
-    precision: Precision = "fp32"
+    #: What convolutions are computed in: "fp32", "fp16", "int8"; for ``atc``, ``Target.precision_mode`` says it.
+    precision: str = "fp32"
     #: Of the images that a quantiser looked at; empty where none did.
     calibration_sha256: str = ""
 

@@ -19,8 +19,8 @@ RECORDED = "recorded"
 
 
 def in_words(backend: str, precision: str) -> str:
-    """A backend's name, with the precision where it isn't the usual one."""
-    return backend if precision == "fp32" else f"{backend}-{precision}"
+    """A backend's name, with the precision where the user chose another than the backend's usual one."""
+    return f"{backend}-int8" if precision == "int8" else backend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Provenance:
     busy_allowed: bool = False
     #: The user asked for only some of the images.
     limited: bool = False
-    #: "int8" where the artifact was quantised, by what it made of the images that ``calibration_sha256`` names.
+    #: As of ``Artifact``; "int8" by what the quantiser made of the images that ``calibration_sha256`` names.
     precision: str = "fp32"
     calibration_sha256: str = ""
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))

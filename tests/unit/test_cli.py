@@ -85,10 +85,11 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     lines = capsys.readouterr().out.splitlines()
     extra = "ready" if importlib.util.find_spec("openvino") else "missing"
     assert [line.split()[:2] for line in lines] == [
-        ["pytorch", "ready"], ["onnxruntime", "ready"], ["openvino", extra], ["ascend", "missing"],
+        ["pytorch", "ready"], ["onnxruntime", "ready"], ["openvino", extra],
+        ["cuda", "ready" if torch.cuda.is_available() else "missing"], ["ascend", "missing"],
     ]  # fmt: skip
     assert f"torch {torch.__version__}" in lines[0]
-    assert "set_env.sh" in lines[3]
+    assert "set_env.sh" in lines[4]
     monkeypatch.delitem(sys.modules, "enet.backends.onnxruntime", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert enet("doctor") == 0
