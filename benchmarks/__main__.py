@@ -106,8 +106,9 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
         yield Row("backend openvino over backend onnxruntime", speedup(times["ours"], times["second"]), None)
     if "int8" in times:
         best = max(("ours", "second"), key=lambda name: times[name].images_per_second)
-        asked = 1.5 if int8_instructions() else None
-        yield Row("INT8 over the best in float32", speedup(times[best], times["int8"]), asked)
+        yield Row(
+            "INT8 over the best in float32", speedup(times[best], times["int8"]), 1.5 if int8_instructions() else None
+        )
     flops = 2 * side**3 / 1e9
     bound = Times(images=1, rounds=tuple(t * GFLOP / flops for t in times["sgemm"].rounds), executions=())
     yield Row("of the bound that sgemm sets to direct convolution", speedup(bound, times["ours"]), 0.75)
