@@ -138,6 +138,10 @@ def parser() -> argparse.ArgumentParser:
     add_target(sub.add_argument)
     add_json(sub)
 
+    sub = command("report", report, "Write one HTML file of an evidence folder; of two, what changed.")
+    sub.add_argument("evidence", type=Path, nargs="+", metavar="DIR", help="evidence folder of a run, or of two")
+    sub.add_argument("--html", type=Path, required=True, metavar="FILE", help="where to write it")
+
     sub = command("scenes", scenes, "Write the procedural street scenes as a Cityscapes-layout data set.")
     sub.add_argument("--save-path", type=Path, required=True, metavar="DIR")
     sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
@@ -334,6 +338,20 @@ def bench(options: argparse.Namespace) -> int:
         write_text(
             options.json, json.dumps({"backend": options.backend, "conditions": seen, "rows": rows, "times": raw})
         )
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    if len(options.evidence) > 2:
+        raise InputError(f"report: {len(options.evidence)} evidence folders. Give one, or two to compare")
+    from enet import report as reports
+
+    found = [reports.read(folder) for folder in options.evidence]
+    if len(found) == 2:
+        reports.compare(found[0], found[1], options.html)
+    else:
+        reports.write(found[0], options.html)
+    print(f"{options.html}: {found[-1].deliverable}: {found[-1].conclusion}")
     return 0
 
 

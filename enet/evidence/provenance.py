@@ -18,6 +18,11 @@ SCHEMA = 2
 RECORDED = "recorded"
 
 
+def now() -> str:
+    """The time in UTC, to the second; such texts sort as the times do."""
+    return datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")
+
+
 def in_words(backend: str, precision: str) -> str:
     """A backend's name, with the precision where the user chose another than the backend's usual one."""
     return f"{backend}-int8" if precision == "int8" else backend
@@ -55,7 +60,7 @@ class Provenance:
     calibration_sha256: str = ""
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
     host: str = field(default_factory=platform.platform)
-    time: str = field(default_factory=lambda: datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"))
+    time: str = field(default_factory=now)
 
     def __str__(self) -> str:
         return f"{self.deliverable}-{in_words(self.backend, self.precision)}-bs{self.batch_size}"

@@ -1,0 +1,126 @@
+"""The report as one HTML file that asks nothing of a network."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from enet import baselines, pictures
+from enet.baselines import BEST, title
+from enet.errors import BackendUnavailable
+from enet.evidence import Provenance
+from enet.report import charts
+from enet.report.contents import Contents
+from enet.store import make_folder, write_text
+
+HERE = Path(__file__).parent
+
+#: What an outcome is called, and a sign that does without colour.
+SIGNS = {"PASS": "✓ pass", "FAIL": "✗ fail", "NO EVIDENCE": "? no evidence", "reported": "· told"}
+
+
+def write(contents: Contents, path: Path) -> None:
+    """Write the report, whole or not at all.
+
+    Raises:
+        BackendUnavailable: the chart library isn't installed.
+        InputError: the file can't be written.
+    """
+    drawn = charts.all_of(contents)
+    runs: list[Provenance] = [each.provenance for each in contents.accuracies]
+    runs += [each.provenance for each in contents.speeds]
+    runs += [each.provenance for each in contents.throughputs]
+    values = {
+        "contents": contents, "headline": headline(contents), "signs": SIGNS, "outcome": outcome, "charts": drawn,
+        "runs": list({str(run): run for run in runs}.values()), "chain": CHAIN,
+        "open_questions": [v for v in contents.verdicts if outcome(v) in ("NO EVIDENCE", "reported")],
+        "error_legend": (("right", pictures.RIGHT), ("wrong", pictures.WRONG), ("not scored", pictures.UNSCORED)),
+        "recorded": recorded(contents) if contents.throughputs else None,
+    }  # fmt: skip
+    save("report.html", path, values, drawn)
+
+
+def compare(first: Contents, second: Contents, path: Path) -> None:
+    """Write what changed between two runs, in one table.
+
+    Raises:
+        BackendUnavailable, InputError: as ``write``.
+    """
+    sides = [{verdict["test"]: verdict for verdict in contents.verdicts} for contents in (first, second)]
+    rows = []
+    for test in dict.fromkeys([*sides[0], *sides[1]]):
+        a, b = (side.get(test) for side in sides)
+        same = a is not None and b is not None and (outcome(a), a["sentence"]) == (outcome(b), b["sentence"])
+        rows.append({"test": test, "a": a, "b": b, "same": same})
+    rows.sort(key=lambda row: bool(row["same"]))
+    values = {"first": first, "second": second, "rows": rows, "signs": SIGNS, "outcome": outcome}
+    save("compare.html", path, values, {})
+
+
+def save(template: str, path: Path, values: dict[str, Any], drawn: dict[str, charts.Spec]) -> None:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
+    specs = json.dumps(drawn).replace("<", "\\u003c")
+    text = environment.get_template(template).render(
+        **values, style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "page.js").read_text(encoding="utf-8")), specs=Markup(specs),
+        library=Markup(library() if drawn else ""),
+    )  # fmt: skip
+    make_folder(path.parent)
+    write_text(path, text)
+
+
+@cache
+def library() -> str:
+    """Vega, Vega-Lite and Vega-Embed as one script that defines ``drawChart``.
+
+    Raises:
+        BackendUnavailable: vl-convert isn't installed.
+    """
+    try:
+        import vl_convert
+    except ModuleNotFoundError as error:
+        raise BackendUnavailable(
+            "report: vl-convert-python is not installed. Try: pip install vl-convert-python"
+        ) from error
+    snippet = "window.drawChart = (place, spec, options) => vegaEmbed(place, spec, options);"
+    return str(vl_convert.javascript_bundle(snippet)).replace("</script", "<\\/script")
+
+
+def outcome(verdict: dict[str, Any]) -> str:
+    return "reported" if verdict.get("reported") else str(verdict["outcome"])
+
+
+def headline(contents: Contents) -> str:
+    """Whether it ships, in one plain sentence."""
+    name, conclusion = contents.deliverable, contents.conclusion
+    if contents.accepted:
+        return f"{name} may ship, as far as {conclusion.partition('(')[2].partition(')')[0]} goes."
+    failed = sorted({case for v in contents.verdicts if outcome(v) == "FAIL" for case in [v["gate"]]})
+    if failed:
+        return f"{name} may not ship: {', '.join(failed)} failed."
+    return f"{name} may not ship yet: what was asked does not suffice."
+
+
+def recorded(contents: Contents) -> dict[str, Any]:
+    """The recorded table with this run's column: titles, and a row a batch size."""
+    table = baselines.load()
+    measured = {each.batch_size: each.images_per_second for each in contents.throughputs}
+    here: dict[Any, float] = {**measured, BEST: max(measured.values())}
+    rows = [
+        [title(batch), *(column.at(batch) for column in table.columns), here.get(batch)]
+        for batch in table.batches
+    ]  # fmt: skip
+    return {"titles": ["batch", *(column.name for column in table.columns), "this run"], "rows": rows}
+
+
+#: The provenance chain: name and field of ``Provenance``.
+CHAIN: tuple[tuple[str, str], ...] = (
+    ("weights", "weights_sha256"), ("ONNX", "onnx_sha256"), ("artifact", "artifact_sha256"),
+    ("data set", "dataset_sha256"), ("preprocessing", "preprocessing_sha256"), ("calibration", "calibration_sha256"),
+)  # fmt: skip
+assert all(field in Provenance.__dataclass_fields__ for _, field in CHAIN)
