@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record-baseline", type=Path, metavar="FILE", help="keep this run's speeds for --baseline")
     group.addoption("--baseline", type=Path, metavar="FILE", help="also: no slower than the run that FILE was kept of")
     group.addoption("--html-report", type=Path, metavar="FILE", help="write the report of this run")
+    group.addoption("--markdown-summary", type=Path, metavar="FILE", help="the verdicts as Markdown, for a CI's page")
     group.addoption("--replay", type=Path, metavar="DIR", help="judge results that were brought back from a device")
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 
@@ -36,6 +37,7 @@ def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) 
         sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "accuracy", "tests/acceptance",
         "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache",
         "--evidence", folder / "evidence", "--html-report", folder / "report.html",
+        "--markdown-summary", folder / "summary.md", "--junit-xml", folder / "junit.xml",
     ]  # fmt: skip
     done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,6 +91,19 @@ def test_numbers_are_the_evidence_s(page: Page, folder: Path) -> None:
     bars = page.locator("#chart-classes svg path[aria-roledescription='bar']")
     assert bars.count() == 2 * sum(iou is not None for iou in wanted)
     assert page.get_by_text(evidence["provenance"]["artifact_sha256"]).count() == 1
+
+
+def test_what_ci_reads(folder: Path) -> None:
+    """JUnit has a case a gate, its numbers as properties; the summary has a row each."""
+    verdicts = json.loads((folder / "evidence" / "verdicts.json").read_text())["verdicts"]
+    cases = {case.get("name"): case for case in ElementTree.parse(folder / "junit.xml").iter("testcase")}
+    for verdict in verdicts:
+        properties = {each.get("name"): each.get("value") for each in cases[verdict["test"]].iter("property")}
+        assert (properties["gate"], properties["outcome"]) == (verdict["gate"], "PASS")
+        assert {name: float(properties[name] or "nan") for name in verdict["numbers"]} == verdict["numbers"]
+    summary = (folder / "summary.md").read_text()
+    assert summary.startswith("## small may ship, as far as accuracy goes.")
+    assert summary.count("| ✓ pass |") == len(verdicts)
 
 
 def test_slider_and_choice(page: Page) -> None:

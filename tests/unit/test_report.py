@@ -117,6 +117,20 @@ def test_nothing_is_taken_for_markup(folder: Path) -> None:
     assert EVIL not in path.read_text(encoding="utf-8")
 
 
+def test_markdown_has_every_gate_failures_first_and_nothing_else(folder: Path) -> None:
+    conclude(
+        folder, "NOT ACCEPTED: 1 of 2 gates failed", "",
+        [verdict("test_reference[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
+    )  # fmt: skip
+    lines = report.summary(report.read(folder)).splitlines()
+    assert lines[0] == "## tiny may not ship: miou failed."
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4
+    assert table[2].startswith(r"| ✗ fail | test\_miou\[a\|b\] | \</script\>")
+    assert table[3].startswith("| ✓ pass | ")
+    assert not [line for line in lines[1:] if line.startswith("#")]
+
+
 def test_one_file_of_less_than_5_mb_that_loads_nothing(folder: Path) -> None:
     path = folder / "report.html"
     report.write(report.read(folder), path)
