@@ -16,7 +16,7 @@ from typing import Any
 
 from enet import __version__
 from enet.arguments import add_target, batch_size, batch_sizes, devices, natural, positive, target
-from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped
+from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped, template
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
 from enet.target import Target
@@ -56,8 +56,15 @@ def parser() -> argparse.ArgumentParser:
 
     command("doctor", doctor, "Show which backends can run here, and what is missing.")
 
-    sub = command("deliverables", deliverables, "List the shipped deliverables, or show one.")
-    sub.add_argument("action", nargs="?", choices=["show"], help="print all of one deliverable")
+    sub = command(
+        "deliverables", deliverables, "List the shipped deliverables, show one, check or begin one of your own."
+    )
+    sub.add_argument(
+        "action",
+        nargs="?",
+        choices=["show", "check", "new"],
+        help="print all of one; say what is wrong; write a template",
+    )
     sub.add_argument("name", nargs="?", help="shipped name or path of a TOML file")
 
     sub = command("pth2onnx", pth2onnx, "Export a checkpoint as ONNX, opset 11.")
@@ -215,8 +222,28 @@ def deliverables(options: argparse.Namespace) -> int:
             print(f"{name:<12}  {load(name).summary}")
         return 0
     if options.name is None:
-        raise InputError(f"deliverables show: name is missing. Give one of {', '.join(shipped())} or a .toml file")
-    print(json.dumps(asdict(load(options.name)), indent=2, default=str))
+        what = (
+            "Give a .toml file" if options.action != "show" else f"Give one of {', '.join(shipped())} or a .toml file"
+        )
+        raise InputError(f"deliverables {options.action}: name is missing. {what}")
+    if options.action == "new":
+        return new_deliverable(Path(options.name))
+    spec = load(options.name)
+    if options.action == "check":
+        print(f"{options.name}: {spec.name}: nothing is wrong with it")
+    else:
+        print(json.dumps(asdict(spec), indent=2, default=str))
+    return 0
+
+
+def new_deliverable(path: Path) -> int:
+    if path.suffix != ".toml":
+        raise InputError(f"deliverables new {path}: not a .toml file. Give one, such as {path.name or 'mine'}.toml")
+    if path.exists():
+        raise InputError(f"deliverables new {path}: exists already. Choose another name, or delete it first")
+    make_folder(path.parent)
+    write_text(path, template())
+    print(f"{path}: fill it in, then: enet deliverables check {path}")
     return 0
 
 

@@ -234,8 +234,38 @@ def load(name_or_path: str) -> Deliverable:
     table = read_toml(path, "deliverable", f". Give a .toml file or one of {shipped()}")
     if "path" in table:
         raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
-    deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
+    try:
+        deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
+    except InputError as error:
+        raise InputError(with_line(str(error), path)) from error
     return deliverable
+
+
+def template() -> str:
+    """A commented file to begin with, every key in it."""
+    return (SHIPPED / "template.txt").read_text(encoding="utf-8")
+
+
+def with_line(message: str, path: Path) -> str:
+    """A message about a key or table of a TOML file, with the line that it is on where that can be found.
+
+    The message names the file, then tables and key in brackets, as ``parse`` does, or a key followed by ``=``.
+    """
+    place, _, rest = message.removeprefix(str(path)).partition(" is " if "] is " in message else ":")
+    keys = re.findall(r"\[(\w+)\]", place)
+    if named := re.match(r"\W*(?:key='(\w+)|(?!value=)(\w+)(?:=| holds))", rest):
+        keys.append(named[1] or named[2])
+    table: list[str] = []
+    found = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w.]+)\s*\]", line):
+            table = header[1].split(".")
+            if keys and table == keys[: len(table)]:
+                found = number  # where the key itself is missing
+        elif (key := re.match(r"\s*(\w+)\s*=", line)) and keys in ([*table, key[1]], [key[1]]):
+            found = number
+            break
+    return message if found is None else message.replace(str(path), f"{path}:{found}", 1)
 
 
 def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -240,3 +242,61 @@ def test_unknown_name() -> None:
     with pytest.raises(InputError, match="deliverable='cityscape' is not known: did you mean 'cityscapes'") as caught:
         load("cityscape")
     assert "or the path of a .toml file" in str(caught.value)
+
+
+def test_the_template_is_whole_and_says_the_defaults(tmp_path: Path) -> None:
+    """With everything in it uncommented it is a deliverable, too, with every key that there is."""
+    load(str(written(tmp_path, deliverable.template())))
+    keys = [line for line in deliverable.template().splitlines() if re.match(r"# (\w+ = |\[)", line)]
+    plain = [line for line in deliverable.template().splitlines() if not line.startswith("#")]
+    every: dict[str, list[str]] = {"": []}
+    table = ""
+    for line in deliverable.template().splitlines():
+        text = line.removeprefix("# ") if line in keys else line
+        if line not in keys and line not in plain:
+            continue
+        if text.startswith("["):
+            table = text
+            every.setdefault(table, [])
+        elif "=" in text:
+            every[table].append(text)
+    whole = "\n".join("\n".join([name, *lines]) for name, lines in every.items())
+    read = load(str(written(tmp_path, whole)))
+    stated = {f"{name}{line.split()[0]}" for name, lines in every.items() for line in lines}
+    for field in dataclasses.fields(deliverable.Deliverable):
+        value = getattr(read, field.name)
+        if dataclasses.is_dataclass(value):
+            stated -= {f"[{field.name}]{each.name}" for each in dataclasses.fields(value)}
+            assert not [e.name for e in dataclasses.fields(value) if f"{e.name} = " not in whole], field.name
+        else:
+            stated.discard(field.name)
+    assert not stated
+    defaults = load(str(written(tmp_path, deliverable.template())))
+    for name in ("tolerances", "artifact", "preprocessing", "reference", "dataset"):
+        assert getattr(read, name) == getattr(defaults, name), name
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("outputs = 20", "outputs = 0", 8),
+        ("outputs = 20", 'outputs = "many"', 8),
+        ("outputs = 20", "outputs = 10", 8),
+        ("images = 500", "imges = 500", 14),
+        ('resize = "short-side"', 'resize = "long-side"', 18),
+        ("size = [480, 480]", "size = [480, 481]", 19),
+        ("size = [480, 480]", 'size = [480, "a"]', 19),
+        ("batch_sizes = [1, 16]", "batch_sizes = [0]", 4),
+        ("miou_percent = 54.627", "", 27),
+        ("logits = 1e-4", "logits = 2", 37),
+        ('summary = "a test"', "summary 1", 3),
+    ],
+)
+def test_mistakes_have_a_line(old: str, new: str, line: int, tmp_path: Path) -> None:
+    assert old in WHOLE
+    path = written(tmp_path, WHOLE.replace(old, new, 1))
+    with pytest.raises(InputError) as caught:
+        load(str(path))
+    message = str(caught.value)
+    assert f"{path}:{line}" in message or f"at line {line}" in message, message
+    assert message.count("\n") == 0
