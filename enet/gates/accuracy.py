@@ -14,8 +14,10 @@ from enet.errors import listing
 from enet.evidence import RECORDED, Accuracy, Difference, Digests, Parity, Provenance
 from enet.gates.base import LIMITED, Outcome, Verdict, decided, too_few, unfit
 
-#: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little.
+#: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little; unless hardly any
+#: of them made use of it. A fault in the export moves nearly all logits, a near-tie a few.
 MOST_EXCUSABLE = 0.5
+HARDLY_ANY = 0.01
 
 #: How far a figure in a log may be from the one it was printed from, in percent: the guide's has three decimals.
 PRINTED = 0.0006
@@ -171,9 +173,11 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
         strange = "no value was compared"
     if not strange and evidence.limit > deliverable.tolerances.logits:
         strange = f"counted beyond {evidence.limit:.3g}, but should be {deliverable.tolerances.logits:.3g}"
-    if not strange and evidence.excusable > MOST_EXCUSABLE:
+    excused = evidence.beyond - evidence.unexplained
+    if not strange and evidence.excusable > MOST_EXCUSABLE and excused > HARDLY_ANY * evidence.values:
         strange = (
-            f"{100 * evidence.excusable:.3g} % of the values lie beside near-ties of a max-pool: too few can be judged"
+            f"{100 * evidence.excusable:.3g} % of the values lie beside near-ties of a max-pool, and "
+            f"{100 * excused / evidence.values:.3g} % differ there: too few can be judged"
         )
     if strange:
         return Verdict(gate="logits", outcome=Outcome.NO_EVIDENCE, sentence=strange)
@@ -181,7 +185,6 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
         f"largest difference {evidence.largest:.3g}, {evidence.unexplained} of {evidence.values} values beyond "
         f"{evidence.limit:.3g}, should be none"
     )
-    excused = evidence.beyond - evidence.unexplained
     notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
     numbers = {"largest": evidence.largest, "unexplained": float(evidence.unexplained)}
     missing = LIMITED if evidence.first.limited else None

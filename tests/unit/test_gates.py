@@ -250,7 +250,9 @@ def test_logits(judged: Deliverable) -> None:
     assert gates.logits(difference(), judged).outcome is Outcome.PASS
     assert gates.logits(difference(largest=0.3, beyond=5, excusable=0.1), judged).outcome is Outcome.PASS
     assert gates.logits(difference(largest=0.3, beyond=5, unexplained=1), judged).outcome is Outcome.FAIL
-    for nothing in ({"values": 0}, {"non_finite": 1}, {"limit": 1e-3}, {"excusable": 0.9}):
+    assert gates.logits(difference(beyond=9, excusable=1.0), judged).outcome is Outcome.PASS
+    assert gates.logits(difference(beyond=9, unexplained=1, excusable=0.99), judged).outcome is Outcome.FAIL
+    for nothing in ({"values": 0}, {"non_finite": 1}, {"limit": 1e-3}, {"excusable": 0.9, "beyond": 11}):
         assert gates.logits(difference(**nothing), judged).outcome is Outcome.NO_EVIDENCE
     assert gates.logits(difference(second=provenance(weights_sha256="x")), judged).outcome is Outcome.NO_EVIDENCE
 
