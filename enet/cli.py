@@ -1,4 +1,4 @@
-"""The command ``enet`` and its subcommands: parse, call, print.
+"""What the command ``enet`` does; ``enet.command_line`` says which commands and options there are.
 
 Exit codes: 0 done; 1 a gate failed; 2 bad usage or input, said in one line.
 """
@@ -9,14 +9,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from enet import __version__
-from enet.arguments import add_target, batch_size, batch_sizes, devices, natural, positive, target
-from enet.deliverable import SCENE_SPLITS, VARIANTS, Form, load, shipped, template
+from enet.arguments import target
+from enet.command_line import Command, parser
+from enet.deliverable import Form, load, shipped, template
 from enet.errors import EnetError, InputError
 from enet.store import Store, default_root, make_folder, write_text
 from enet.target import Target
@@ -26,7 +26,7 @@ from enet.target import Target
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
-    options = parser().parse_args(arguments)
+    options = parser(COMMANDS).parse_args(arguments)
     try:
         code: int = options.run(options)
     except EnetError as error:
@@ -39,139 +39,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("enet: interrupted", file=sys.stderr)
         return 130
     return code
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="enet", description="Acceptance of ENet segmentation deliverables.")
-    top.add_argument("--version", action="version", version=f"enet {__version__}")
-    commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    def command(name: str, run: Callable[[argparse.Namespace], int], help_text: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(name, help=help_text, description=help_text)
-        sub.set_defaults(run=run)
-        return sub
-
-    sub = command("baselines", print_baselines, "Print the recorded throughput table, ratios recomputed.")
-    sub.add_argument("--json", action="store_true", help="as JSON")
-
-    command("doctor", doctor, "Show which backends can run here, and what is missing.")
-
-    sub = command(
-        "deliverables", deliverables, "List the shipped deliverables, show one, check or begin one of your own."
-    )
-    sub.add_argument(
-        "action",
-        nargs="?",
-        choices=["show", "check", "new"],
-        help="print all of one; say what is wrong; write a template",
-    )
-    sub.add_argument("name", nargs="?", help="shipped name or path of a TOML file")
-
-    sub = command("pth2onnx", pth2onnx, "Export a checkpoint as ONNX, opset 11.")
-    sub.add_argument("--input-file", type=Path, required=True, metavar="FILE", help="checkpoint (.pth)")
-    sub.add_argument("--output-file", type=Path, required=True, metavar="FILE", help="where to write the .onnx")
-    add_deliverable(sub, "cityscapes")
-    sub.add_argument("--variant", choices=VARIANTS, help="network (default: the deliverable's)")
-    add_form(sub)
-
-    sub = command("preprocess", preprocess, "Write a data set's images as .bin files for ais_bench.")
-    sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    sub.add_argument(
-        "--save-path", "--save_path", type=Path, required=True, metavar="DIR", help="folder for the .bin files"
-    )
-    add_deliverable(sub, "cityscapes")
-    add_cache(sub)
-    sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
-    sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
-
-    sub = command("om", om, "Compile an ONNX file for an Ascend chip, by atc; or tune it on the device, by aoe.")
-    sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="ONNX file")
-    sub.add_argument("--output", type=Path, required=True, metavar="FILE", help="where to write the .om")
-    sub.add_argument("--batch-size", type=batch_sizes, default=(1,), metavar="N[,N…]", help="several: chosen when run")
-    add_deliverable(sub, "cityscapes")
-    sub.add_argument(
-        "--input", choices=["float", "uint8"], default="float", help="uint8: normalised by AIPP in the .om"
-    )
-    add_target(sub.add_argument)
-
-    sub = command(
-        "infer", infer, "Run preprocessed .bin files through a model: an ONNX file here, a .om on its device."
-    )
-    sub.add_argument("--model", type=Path, required=True, metavar="FILE", help="ONNX file, or .om for ascend")
-    sub.add_argument("--input", type=Path, required=True, metavar="DIR", help="folder of the .bin files")
-    sub.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the outputs")
-    sub.add_argument("--backend", choices=["onnxruntime", "ascend"], default="onnxruntime", help="default: %(default)s")
-    sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
-    sub.add_argument("--dynamic", action="store_true", help="the .om has several batch sizes: choose this one")
-    sub.add_argument(
-        "--outfmt", choices=["BIN", "NPY", "TXT"], default="BIN", help="default: %(default)s; TXT on ascend only"
-    )
-    sub.add_argument("--device", type=devices, default=(0,), metavar="N[,N…]", help="device numbers, for ascend")
-
-    sub = command("postprocess", postprocess, "Score a folder of ais_bench outputs.")
-    sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
-    sub.add_argument(
-        "--result-dir", type=Path, required=True, nargs="+", metavar="SUMMARY_JSON",
-        help="ais_bench's summary; of a run on several devices, all of them",
-    )  # fmt: skip
-    add_deliverable(sub, "cityscapes")
-    add_cache(sub)
-    add_json(sub)
-
-    sub = command("evaluate", evaluate, "Measure mIoU from photographs to score, as one stream.")
-    add_deliverable(sub, "scenes")
-    add_cache(sub)
-    sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
-    sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
-    sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
-    sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
-    sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
-    add_form(sub)
-    add_target(sub.add_argument)
-    add_json(sub)
-
-    sub = command("bench", bench, "Time a backend at several batch sizes: images/s, latency, and what scaling says.")
-    add_deliverable(sub, "scenes")
-    add_cache(sub)
-    sub.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint (default: the deliverable's)")
-    sub.add_argument("--backend", default="onnxruntime", help="default: %(default)s")
-    sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
-    sub.add_argument("--batch-size", type=batch_sizes, default=(1, 4, 8, 16, 32), metavar="N[,N…]", help="several")
-    sub.add_argument(
-        "--seconds", type=positive, default=10, metavar="N", help="of each, at least (default: %(default)s)"
-    )
-    sub.add_argument("--mlperf-like", action="store_true", help="600 s of each, and MLPerf's estimate of the p90")
-    add_form(sub)
-    add_target(sub.add_argument)
-    add_json(sub)
-
-    sub = command("report", report, "Write one HTML file of an evidence folder; of two, what changed.")
-    sub.add_argument("evidence", type=Path, nargs="+", metavar="DIR", help="evidence folder of a run, or of two")
-    sub.add_argument("--html", type=Path, required=True, metavar="FILE", help="where to write it")
-
-    sub = command("scenes", scenes, "Write the procedural street scenes as a Cityscapes-layout data set.")
-    sub.add_argument("--save-path", type=Path, required=True, metavar="DIR")
-    sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
-    sub.add_argument("--seed", type=natural, default=0, help="default: %(default)s")
-    sub.add_argument("--split", choices=SCENE_SPLITS, default="val", help="default: %(default)s")
-    return top
-
-
-def add_deliverable(sub: argparse.ArgumentParser, default: str) -> None:
-    sub.add_argument("--deliverable", default=default, metavar="NAME|PATH", help="default: %(default)s")
-
-
-def add_cache(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
-
-
-def add_form(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--input", choices=["float", "uint8"], help="what the model takes (default: the deliverable's)")
-    sub.add_argument("--output", choices=["logits", "labels"], help="what it gives (default: the deliverable's)")
-
-
-def add_json(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--json", type=Path, metavar="FILE", help="also write all figures there")
 
 
 def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
@@ -411,6 +278,12 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         write_text(json_file, json.dumps(summary, indent=1))
 
+
+COMMANDS: dict[str, Command] = {
+    "baselines": print_baselines, "doctor": doctor, "deliverables": deliverables, "pth2onnx": pth2onnx,
+    "preprocess": preprocess, "om": om, "infer": infer, "postprocess": postprocess, "evaluate": evaluate,
+    "bench": bench, "report": report, "scenes": scenes,
+}  # fmt: skip
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from enet import __version__, cli
+from enet import __version__, cli, command_line
 from enet.deliverable import shipped
 from tests.lazy import lazily
 
@@ -70,6 +70,27 @@ def test_help_and_version_import_nothing_heavy() -> None:
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert "enet.deliverable" in imported
     assert not {"torch", "onnx", "onnxruntime", "cv2", "numpy", "PIL"} & imported
+
+
+def test_every_command_has_an_example_that_parses(capsys: pytest.CaptureFixture[str]) -> None:
+    grammar = command_line.parser(cli.COMMANDS)
+    for name in cli.COMMANDS:
+        with pytest.raises(SystemExit) as done:
+            enet(name, "--help")
+        assert done.value.code == 0
+        example = capsys.readouterr().out.partition("example:\n  enet ")[2].strip()
+        assert example.startswith(name)
+        for words in example.removeprefix("enet ").split(" && enet "):
+            assert grammar.parse_args(words.split()).run is cli.COMMANDS[name]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as done:
+        enet("--print-completion", shell)
+    assert done.value.code == 0
+    script = capsys.readouterr().out
+    assert all(name in script for name in (*cli.COMMANDS, "--artifact-cache"))
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -629,7 +650,7 @@ def test_an_interrupt_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pyte
     def interrupted(_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("enet.cli.doctor", interrupted)
+    monkeypatch.setitem(cli.COMMANDS, "doctor", interrupted)
     assert enet("doctor") == 130
     assert capsys.readouterr().err == "enet: interrupted\n"
 
