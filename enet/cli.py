@@ -57,16 +57,21 @@ def form(options: argparse.Namespace, default: Form) -> Form:
     return Form(input=options.input or default.input, output=options.output or default.output)
 
 
-def doctor(_: argparse.Namespace) -> int:
+def doctor(options: argparse.Namespace) -> int:
     from enet import backends
 
+    found: dict[str, dict[str, Any]] = {}
     for name in backends.BACKENDS:
         try:
-            versions = backends.get(name).versions()
+            found[name] = {"ready": True, "versions": dict(backends.get(name).versions())}
         except EnetError as error:
-            print(f"{name:<12}  missing  {error}")
-        else:
-            print(f"{name:<12}  ready    {', '.join(f'{library} {version}' for library, version in versions.items())}")
+            found[name] = {"ready": False, "missing": str(error)}
+    if options.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for name, told in found.items():
+        versions = ", ".join(f"{library} {version}" for library, version in told.get("versions", {}).items())
+        print(f"{name:<12}  ready    {versions}" if told["ready"] else f"{name:<12}  missing  {told['missing']}")
     return 0
 
 

@@ -41,11 +41,12 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     sub.add_argument("--json", action="store_true", help="as JSON")
 
-    command(
+    sub = command(
         "doctor",
         "Show which backends can run here, and what is missing.",
         "enet doctor",
     )
+    sub.add_argument("--json", action="store_true", help="as JSON")
 
     sub = command(
         "deliverables",

@@ -80,7 +80,7 @@ def miou(contents: Contents) -> Spec | None:
 
 def classes(contents: Contents) -> Spec | None:
     """IoU of every class, PyTorch beside the artifact."""
-    if not contents.artifacts:
+    if not (contents.artifacts and contents.artifacts[0].matrix.sum()):
         return None
     runs = [("artifact", contents.artifacts[0])]
     if contents.reference is not None:
@@ -105,7 +105,7 @@ def classes(contents: Contents) -> Spec | None:
 
 def confusion(contents: Contents) -> Spec | None:
     """Of each true class, the share of its pixels that each class was predicted for."""
-    if not contents.artifacts:
+    if not (contents.artifacts and contents.artifacts[0].matrix.sum()):
         return None
     evidence = contents.artifacts[0]
     return {

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from enet import cli
 from tests.unit import records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,7 +64,14 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     assert (log["reported"], log["sentence"].split(" at ")[0]) == (True, "80 images/s")
     assert found["test_directory[scenes-recorded]"]["reported"]
     assert "scenes: NOT ACCEPTED" in done.stdout
+    assert f"Look closer: enet report {tmp_path} --html report.html" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+    assert cli.main(["report", str(tmp_path), "--html", str(tmp_path / "report.html")]) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert "scenes may not ship: throughput failed." in page
+    assert "<td>28.9672</td>" in page  # this run's column of the recorded table
+    assert all(f'id="{place}"' in page for place in ("chart-throughput", "open"))
+    assert 'id="chart-classes"' not in page  # nothing was scored
 
 
 def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:

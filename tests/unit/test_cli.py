@@ -111,6 +111,10 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     ]  # fmt: skip
     assert f"torch {torch.__version__}" in lines[0]
     assert "set_env.sh" in lines[4]
+    assert enet("doctor", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["pytorch"]["versions"]["torch"] == torch.__version__
+    assert "set_env.sh" in table["ascend"]["missing"]
     monkeypatch.delitem(sys.modules, "enet.backends.onnxruntime", raising=False)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert enet("doctor") == 0
