@@ -17,7 +17,7 @@ from enet.calibration import Calibration
 from enet.datasets import Dataset
 from enet.datasets.check import digest, fingerprint, inspect
 from enet.deliverable import Deliverable, Form
-from enet.errors import InputError
+from enet.errors import InputError, listing
 from enet.evidence import Provenance
 from enet.source import Photographs, Prepared
 from enet.store import Store, canonical, hash_text, source_digest
@@ -172,7 +172,7 @@ class Subject:
         """Train images for a quantiser to look at, prepared once into the store.
 
         Raises:
-            InputError: the data set has no train split, or it is the one that is scored.
+            InputError: the data set has no train split, or images of it are scored.
         """
         spec = self.deliverable
         if spec.dataset.split == calibration.SPLIT:
@@ -185,6 +185,12 @@ class Subject:
             digest = hash_text(canonical([train.dataset_sha256, train.preprocessing_sha256]))
         except InputError as error:
             raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
+        scored = {sample["image_sha256"] for sample in self.manifest["samples"]}
+        if both := [sample["name"] for sample in train.manifest["samples"] if sample["image_sha256"] in scored]:
+            raise InputError(
+                f"{train.dataset.root}: {listing(both, first=3)} of the split {calibration.SPLIT} are among the scored "
+                "images, too, so --precision int8 can't be calibrated. Take them out of one of the two splits"
+            )
         return Calibration(train.prepared(), spec.preprocessing, digest)
 
     def form(self, backend: str) -> Form:

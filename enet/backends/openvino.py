@@ -99,8 +99,8 @@ def build(
 def quantised(exported: Path, onnx_sha256: str, form: Form, calibration: Calibration, store: Store) -> Path:
     """The quantised model (.xml, with a .bin beside it), made once into the store."""
     key = {
-        "onnx": onnx_sha256, "calibration": calibration.sha256, "source": source_digest("quantise.py", "fixed.py"),
-        "nncf": installed("nncf"), "openvino": openvino.__version__,
+        "onnx": onnx_sha256, "calibration": calibration.sha256, "nncf": installed("nncf"),
+        "openvino": openvino.__version__, "source": source_digest("quantise.py", "fixed.py", "calibration.py"),
     }  # fmt: skip
     return (
         store.build("int8", key, lambda folder: quantise(exported, form, calibration, folder / "int8.xml")) / "int8.xml"

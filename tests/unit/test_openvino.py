@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from enet import deliverable
 from enet.datasets import cityscapes
@@ -113,8 +114,12 @@ def test_calibration_is_of_train_images_all_over_the_split(subject: Subject) -> 
     assert subject.calibration().sha256 == found.sha256
     path = next((subject.data_root or Path()).glob(f"leftImg8bit/train/*/{names[0].split('/')[-1]}*.png"))
     content = path.read_bytes()
-    path.write_bytes((subject.dataset.samples[0].image).read_bytes())
-    assert dataclasses.replace(subject).calibration().sha256 != found.sha256
+    altered = dataclasses.replace(subject)
+    Image.fromarray(np.full((32, 64, 3), 60, np.uint8)).save(path)
+    assert altered.calibration().sha256 != found.sha256
+    path.write_bytes(subject.dataset.samples[0].image.read_bytes())
+    with pytest.raises(InputError, match=f"{names[0]} of the split train are among the scored images"):
+        dataclasses.replace(subject).calibration()
     path.write_bytes(content)
 
 
