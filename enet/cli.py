@@ -206,8 +206,21 @@ def evaluate(options: argparse.Namespace) -> int:
     chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
-    evidence = pipeline.measure(this, artifact, this.photographs())
-    show(evidence.summary(), options.json)
+    if options.save_overlays is None:
+        show(pipeline.measure(this, artifact, this.photographs()).summary(), options.json)
+        return 0
+    import tempfile
+
+    from enet import pictures
+
+    source, folder = this.photographs(), options.save_overlays
+    make_folder(folder)
+    with tempfile.TemporaryDirectory() as aside:
+        labels = Path(aside) / "labels.npy"
+        evidence = pipeline.measure(this, artifact, source, labels_to=labels)
+        show(evidence.summary(), options.json)
+        written = pictures.save_overlays(evidence, labels, source, this.dataset.classes, folder, options.worst)
+    print(f"{folder}: the {len(written)} worst images")
     return 0
 
 

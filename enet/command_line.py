@@ -144,6 +144,13 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
     add_form(sub)
     add_target(sub.add_argument)
+    sub.add_argument(
+        "--save-overlays",
+        type=Path,
+        metavar="DIR",
+        help="write the worst images: photograph, truth, prediction, errors",
+    )
+    sub.add_argument("--worst", type=positive, default=10, metavar="N", help="how many (default: %(default)s)")
     add_json(sub)
 
     sub = command(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from enet import __version__, cli, command_line
 from enet.deliverable import shipped
@@ -121,6 +122,19 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     line = capsys.readouterr().out.splitlines()[1]
     assert line.split()[:2] == ["onnxruntime", "missing"]
     assert "pip install onnxruntime" in line
+
+
+def test_overlays(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as are asked for, worst first, whole: four panels in a row, and the legend below."""
+    folder = tmp_path / "overlays"
+    assert enet(*evaluating(here, "--save-overlays", folder, "--worst", 2)) == 0
+    assert f"{folder}: the 2 worst images" in capsys.readouterr().out
+    files = sorted(folder.iterdir())
+    assert [path.name[:3] for path in files] == ["00-", "01-"]
+    for path in files:
+        with Image.open(path) as picture:
+            assert picture.width == 4 * data.SIDE + 3 * 8
+            assert picture.height > data.SIDE + 24 * 22 / max(1, picture.width // 150)
 
 
 def test_deliverables(capsys: pytest.CaptureFixture[str], here: Path) -> None:
