@@ -267,6 +267,28 @@ def report(options: argparse.Namespace) -> int:
     return 0
 
 
+def self_test(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from enet import selftest
+    from enet.selftest.table import closing, line
+
+    tables: dict[str, list[Any]] = {}
+    failed = False
+    for part in options.only or selftest.PARTS:
+        rows = []
+        with tempfile.TemporaryDirectory() as folder:
+            for row in selftest.run(part, Path(folder), quick=options.quick):
+                print(line(row), flush=True)
+                rows.append(row)
+        print(f"{closing(part, rows)}\n", flush=True)
+        failed = failed or not all(row.ok for row in rows)
+        tables[part.replace("-", "_")] = [row.to_json() for row in rows]
+    if options.json:
+        write_text(options.json, json.dumps(tables, indent=1))
+    return 1 if failed else 0
+
+
 def scenes(options: argparse.Namespace) -> int:
     from enet.datasets import scenes as generator
 
@@ -300,7 +322,7 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
 COMMANDS: dict[str, Command] = {
     "baselines": print_baselines, "doctor": doctor, "deliverables": deliverables, "pth2onnx": pth2onnx,
     "preprocess": preprocess, "om": om, "infer": infer, "postprocess": postprocess, "evaluate": evaluate,
-    "bench": bench, "report": report, "scenes": scenes,
+    "bench": bench, "report": report, "selftest": self_test, "scenes": scenes,
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import shtab
 from enet import __version__
 from enet.arguments import add_target, batch_size, batch_sizes, devices, natural, positive
 from enet.deliverable import SCENE_SPLITS, VARIANTS
+from enet.selftest import PARTS
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -179,6 +180,15 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     sub.add_argument("evidence", type=Path, nargs="+", metavar="DIR", help="evidence folder of a run, or of two")
     sub.add_argument("--html", type=Path, required=True, metavar="FILE", help="where to write it")
+
+    sub = command(
+        "selftest",
+        "Break things on purpose and see what notices: tables of faults, sensitivity, bad input, crashes.",
+        "enet selftest --only faults --quick",
+    )
+    sub.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
+    sub.add_argument("--quick", action="store_true", help="a representative part of each, in minutes")
+    add_json(sub)
 
     sub = command(
         "scenes",

@@ -40,14 +40,21 @@ CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
-    """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user."""
+    """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user.
+
+    ``sha256`` is that of the checkpoint which is promised, hexadecimal; where it is given, no other is judged.
+    """
 
     variant: Variant
     outputs: int = 19
     weights: str | None = None
+    sha256: str | None = None
 
     def __post_init__(self) -> None:
         require(1 <= self.outputs <= 255, f"outputs={self.outputs}, but should be in 1..255")
+        digest = self.sha256
+        plain = digest is None or re.fullmatch(r"[0-9a-f]{64}", digest)
+        require(bool(plain), f"sha256={digest!r}, but should be 64 digits of 0-9 and a-f, as sha256sum prints")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -234,6 +234,7 @@ def predicted(
         absent_classes=subject.deliverable.reference.absent_classes, images=source.names,
         images_expected=subject.deliverable.dataset.images, matrices=matrices,
         non_finite=non_finite if artifact.form.output == "logits" else None, seconds=seconds,
+        copies=subject.copies,
     )  # fmt: skip
 
 

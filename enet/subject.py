@@ -130,6 +130,12 @@ class Subject:
     def dataset_sha256(self) -> str:
         return digest(self.manifest)
 
+    @property
+    def copies(self) -> int:
+        """How many images' files are those of other images."""
+        found = [sample["image_sha256"] for sample in self.manifest["samples"]]
+        return len(found) - len(set(found))
+
     @cached_property
     def preprocessing_sha256(self) -> str:
         """What decides the bytes that the network sees, apart from the images."""

@@ -29,7 +29,7 @@ class Accuracy:
     ``matrices``: int64, shape (images, classes, classes), row = truth, column = prediction. ``non_finite`` counts
     images with a NaN or infinite logit; None where the artifact gives labels only. ``images`` are in order of name.
     ``seconds`` is wall clock; ``devices`` has the share of each where several ran at once. ``stated_miou_percent`` is
-    what a log that came with recorded results claims.
+    what a log that came with recorded results claims. ``copies`` counts images whose file is that of another image.
     """
 
     kind: ClassVar[str] = "accuracy"
@@ -43,6 +43,7 @@ class Accuracy:
     seconds: float
     devices: tuple[DeviceShare, ...] = ()
     stated_miou_percent: float | None = None
+    copies: int = 0
 
     def __post_init__(self) -> None:
         shape = (len(self.images), len(self.classes), len(self.classes))
@@ -53,6 +54,12 @@ class Accuracy:
     def matrix(self) -> NDArray[np.int64]:
         """The whole split's confusion matrix."""
         return self.matrices.sum(axis=0)
+
+    @property
+    def uniform(self) -> tuple[str, ...]:
+        """Images that got one class everywhere, where the truth has more than two."""
+        predicted, true = (np.count_nonzero(self.matrices.sum(axis=axis), axis=1) for axis in (1, 2))
+        return tuple(self.images[index] for index in np.flatnonzero((predicted == 1) & (true > 2)))
 
     @property
     def miou(self) -> float:
@@ -82,7 +89,7 @@ class Accuracy:
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "schema": SCHEMA, **self.summary(), "absent_classes": self.absent_classes,
-            "non_finite": self.non_finite, "image_names": list(self.images),
+            "non_finite": self.non_finite, "copies": self.copies, "image_names": list(self.images),
             "matrices": [matrix.ravel().tolist() for matrix in self.matrices],
         }  # fmt: skip
 
@@ -96,5 +103,5 @@ class Accuracy:
             images_expected=table["images_expected"], matrices=matrices,
             non_finite=table["non_finite"], seconds=table["seconds"],
             devices=tuple(DeviceShare(**share) for share in table["devices"]),
-            stated_miou_percent=table["stated_miou_percent"],
+            stated_miou_percent=table["stated_miou_percent"], copies=table["copies"],
         )  # fmt: skip

@@ -13,7 +13,7 @@ from enet.evidence.agreement import Difference, Digests, Parity
 from enet.evidence.provenance import SCHEMA
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
-from enet.store import make_folder, write_text
+from enet.store import canonical, hash_text, make_folder, write_text
 
 Evidence = Accuracy | Parity | Difference | Digests | Throughput | Speed
 KINDS: dict[str, type[Evidence]] = {
@@ -28,18 +28,20 @@ def save(evidence: Evidence, path: Path) -> None:
         InputError: the folder can't be made or written.
     """
     make_folder(path.parent)
-    write_text(path, json.dumps(evidence.to_json()))
+    table = evidence.to_json()
+    write_text(path, json.dumps(table | {"sha256": hash_text(canonical(table))}))
 
 
 def load(path: Path) -> Evidence:
     """Read evidence back; everything that follows from counts is computed anew.
 
     Raises:
-        InputError: the file can't be read, isn't evidence, is of another schema, or states a figure that its own
-            counts deny.
+        InputError: the file can't be read, isn't evidence, is of another schema, states a figure that its own counts
+            deny, or has been edited. The checksum stops slips, not forgers: nothing is signed.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
+        checksum = table.pop("sha256", None)
         if table["schema"] != SCHEMA:
             raise InputError(f"{path}: evidence of schema {table['schema']}, but should be {SCHEMA}. Measure again")
         evidence = KINDS[table["kind"]].from_json(table)
@@ -53,4 +55,6 @@ def load(path: Path) -> Evidence:
             continue
         if not np.isclose(stated, counted, atol=1e-12, equal_nan=True):
             raise InputError(f"{path}: states {name}={stated:.6g}, but its counts give {counted:.6g}. It was edited")
+    if checksum != hash_text(canonical(table)):
+        raise InputError(f"{path}: isn't as it was written: its checksum is another. It was edited; measure again")
     return evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, ClassVar
 
 from enet.evidence.provenance import SCHEMA, Provenance
@@ -93,6 +93,16 @@ class Throughput:
     def wall_images_per_second(self) -> float | None:
         """All devices together, by the clock on the wall: with reading, transfers and waiting for the slowest."""
         return self.images / self.seconds if self.seconds else None
+
+    @property
+    def drift(self) -> float:
+        """How much slower the second half of the executions was than the first, by median, on the device that changed
+        most; 0.1 is 10 %. 0 without raw times."""
+        found = [0.0]
+        for share in self.shares:
+            if half := len(share.compute_ms) // 2:
+                found.append(median(share.compute_ms[-half:]) / median(share.compute_ms[:half]) - 1)
+        return max(found, key=abs)
 
     @property
     def percentile_99(self) -> float | None:

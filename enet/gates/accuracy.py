@@ -207,18 +207,23 @@ def preprocessing(evidence: Digests) -> Verdict:
 def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Why an accuracy measurement can't be judged at all, or None."""
     where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
+    named, given = deliverable.network.sha256, where.weights_sha256
+    other = bool(named and given and named != given)
     unknown_logits = evidence.non_finite is None and where.form.get("output") == "logits"
     nothing = bool((evidence.matrices < 0).any()) or not evidence.matrix.sum()
     predicted = np.count_nonzero(evidence.matrix.sum(axis=0))
     reasons = (
         (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, not for {deliverable.name!r}"),
+        (other, f"measured with weights {given[:12]}, but the deliverable names {str(named)[:12]}"),
         (unknown_logits, "nobody looked whether the logits are finite numbers"),
         (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),
         (len(set(evidence.images)) != count, "an image was counted more than once"),
+        (evidence.copies, f"{evidence.copies} of {count} images are copies of others, so as many are missing"),
         (count > evidence.images_expected, f"{count} images, but should be {evidence.images_expected}"),
         (evidence.images_expected != expected, f"{evidence.images_expected} images expected, not {expected}"),
         (nothing, "no pixel was scored"),
         (predicted == 1 and len(evidence.classes) > 1, "one class is predicted everywhere"),
+        (evidence.uniform, f"one class is predicted everywhere in {listing(evidence.uniform, first=2)}"),
         (not math.isfinite(evidence.miou), "mIoU is not a number"),
     )
     return unfit(where) or next((reason for is_so, reason in reasons if is_so), None)

@@ -12,6 +12,9 @@ from enet.errors import listing
 from enet.evidence import Throughput
 from enet.gates.base import LIMITED, Outcome, Verdict, decided, told, unfit
 
+#: A change of speed within a run that is told: a device that keeps its clock stays within a few percent.
+DRIFT = 0.1
+
 
 def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.Table) -> Verdict:
     """At its batch size, one device reaches what is asked of it, and its figures agree with each other.
@@ -148,6 +151,8 @@ def notes(evidence: Throughput) -> list[str]:
     if len(evidence.shares) > 1:
         each = ", ".join(f"device {share.device} {evidence.rate(share.mean):.6g}" for share in evidence.shares)
         found.append(f"mean of {len(evidence.shares)} devices: {each} images/s")
+    if abs(evidence.drift) > DRIFT:
+        found.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the clock changed")
     if evidence.wall_images_per_second is not None:
         found.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock, all devices together")
     if not all(share.compute_ms for share in evidence.shares):

@@ -76,7 +76,7 @@ def score(
         classes=subject.dataset.classes.names,
         absent_classes=subject.deliverable.reference.absent_classes, images=tuple(names),
         images_expected=subject.deliverable.dataset.images, matrices=np.stack([r.matrix for r in results]),
-        non_finite=sum(not r.finite for r in results), seconds=time.perf_counter() - begin,
+        non_finite=sum(not r.finite for r in results), seconds=time.perf_counter() - begin, copies=subject.copies,
     )  # fmt: skip
 
 

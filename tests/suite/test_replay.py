@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from enet import cli
-from tests.unit import records
+from enet.selftest import records
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"

@@ -8,8 +8,8 @@ import pytest
 
 from enet.ascend import npu_smi
 from enet.errors import BackendUnavailable, InputError
+from enet.selftest.records import NPU_SMI
 from enet.target import DeviceState
-from tests.unit.records import NPU_SMI
 
 ASCEND_310 = """\
 +------------------------------------------------------------------------------+

@@ -19,9 +19,9 @@ from enet.ascend import simulation
 from enet.deliverable import ThroughputLimit
 from enet.errors import InputError
 from enet.gates import Outcome, Verdict
+from enet.selftest import records
 from enet.target import Target
 from tests.lazy import lazily
-from tests.unit import records
 
 if TYPE_CHECKING:
     from enet import pipeline

@@ -1,4 +1,4 @@
-"""Folders as people bring them back from a device: what ais_bench writes, of any version. No fixture, no test."""
+"""Folders as people bring them back from a device: what ais_bench writes, of any version."""
 
 from __future__ import annotations
 

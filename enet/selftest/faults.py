@@ -1,0 +1,62 @@
+"""The table of faults: what was broken, which gates should notice, which did."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from enet.gates import Outcome, Verdict
+from enet.selftest.acceptance import apart, small, verdicts
+from enet.selftest.planted import FAULTS, Fault
+from enet.selftest.planted.base import STAGES
+from enet.selftest.table import Row
+from enet.subject import Subject
+
+#: Images, and pixels of a side. Ten leave a batch of four with a tail of two.
+WHOLE, QUICK = {"images": 10, "side": 480}, {"images": 10, "side": 240}
+
+
+def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
+    """First the sound deliverable, which must be accepted; then each fault."""
+    subject = small(folder, **(QUICK if quick else WHOLE))
+    refused = noticed(list(verdicts(apart(subject, folder / "sound"))))
+    found = f"noticed by {', '.join(refused)}" if refused else "accepted"
+    yield Row(name="none", stage="none", meant="accepted", found=found, ok=not refused)
+    for fault in sorted(FAULTS, key=lambda fault: STAGES.index(fault.stage)):
+        with tempfile.TemporaryDirectory(dir=folder) as aside:
+            yield row(fault, subject, Path(aside))
+
+
+def row(fault: Fault, subject: Subject, folder: Path) -> Row:
+    """Plant a fault, ask all gates, and say what came of it."""
+    said = fault.verdicts(subject, folder)
+    names = noticed(said)
+    if fault.below:
+        found = f"noticed by {', '.join(names)}" if names else f"below what is asked: {fault.below}; {moved(said)}"
+        return Row(name=fault.name, stage=fault.stage, meant="none", found=found, ok=bool(names) or small_enough(said))
+    return Row(
+        name=fault.name, stage=fault.stage, meant=", ".join(fault.gates),
+        found=f"noticed by {', '.join(names)}" if names else f"not noticed; {moved(said)}",
+        ok=bool(set(names) & {*fault.gates}),
+    )  # fmt: skip
+
+
+def noticed(said: list[Verdict]) -> list[str]:
+    """The gates that did not pass, each once."""
+    return list(dict.fromkeys(verdict.gate for verdict in said if verdict.outcome is not Outcome.PASS))
+
+
+def moved(said: list[Verdict]) -> str:
+    """How far the figures moved that passed all the same."""
+    words = [
+        f"{verdict.gate} {numbers['points']:+.4f} points of +-{(numbers['high'] - numbers['low']) / 2:.4f}"
+        for verdict in said if "points" in (numbers := verdict.numbers)
+    ]  # fmt: skip
+    return "; ".join(dict.fromkeys(words)) or "no figure"
+
+
+def small_enough(said: list[Verdict]) -> bool:
+    """Whether a figure shows that every mIoU stayed within what the deliverable allows."""
+    moved = [verdict.numbers for verdict in said if "points" in verdict.numbers]
+    return bool(moved) and all(abs(each["points"]) <= (each["high"] - each["low"]) / 2 for each in moved)
