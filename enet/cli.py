@@ -35,6 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has gone, as with `enet … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:  # a disk that is full, a folder that went away: nobody's mistake here, but no traceback
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"enet: {where}{error.strerror or error}. Check the folder and the disk", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("enet: interrupted", file=sys.stderr)
         return 130

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enet.errors import InputError, unknown
+from enet.store import require_plain_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,6 +31,9 @@ VARIANTS: tuple[Variant, ...] = typing.get_args(Variant)
 
 #: Largest batch size that is taken for meant.
 MAX_BATCH = 1024
+
+#: No TOML file of ours is larger.
+MAX_BYTES = 1_000_000
 
 #: Splits that scenes are drawn for.
 SCENE_SPLITS = ("train", "val", "test")
@@ -284,6 +288,7 @@ def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
         InputError: it can't be read, or isn't TOML.
     """
     try:
+        require_plain_file(path, at_most=MAX_BYTES)
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror}{advice}") from error

@@ -32,11 +32,20 @@ def unknown(what: str, value: object, known: Iterable[str], *, where: str = "") 
 
 
 def listing(items: Sequence[object], first: int = 5) -> str:
-    """The first few items and a count of the rest.
+    """The first few items and a count of the rest, in one line whatever is in their names.
 
     >>> listing(["a", "b", "c"], first=2)
     'a, b and 1 more'
     """
-    shown = ", ".join(str(item) for item in items[:first])
+    shown = ", ".join(printable(str(item)) for item in items[:first])
     rest = len(items) - first
     return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def printable(text: str) -> str:
+    """Text for a terminal: characters that would break the line or steer the terminal as their escapes.
+
+    >>> printable("two\\nlines")
+    'two\\\\nlines'
+    """
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

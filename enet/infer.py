@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tempfile
 import time
 from pathlib import Path
@@ -16,13 +17,16 @@ from typing import Any, Literal
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
+from onnx import helper, numpy_helper
 from tqdm import tqdm
 
 from enet.backends.onnxruntime import OnnxRuntimeModel, compile_model
 from enet.errors import InputError, listing
 from enet.pipeline import filled
-from enet.store import make_folder, write_bytes, write_text
+from enet.store import make_folder, require_plain_file, write_bytes, write_text
+
+#: Operators that make a large tensor of a constant shape; more values than this, no ENet needs (1 GB of float32).
+EXPANDING, MAX_CONSTANT = ("ConstantOfShape", "Expand", "Tile"), 1 << 28
 
 
 def run(
@@ -81,18 +85,42 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
         InputError: the file isn't ONNX, or its input isn't of a fixed size per image.
     """
     try:
+        require_plain_file(model)
         graph = onnx.load(model, load_external_data=False).graph
+        refuse_hostile(model, graph)
         (value,) = graph.input
         tensor = value.type.tensor_type
         shape = tuple(dim.dim_value for dim in tensor.shape.dim)[1:]
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
     except OSError as error:
         raise InputError(f"model {model}: {error.strerror}. Export one with: enet pth2onnx") from error
+    except InputError:
+        raise
     except Exception as error:  # protobuf's and onnx's own exceptions share no base class
         raise InputError(f"model {model}: not an ONNX file with one input. Export one with: enet pth2onnx") from error
     if not shape or min(shape) < 1:
         raise InputError(f"model {model}: input of shape {list(shape)}, but height and width should be fixed")
     return dtype, shape
+
+
+def refuse_hostile(model: Path, graph: onnx.GraphProto) -> None:
+    """Refuse what no export of an ENet holds, and what would read other files or fill memory when it is loaded.
+
+    Raises:
+        InputError: constants in other files, or a constant that is made large from a few bytes.
+    """
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in graph.initializer):
+        raise InputError(f"model {model}: keeps its constants in other files. Export it into one")
+    sizes = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT64}
+    for node in graph.node:
+        for name in node.input:
+            if node.op_type in EXPANDING and name in sizes and volume(sizes[name]) > MAX_CONSTANT:
+                raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Refused")
+
+
+def volume(shape: onnx.TensorProto) -> int:
+    """How many values a constant shape makes."""
+    return math.prod(abs(int(side)) for side in numpy_helper.to_array(shape).ravel())
 
 
 def encoded(result: NDArray[Any], outfmt: Literal["BIN", "NPY"]) -> bytes:

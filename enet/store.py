@@ -8,11 +8,13 @@ killed build leaves nothing that looks finished. An entry whose files don't matc
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import multiprocessing
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +73,11 @@ class Store:
                 write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
                 shutil.rmtree(entry, ignore_errors=True)  # an unsound one
                 aside.replace(entry)
+            except OSError as error:
+                raise InputError(
+                    f"cache {self.root}: {entry.parent.name} can't be written ({error.strerror or error}). Make room, "
+                    "or choose another with --artifact-cache"
+                ) from error
             finally:
                 shutil.rmtree(aside, ignore_errors=True)
         self.verified.add(entry)
@@ -149,6 +156,22 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hash_file(path) for path in files}
 
 
+def require_plain_file(path: Path, *, at_most: int | None = None) -> None:
+    """Refuse what would be read for ever, or is absurdly large: pipes, devices, files of more bytes than ``at_most``.
+
+    Raises:
+        InputError: it is no plain file, or too large.
+        OSError: it isn't there, or can't be looked at.
+    """
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: not a plain file (a pipe or a device). Give a file")
+    if at_most is not None and status.st_size > at_most:
+        raise InputError(f"{path}: {status.st_size} bytes, but should be at most {at_most}. Give another file")
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it.
 
@@ -171,7 +194,8 @@ def write_bytes(path: Path, content: bytes) -> None:
             os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink()
         raise InputError(f"{path}: can't be written ({error.strerror}). Check the folder") from error
 
 

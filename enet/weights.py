@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from enet.deliverable import VARIANTS
 from enet.errors import InputError, listing
 from enet.network import build
+from enet.store import require_plain_file
 
 #: The classifier's key tells a checkpoint's family; its shape, the number of outputs.
 CLASSIFIERS = {"fullconv.weight": "ascend", "transposed_conv.weight": "paper"}
@@ -34,6 +35,7 @@ def read(path: Path) -> dict[str, Tensor]:
         InputError: the file can't be read, isn't a checkpoint, or would run code.
     """
     try:
+        require_plain_file(path)
         with path.open("rb"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that a pickle's protocol is unusual
             content: Any = torch.load(path, map_location="cpu", weights_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from enet.datasets.base import IGNORE, Classes, Dataset
-from enet.datasets.pairing import pair
+from enet.datasets.pairing import inside, pair
 
 #: In the order of their label ids 0..10; id 11 is void.
 LABELS = (
@@ -39,8 +39,8 @@ def find(root: Path, split: str, problems: list[str] | None = None) -> Dataset:
     """
     images, labels = root / split, root / f"{split}annot"
     samples = pair(
-        {path.stem: path for path in images.glob("*.png")},
-        {path.stem: path for path in labels.glob("*.png")},
+        {path.stem: path for path in inside(images, ".png")},
+        {path.stem: path for path in inside(labels, ".png")},
         expected=f"{images}/*.png and {labels}/*.png",
         problems=problems,
     )

@@ -17,7 +17,7 @@ from enet.datasets.base import Dataset, Sample
 from enet.errors import InputError, listing
 from enet.machine import cores
 from enet.preprocess import open_image
-from enet.store import canonical, hash_file, hash_text
+from enet.store import canonical, hash_file, hash_text, require_plain_file
 
 
 @dataclass(frozen=True)
@@ -78,10 +78,13 @@ def fingerprint(dataset: Dataset) -> list[tuple[str, int, int, int]]:
     """Path, size and times of change of every file: quick to get, and changes when a file is written or replaced.
 
     Raises:
-        InputError: a file has gone.
+        InputError: a file has gone, or isn't a plain one.
     """
+    paths = [path for sample in dataset.samples for path in (sample.image, sample.label)]
     try:
-        stats = [(path, path.stat()) for sample in dataset.samples for path in (sample.image, sample.label)]
+        for path in paths:
+            require_plain_file(path)
+        stats = [(path, path.stat()) for path in paths]
     except OSError as error:
         raise InputError(f"{error.filename}: {error.strerror}. Check the data set") from error
     return [(str(path.absolute()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns) for path, stat in stats]

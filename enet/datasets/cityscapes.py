@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from enet.datasets.base import IGNORE, Classes, Dataset
-from enet.datasets.pairing import pair
+from enet.datasets.pairing import inside, pair
 
 #: name, label id, colour; in the order of their train ids 0..18.
 LABELS = (
@@ -53,9 +53,14 @@ def find(root: Path, split: str, problems: list[str] | None = None) -> Dataset:
     """
     images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
     samples = pair(
-        {f"{path.parent.name}/{path.name[: -len(IMAGE_SUFFIX)]}": path for path in images.glob(f"*/*{IMAGE_SUFFIX}")},
-        {f"{path.parent.name}/{path.name[: -len(LABEL_SUFFIX)]}": path for path in labels.glob(f"*/*{LABEL_SUFFIX}")},
+        by_city(images, IMAGE_SUFFIX),
+        by_city(labels, LABEL_SUFFIX),
         expected=f"{images}/<city>/*{IMAGE_SUFFIX} and {labels}/<city>/*{LABEL_SUFFIX}",
         problems=problems,
     )
     return Dataset("cityscapes", root, split, CLASSES, samples)
+
+
+def by_city(folder: Path, suffix: str) -> dict[str, Path]:
+    """Files by what an image and its label map have in common: city and name."""
+    return {f"{path.parent.name}/{path.name.removesuffix(suffix)}": path for path in inside(folder, suffix, deep=True)}

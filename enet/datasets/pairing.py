@@ -10,6 +10,24 @@ from enet.datasets.base import Sample
 from enet.errors import InputError, listing
 
 
+def inside(folder: Path, suffix: str, *, deep: bool = False) -> list[Path]:
+    """Files of a suffix in a folder, or in its subfolders; none if there is no such folder.
+
+    ``Path.glob`` leaves out what it may not read: then images would seem to be missing.
+
+    Raises:
+        InputError: a folder may not be read.
+    """
+    try:
+        if deep:
+            return [path for each in folder.iterdir() if each.is_dir() for path in inside(each, suffix)]
+        return [path for path in folder.iterdir() if path.name.endswith(suffix)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise InputError(f"{folder}: {error.strerror}. Let yourself read it, or choose another --data-root") from error
+
+
 def pair(
     images: Mapping[str, Path], labels: Mapping[str, Path], *, expected: str, problems: list[str] | None = None
 ) -> tuple[Sample, ...]:

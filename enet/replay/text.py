@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from enet.errors import InputError
+from enet.store import require_plain_file
 
 #: No console, log or summary is larger: 500 images listed take 0.2 MB.
 MAX_BYTES = 50_000_000
@@ -20,9 +21,7 @@ def read_text(path: Path) -> str:
         InputError: it can't be read, or is absurdly large.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: {size} bytes, but a record should have at most {MAX_BYTES}. Give another file")
+        require_plain_file(path, at_most=MAX_BYTES)
         return path.read_bytes().decode("utf-8", errors="replace")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Copy it again") from error

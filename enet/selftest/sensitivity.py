@@ -128,9 +128,10 @@ def disagreement(ours: Accuracy, spec: Deliverable, count: int, *, spread: bool)
     def caught(share: float) -> bool:
         total = round(share * pixels * count)
         each = tuple(int(n) for n in np.diff(np.linspace(0, total, count + 1).round()))
+        alone = (min(total, pixels), *[0] * (count - 1))
         between = Parity(
             what="batch parity", first=first, second=ours.provenance, images=tuple(map(str, range(count))),
-            images_expected=count, pixels=pixels, differing=each if spread else (min(total, pixels), *[0] * (count - 1)),
+            images_expected=count, pixels=pixels, differing=each if spread else alone,
             non_finite=0, constant=False, miou=(ours.miou, ours.miou),
         )  # fmt: skip
         return gates.parity(between, spec).outcome is Outcome.FAIL

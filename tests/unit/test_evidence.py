@@ -96,7 +96,7 @@ def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
         evidence.load(edited(tmp_path, "accuracy", changes))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 2}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 3}'])
 def test_damaged_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from enet import deliverable
 from enet.deliverable import Form
+from enet.selftest.tiny import IMAGES, SIDE, TOML, data_set
 from enet.store import Store
 from tests.lazy import lazily
 
@@ -27,48 +27,12 @@ else:
         "recipes", "torch", "enet.network", "enet.reference_preprocessing"
     )
 
-#: The network's grid, square, and how many images a tiny data set has: neither 2 nor 4 divides it.
-SIDE, IMAGES = 32, 5
-
-TOML = """
-name = "tiny"
-summary = "a few small images"
-batch_sizes = [1, 2]
-[network]
-variant = "{variant}"
-outputs = {outputs}
-weights = "tiny.pth"
-[dataset]
-layout = "cityscapes"
-images = {images}
-[preprocessing]
-size = [{side}, {side}]
-[reference]
-miou_percent = 50.0
-source = "made up"
-"""
+__all__ = ["FORMS", "IMAGES", "SIDE", "TOML", "data_set", "over", "slow_logits", "slow_matrices", "slow_matrix", "tiny"]
 
 FORMS = {
     f"{form.input} to {form.output}": form
     for form in (Form(), Form(output="labels"), Form(input="uint8"), Form(input="uint8", output="labels"))
 }
-
-
-def data_set(root: Path, images: int = IMAGES, seed: int = 0, split: str = "val") -> Path:
-    """Images of 64x32 in the Cityscapes layout, over two cities: blocks of colour, every label id, also ignored."""
-    rng = np.random.default_rng(seed)
-    for number in range(images):
-        city = ("beta", "alpha")[number % 2]  # so the order of files is not the order of names
-        name = f"{city}_{number:06d}"
-        for kind, suffix, shape in (("leftImg8bit", "leftImg8bit", (8, 16, 3)), ("gtFine", "gtFine_labelIds", (8, 16))):
-            blocks = rng.integers(0, 256 if kind == "leftImg8bit" else 34, shape, np.uint8).repeat(4, 0).repeat(4, 1)
-            if kind == "leftImg8bit":
-                blocks //= 2
-                blocks += rng.integers(0, 128, blocks.shape, np.uint8)
-            path = root / kind / split / city / f"{name}_{suffix}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(blocks).save(path)
-    return root
 
 
 def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
