@@ -211,7 +211,12 @@ def evaluate(options: argparse.Namespace) -> int:
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
     if options.save_overlays is None:
-        show(pipeline.measure(this, artifact, this.photographs()).summary(), options.json)
+        try:
+            measured = pipeline.measure(this, artifact, this.photographs(), resumable=True)
+        except KeyboardInterrupt:
+            print("enet: what was scored is kept: the same command goes on from there", file=sys.stderr)
+            raise
+        show(measured.summary(), options.json)
         return 0
     import tempfile
 

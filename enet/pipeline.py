@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,11 +22,15 @@ from tqdm import tqdm
 
 from enet import backends
 from enet.backends import Artifact, Model, Watch
+from enet.backends.base import Place
 from enet.evidence import Accuracy, Provenance
+from enet.journal import Batch, Journal, opened
 from enet.machine import cores
+from enet.maps import new_map
 from enet.preprocess import Normalise
 from enet.scoring import confusion_matrix
 from enet.source import Source
+from enet.store import canonical, hash_text, source_digest
 from enet.subject import Subject
 
 #: Bound on the images that workers hold at once, whatever the number of cores: one image's logits are 17.5 MB.
@@ -155,14 +159,17 @@ class Scored:
 
 
 def measure(
-    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None, workers: int | None = None
-) -> Accuracy:
+    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None,
+    workers: int | None = None, resumable: bool = False,
+) -> Accuracy:  # fmt: skip
     """Run a split through an artifact and score it, on the device or devices of ``subject.target``.
 
     Args:
         artifact: what to run, from ``subject.artifact``.
         labels_to: also write the predicted labels there, .npy, uint8 (N, H, W).
         workers: threads; for None one a core, as far as ``IMAGES_UNDER_WAY`` allows.
+        resumable: go on where a run of the same artifact over the same images was interrupted; on one device alone,
+            and without ``labels_to``.
     Raises:
         InputError: the artifact can't be loaded or the images can't be read.
     """
@@ -171,9 +178,22 @@ def measure(
             from enet import sharding  # which calls ``run`` for every device, in a process of its own
 
             measured = sharding.run(subject, artifact, source, labels_to)
+        elif resumable and labels_to is None:
+            key, folder = run_key(subject, artifact, source), subject.store.root / "interrupted"
+            with opened(folder, key, len(subject.dataset.classes.names)) as journal:
+                measured = run(subject, artifact, source, workers=workers, journal=journal)
         else:
             measured = run(subject, artifact, source, labels_to=labels_to, workers=workers)
     return replace(measured, provenance=observed(measured.provenance, watch))
+
+
+def run_key(subject: Subject, artifact: Artifact, source: Source) -> str:
+    """What decides a run's result, and how it is divided into batches."""
+    where = asdict(subject.provenance(artifact, Place("", "")))
+    for name in ("argv", "host", "time"):
+        del where[name]
+    code = source_digest("pipeline.py", "scoring.py", "journal.py")
+    return hash_text(canonical([where, artifact.batch_size, source.names, code]))
 
 
 def observed(provenance: Provenance, watch: Watch) -> Provenance:
@@ -182,11 +202,12 @@ def observed(provenance: Provenance, watch: Watch) -> Provenance:
 
 
 def run(
-    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None, workers: int | None = None
-) -> Accuracy:
+    subject: Subject, artifact: Artifact, source: Source, *, labels_to: Path | None = None,
+    workers: int | None = None, journal: Journal | None = None,
+) -> Accuracy:  # fmt: skip
     """As ``measure``, on the target's first device, without a look at it."""
     with open_predictor(subject, artifact) as predictor:
-        return predicted(subject, artifact, source, predictor, labels_to, workers)
+        return predicted(subject, artifact, source, predictor, labels_to, workers, journal)
 
 
 def predicted(
@@ -196,6 +217,7 @@ def predicted(
     predictor: Predictor,
     labels_to: Path | None,
     workers: int | None,
+    journal: Journal | None,
 ) -> Accuracy:
     batch_size = artifact.batch_size
     classes = subject.dataset.classes.names
@@ -204,9 +226,13 @@ def predicted(
     matrices = np.zeros((count, len(classes), len(classes)), np.int64)
     maps = None
     if labels_to is not None:
-        maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (count, height, width))
+        maps = new_map(labels_to, (count, height, width))
     workers = workers or max(1, min(cores(), IMAGES_UNDER_WAY // batch_size))
-    non_finite = 0
+    kept = journal.batches if journal else []
+    done = sum(len(batch.matrices) for batch in kept)
+    if kept:
+        matrices[:done] = np.concatenate([batch.matrices for batch in kept])
+    non_finite = sum(batch.non_finite for batch in kept)
 
     def score(start: int) -> Scored:
         pairs = [source.load(index) for index in range(start, min(start + batch_size, count))]
@@ -214,17 +240,20 @@ def predicted(
         scores = [confusion_matrix(label, truth, len(classes)) for label, (_, truth) in zip(labels, pairs, strict=True)]
         return Scored(start, scores, labels, broken)
 
-    begin = time.perf_counter()
+    begin = time.perf_counter() - (kept[-1].seconds if kept else 0)
     bar = tqdm(
-        total=count, desc=f"{artifact.backend} bs{batch_size}", unit="image", disable=None if subject.progress else True
-    )
+        total=count, initial=done, desc=f"{artifact.backend} bs{batch_size}", unit="image",
+        disable=None if subject.progress else True,
+    )  # fmt: skip
     with bar, ThreadPoolExecutor(workers) as pool:
-        for scored in bounded(pool, score, range(0, count, batch_size), under_way=2 * workers):
+        for scored in bounded(pool, score, range(done, count, batch_size), under_way=2 * workers):
             rows = slice(scored.start, scored.start + len(scored.matrices))
             matrices[rows] = scored.matrices
             if maps is not None:
                 maps[rows] = scored.labels
             non_finite += scored.non_finite
+            if journal:
+                journal.append(Batch(matrices[rows], scored.non_finite, time.perf_counter() - begin))
             bar.update(len(scored.matrices))
     seconds = time.perf_counter() - begin
     if maps is not None:

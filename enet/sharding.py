@@ -19,6 +19,7 @@ from enet import pipeline
 from enet.backends import Artifact
 from enet.errors import InputError
 from enet.evidence import Accuracy, DeviceShare
+from enet.maps import new_map
 from enet.source import Part, Source
 from enet.subject import Subject
 
@@ -61,7 +62,7 @@ def run(subject: Subject, artifact: Artifact, source: Source, labels_to: Path | 
             ) from error
         if labels_to is not None:
             width, height = subject.deliverable.preprocessing.size
-            maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (count, height, width))
+            maps = new_map(labels_to, (count, height, width))
             for (_, a, b), path in zip(parts, kept, strict=True):
                 maps[a:b] = np.load(str(path), mmap_mode="r")
             maps.flush()

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from enet.datasets import Dataset
 from enet.deliverable import Preprocessing
 from enet.machine import cores
+from enet.maps import new_map
 from enet.preprocess import load_image, load_label
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -75,9 +76,8 @@ class Prepared:
         """
         width, height = photographs.spec.size
         count = len(photographs.names)
-        create = np.lib.format.open_memmap
-        images = create(folder / "images.npy", "w+", np.uint8, (count, height, width, 3))
-        labels = create(folder / "labels.npy", "w+", np.uint8, (count, height, width))
+        images = new_map(folder / "images.npy", (count, height, width, 3))
+        labels = new_map(folder / "labels.npy", (count, height, width))
 
         def prepare(index: int) -> None:
             images[index], labels[index] = photographs.load(index)
@@ -86,8 +86,6 @@ class Prepared:
             done = pool.map(prepare, range(count))
             for _ in tqdm(done, "preprocessing", count, disable=None if progress else True, leave=False):
                 pass
-        images.flush()
-        labels.flush()
 
 
 class Part:

@@ -71,8 +71,11 @@ class Store:
                 make(aside)
                 manifest = {"kind": kind, "key": dict(key), "files": hashes(aside), "created": time.time()}
                 write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
+                for path in (*aside.rglob("*"), aside):
+                    synchronise(path)
                 shutil.rmtree(entry, ignore_errors=True)  # an unsound one
                 aside.replace(entry)
+                synchronise(entry.parent)
             except OSError as error:
                 raise InputError(
                     f"cache {self.root}: {entry.parent.name} can't be written ({error.strerror or error}). Make room, "
@@ -154,6 +157,15 @@ def hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file of a folder but its manifest, by relative name."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {str(path.relative_to(folder)): hash_file(path) for path in files}
+
+
+def synchronise(path: Path) -> None:
+    """Have a file's or a folder's content on the disk before anything else happens: power may be cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def require_plain_file(path: Path, *, at_most: int | None = None) -> None:

@@ -24,6 +24,7 @@ from enet.errors import InputError
 from enet.exported import onnx_of
 from enet.fixed import OUTPUT, fixed
 from enet.machine import cores, cpu
+from enet.stable import stable
 from enet.store import Store, hash_file, source_digest
 from enet.target import Target
 
@@ -84,7 +85,7 @@ def build(
     onnx_sha256 = hash_file(exported)
     key = {
         "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
-        "source": source_digest("backends/onnxruntime.py", "fixed.py"),
+        "source": source_digest("backends/onnxruntime.py", "fixed.py", "stable.py"),
     }  # fmt: skip
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"
@@ -108,6 +109,8 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
     options.optimized_model_filepath = str(folder / "model.onnx")
     open_session(source, options)
     source.unlink()
+    optimised = folder / "model.onnx"
+    onnx.save(stable(onnx.load(optimised)), optimised)
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:

@@ -26,6 +26,7 @@ from enet.datasets.scenery.light import exposed, grained, shadows
 from enet.datasets.scenery.plan import lay_out
 from enet.datasets.scenery.street import Street
 from enet.errors import EnetError
+from enet.store import make_folder, write_bytes
 
 SCENES_VERSION = 1  # raise it whenever a pixel changes
 
@@ -109,7 +110,7 @@ def write(
         The image paths, in the order of their index.
     Raises:
         ValueError: split is unknown, or images is negative.
-        OSError: a file can't be written.
+        InputError: a file can't be written.
         EnetError: a worker process died.
     """
     check_split(split)
@@ -137,22 +138,17 @@ def write_one(root: Path, seed: int, split: str, size: tuple[int, int], index: i
 
 
 def save(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write a PNG beside its place and move it there, so that a killed run leaves no half file.
+    """Write a PNG, whole or not at all.
 
     Args:
         path: the file, in a folder that need not exist.
         picture: shape (H, W) or (H, W, 3) in blue, green, red; uint8.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        done, data = cv2.imencode(".png", picture, png_options())
-        if not done:
-            raise OSError(f"{path}: OpenCV could not encode a picture of shape {picture.shape}")
-        aside.write_bytes(data.tobytes())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    make_folder(path.parent)
+    done, data = cv2.imencode(".png", picture, png_options())
+    if not done:
+        raise ValueError(f"{path}: OpenCV could not encode a picture of shape {picture.shape}")
+    write_bytes(path, data.tobytes())
 
 
 def png_options() -> list[int]:

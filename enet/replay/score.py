@@ -15,6 +15,7 @@ from tqdm import tqdm
 from enet.errors import InputError, listing
 from enet.evidence import RECORDED, Accuracy, Provenance
 from enet.machine import cores
+from enet.maps import new_map
 from enet.pipeline import argmax, bounded, is_finite
 from enet.preprocess import load_label
 from enet.replay import outputs
@@ -51,7 +52,7 @@ def score(
     maps = None
     if labels_to is not None:
         width, height = subject.deliverable.preprocessing.size
-        maps = np.lib.format.open_memmap(labels_to, "w+", np.uint8, (len(names), height, width))
+        maps = new_map(labels_to, (len(names), height, width))
 
     def one(index: int) -> Scored:
         name = names[index]

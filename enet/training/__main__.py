@@ -28,7 +28,7 @@ from enet.deliverable import Preprocessing
 from enet.network import build
 from enet.preprocess import window
 from enet.scoring import confusion_matrix, iou_per_class, miou
-from enet.training.loop import Pairs, Recipe, Trainer, append_row, save_aside
+from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
 
 
 def arguments(words: Sequence[str] | None) -> argparse.Namespace:
@@ -107,6 +107,7 @@ def main(words: Sequence[str] | None = None) -> None:
     state, best = options.output / "state.pth", options.output / "best.pth"
     if state.exists():
         trainer.resume(state)
+    forget_rows(options.output / "log.csv", after=trainer.epoch)
     best_miou = torch.load(best, weights_only=True)["miou"] if best.exists() else 0.0
     while trainer.epoch < trainer.recipe.epochs:
         start = time.perf_counter()

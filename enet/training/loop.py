@@ -187,3 +187,11 @@ def append_row(path: Path, row: dict[str, object]) -> None:
         if is_new:
             writer.writeheader()
         writer.writerow(row)
+
+
+def forget_rows(path: Path, after: int) -> None:
+    """Leave out the lines of epochs whose state was not saved any more: they will be trained, and told, again."""
+    if path.exists():
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= after]
+        write_bytes(path, "".join([header, *kept]).encode())

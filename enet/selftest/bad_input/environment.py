@@ -169,7 +169,7 @@ def no_room_for_preprocessed_files(here: Path, bad: Path) -> tuple[list[object],
 
 @full
 def no_room_for_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--images", 1, "--save-path", bad / "scenes"], "File too large"
+    return ["scenes", "--images", 1, "--save-path", bad / "scenes"], "png: can't be written (File too large)"
 
 
 @cases("environment", code=0)
