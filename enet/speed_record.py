@@ -39,10 +39,10 @@ def load(path: Path) -> dict[str, Ratio]:
         found = {
             case: Ratio(**{k: float(v) for k, v in ratio.items()}) for case, ratio in table["over_pytorch"].items()
         }
-        machine, here = table["machine"], fingerprint()
+        machine, here = dict(table["machine"]), fingerprint()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Make one with --record-baseline {path}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: no record of speeds ({type(error).__name__}: {error}). Record it again") from error
     if machine != here:
         differing = [name for name in here if machine.get(name) != here[name]]

@@ -73,7 +73,7 @@ def read(folder: Path) -> Contents:
         raise InputError(
             f"{path}: {error.strerror}. Give the evidence folder of a run of pytest -m accuracy"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: no verdicts ({type(error).__name__}: {error}). Run pytest again") from error
     found: dict[type[Any], list[Any]] = {kind: [] for kind in KINDS.values()}
     for file in sorted(folder.glob("*.json")):

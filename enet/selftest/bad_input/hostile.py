@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from enet.selftest.bad_input.base import cases, evaluating, exporting, file_with, over, scoring, toml_with
 from enet.selftest.bad_input.models import identity, inferring, prepared, saved
-from enet.selftest.bad_input.results import evidence, first, results, summary_with
+from enet.selftest.bad_input.results import first, results, summary_with
 from enet.selftest.tiny import SIDE
 
 case = cases("hostile")
@@ -164,10 +164,3 @@ def manifest_that_deletes(here: Path, bad: Path) -> tuple[list[object], str]:
     file_with(bad / "prep" / "preprocessed.json", json.dumps({"files": {f"../{kept.name}": ""}}).encode())
     words = ["preprocess", "--src-path", bad / "none", "--save-path", bad / "prep"]
     return [*words, "--deliverable", here / "tiny.toml"], "none: no such folder"
-
-
-@case
-def report_with_a_script(here: Path, bad: Path) -> tuple[list[object], str]:
-    content = {"schema": 1, "kind": "<script>alert(1)</script>"}
-    file_with(bad / "accuracy-x.json", json.dumps(content).encode())
-    return evidence(here, bad), "schema 1"

@@ -141,6 +141,12 @@ def report_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
 
 
 @case
+def report_of_json_nested_deeply(here: Path, bad: Path) -> tuple[list[object], str]:
+    file_with(bad / "accuracy-x.json", b"[" * 200_000)
+    return evidence(here, bad), "not evidence"
+
+
+@case
 def report_of_another_schema(here: Path, bad: Path) -> tuple[list[object], str]:
     file_with(bad / "accuracy-x.json", b'{"schema": 1, "kind": "accuracy"}')
     return evidence(here, bad), "schema 1, but should be"

@@ -31,6 +31,8 @@ class Fault:
     gates: tuple[str, ...]
     judge: Record
     below: str = ""
+    #: Planted in the product, which takes a whole acceptance; else in what is judged.
+    live: bool = False
 
     def verdicts(self, subject: Subject, folder: Path) -> list[Verdict]:
         """What the gates say, with the fault planted; ``folder`` is empty."""
@@ -49,13 +51,13 @@ STAGES = (
 FAULTS: list[Fault] = []
 
 
-def recorded(stage: str, *gates: str, below: str = "") -> Callable[[Record], Record]:
+def recorded(stage: str, *gates: str, below: str = "", live: bool = False) -> Callable[[Record], Record]:
     """A fault in what is judged; the function's name and docstring are the fault's."""
 
     def add(judge: Record) -> Record:
         words = (judge.__doc__ or "").strip().rstrip(".")
         name = judge.__name__.replace("_", " ")
-        FAULTS.append(Fault(name=name, stage=stage, what=words, gates=gates, judge=judge, below=below))
+        FAULTS.append(Fault(name=name, stage=stage, what=words, gates=gates, judge=judge, below=below, live=live))
         return judge
 
     return add
@@ -74,7 +76,7 @@ def planted(
                 yield from verdicts(faulty)
 
         judge.__name__, judge.__doc__ = function.__name__, function.__doc__
-        recorded(stage, *gates, below=below)(judge)
+        recorded(stage, *gates, below=below, live=True)(judge)
         return plant
 
     return add
