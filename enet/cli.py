@@ -18,7 +18,7 @@ from enet.arguments import target
 from enet.command_line import Command, parser
 from enet.deliverable import Form, load, shipped, template
 from enet.errors import EnetError, InputError
-from enet.store import Store, default_root, make_folder, write_text
+from enet.store import Store, default_root, hash_file, make_folder, write_text
 from enet.target import Target
 
 # Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
@@ -94,6 +94,9 @@ def print_baselines(options: argparse.Namespace) -> int:
 
 def deliverables(options: argparse.Namespace) -> int:
     if options.action is None:
+        if options.json:
+            print(json.dumps({name: load(name).summary for name in shipped()}, indent=1))
+            return 0
         for name in shipped():
             print(f"{name:<12}  {load(name).summary}")
         return 0
@@ -139,6 +142,13 @@ def pth2onnx(options: argparse.Namespace) -> int:
     model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact), classes=classes)
     export.save(model, options.output_file)
     print(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}")
+    if options.json:
+        told = {
+            "onnx": str(options.output_file), "sha256": hash_file(options.output_file), "variant": variant,
+            "opset": export.OPSET, "values": export.describe(model).split(", "),
+            "weights_sha256": hash_file(options.input_file),
+        }  # fmt: skip
+        write_text(options.json, json.dumps(told, indent=1))
     return 0
 
 
@@ -156,10 +166,12 @@ def preprocess(options: argparse.Namespace) -> int:
 def om(options: argparse.Namespace) -> int:
     from enet import om as compiler
 
-    told = compiler.compile_file(
+    made = compiler.compile_file(
         options.model, options.output, options.batch_size, load(options.deliverable), options.input, target(options)
     )
-    print(told)
+    print(made)
+    if options.json:
+        write_text(options.json, json.dumps(made.to_json(), indent=1))
     return 0
 
 

@@ -61,6 +61,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         help="print all of one; say what is wrong; write a template",
     )
     sub.add_argument("name", nargs="?", help="shipped name or path of a TOML file")
+    sub.add_argument("--json", action="store_true", help="the list as JSON; what is shown always is")
 
     sub = command(
         "pth2onnx",
@@ -72,6 +73,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     add_deliverable(sub, "cityscapes")
     sub.add_argument("--variant", choices=VARIANTS, help="network (default: the deliverable's)")
     add_form(sub)
+    add_json(sub)
 
     sub = command(
         "preprocess",
@@ -100,6 +102,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         "--input", choices=["float", "uint8"], default="float", help="uint8: normalised by AIPP in the .om"
     )
     add_target(sub.add_argument)
+    add_json(sub)
 
     sub = command(
         "infer",

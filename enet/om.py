@@ -3,16 +3,44 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from enet.ascend import aipp, aoe, atc, npu_smi
 from enet.backends.ascend import chip
 from enet.deliverable import Deliverable
 from enet.errors import InputError
 from enet.infer import input_of
-from enet.store import write_text
+from enet.store import hash_file, write_text
 from enet.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """What was made.
+
+    ``improvements`` are aoe's, in percent, None where it tells none; ``bank`` is the folder of what it learnt.
+    """
+
+    om: Path = Path()
+    soc_version: str
+    batch_sizes: tuple[int, ...]
+    input: str
+    warnings: tuple[str, ...] = ()
+    improvements: tuple[float | None, ...] = ()
+    bank: Path | None = None
+
+    def __str__(self) -> str:
+        about = f"{self.om}: {self.soc_version}, batch {', '.join(map(str, self.batch_sizes))}, {self.input} input"
+        if self.bank is not None:
+            gained = ", ".join("not told" if each is None else f"{each:g} %" for each in self.improvements)
+            about += f", tuned by aoe (improvement {gained}); what it learnt is in {self.bank}"
+        return "\n".join([about, *(f"warning: {each}" for each in self.warnings)])
+
+    def to_json(self) -> dict[str, Any]:
+        bank = None if self.bank is None else str(self.bank)
+        return {**asdict(self), "om": str(self.om), "bank": bank, "sha256": hash_file(self.om)}
 
 
 def compile_file(
@@ -22,8 +50,8 @@ def compile_file(
     spec: Deliverable,
     kind: Literal["float", "uint8"],
     target: Target,
-) -> str:
-    """Compile or tune; returns what to tell.
+) -> Compiled:
+    """Compile or tune.
 
     Args:
         output: path of the ``.om``, with or without the suffix.
@@ -51,13 +79,12 @@ def compile_file(
             batch_size=sizes[0] if len(sizes) == 1 else 0, profiles=sizes if len(sizes) > 1 else (),
             precision_mode=target.precision_mode, aipp=insert,
         )  # fmt: skip
-        about = f"{soc_version}, batch {', '.join(map(str, sizes))}, {kind} input"
+        made = Compiled(soc_version=soc_version, batch_sizes=sizes, input=kind)
         if target.tuning:
             bank = stem.with_name(f"{stem.name}_bank")
             tuned = aoe.tune(
                 aoe.Tuning(conversion=conversion, job_types=target.tuning, bank=bank, device=target.devices[0])
             )
-            gained = ", ".join("not told" if each is None else f"{each:g} %" for each in tuned.improvements)
-            return f"{tuned.om}: {about}, tuned by aoe (improvement {gained}); what it learnt is in {bank}"
+            return replace(made, om=tuned.om, improvements=tuple(tuned.improvements), bank=bank)
         compiled = atc.convert(conversion)
-        return "\n".join([f"{compiled.om}: {about}", *(f"warning: {each}" for each in compiled.warnings)])
+        return replace(made, om=compiled.om, warnings=tuple(map(str, compiled.warnings)))

@@ -15,6 +15,7 @@ from PIL import Image
 
 from enet import __version__, cli, command_line
 from enet.deliverable import shipped
+from enet.store import hash_file
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ def test_overlays(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_deliverables(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     assert enet("deliverables") == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == shipped()
+    assert enet("deliverables", "--json") == 0
+    assert list(json.loads(capsys.readouterr().out)) == shipped()
     for name in ("cityscapes", here / "tiny.toml"):
         assert enet("deliverables", "show", name) == 0
         shown = json.loads(capsys.readouterr().out)
@@ -166,7 +169,9 @@ def test_pth2onnx(variant: str, here: Path, tmp_path: Path, capsys: pytest.Captu
         torch.save(recipes.seeded("paper", 20).state_dict(), weights)
     output = tmp_path / "work" / "enet.onnx"
     arguments = ["--input-file", weights, "--output-file", output, "--deliverable", here / "tiny.toml"]
-    assert enet("pth2onnx", *arguments, "--variant", variant) == 0
+    assert enet("pth2onnx", *arguments, "--variant", variant, "--json", tmp_path / "told.json") == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["variant"], told["opset"], told["sha256"]) == (variant, 11, hash_file(output))
     outputs = 20 if variant == "paper" else 19
     said = capsys.readouterr().out
     assert f"{output}: {variant}, opset 11, image float32 batch x 3 x 32 x 32, class float32 batch x {outputs}" in said
