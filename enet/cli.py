@@ -10,7 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -217,14 +217,15 @@ def evaluate(options: argparse.Namespace) -> int:
     from enet import pipeline
     from enet.backends import require_precision
 
-    this = subject(options, options.data_root, options.weights)
+    this = compared_at(options.label_grid, subject(options, options.data_root, options.weights))
     require_precision(options.backend, options.precision)
     chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
-    if options.save_overlays is None:
+    source = this.photographs()
+    if options.save_overlays is None and options.save_predictions is None:
         try:
-            measured = pipeline.measure(this, artifact, this.photographs(), resumable=True)
+            measured = pipeline.measure(this, artifact, source, resumable=True)
         except KeyboardInterrupt:
             print("enet: what was scored is kept: the same command goes on from there", file=sys.stderr)
             raise
@@ -232,17 +233,31 @@ def evaluate(options: argparse.Namespace) -> int:
         return 0
     import tempfile
 
-    from enet import pictures
+    from enet import pictures, predictions
 
-    source, folder = this.photographs(), options.save_overlays
-    make_folder(folder)
+    for folder in filter(None, (options.save_overlays, options.save_predictions)):
+        make_folder(folder)
     with tempfile.TemporaryDirectory() as aside:
         labels = Path(aside) / "labels.npy"
-        evidence = pipeline.measure(this, artifact, source, labels_to=labels)
-        show(evidence.summary(), options.json)
-        written = pictures.save_overlays(evidence, labels, source, this.dataset.classes, folder, options.worst)
-    print(f"{folder}: the {len(written)} worst images")
+        measured = pipeline.measure(this, artifact, source, labels_to=labels)
+        show(measured.summary(), options.json)
+        if folder := options.save_overlays:
+            written = pictures.save_overlays(measured, labels, source, this.dataset.classes, folder, options.worst)
+            print(f"{folder}: the {len(written)} worst images")
+        if folder := options.save_predictions:
+            print(f"{folder}: {len(predictions.save(measured, labels, this, folder))} predictions as label ids")
     return 0
+
+
+def compared_at(grid: str | None, this: Any) -> Any:
+    """The subject, its predictions compared at another grid than the deliverable says, if one is given."""
+    spec = this.deliverable
+    if grid in (None, spec.preprocessing.label_grid):
+        return this
+    try:
+        return replace(this, deliverable=replace(spec, preprocessing=replace(spec.preprocessing, label_grid=grid)))
+    except ValueError as error:
+        raise InputError(f"--label-grid {grid}: deliverable {spec.name}: {error}") from error
 
 
 def bench(options: argparse.Namespace) -> int:
@@ -328,7 +343,8 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
         print(f"{name:<16} {'absent' if iou is None else f'{100 * iou:9.4f} %'}")
     expected = summary["images_expected"]
     count = f"{summary['images']} images" + ("" if summary["images"] == expected else f" of {expected} expected")
-    print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({summary['miou_rule']}; {count})")
+    rule = summary["miou_rule"] + ("" if summary["label_grid"] == "network" else "; at the photographs' size")
+    print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({rule}; {count})")
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")
     for share in summary["devices"]:
         rate = share["images"] / share["seconds"] if share["seconds"] else float("nan")

@@ -154,6 +154,13 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         metavar="DIR",
         help="write the worst images: photograph, truth, prediction, errors",
     )
+    sub.add_argument(
+        "--save-predictions", type=Path, metavar="DIR", help="write label ids at the photographs' size, .png"
+    )
+    sub.add_argument(
+        "--label-grid", choices=["network", "photograph"],
+        help="where predictions are compared (default: the deliverable's); photograph: as official evaluators do",
+    )  # fmt: skip
     sub.add_argument("--worst", type=positive, default=10, metavar="N", help="how many (default: %(default)s)")
     add_json(sub)
 

@@ -93,6 +93,9 @@ class Preprocessing:
     size: tuple[int, int] = (480, 480)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    #: Where predictions are compared: at the network's grid, to which label maps are brought by NEAREST; or at the
+    #: photograph's, to which predictions are, as official evaluators do it.
+    label_grid: Literal["network", "photograph"] = "network"
 
     def __post_init__(self) -> None:
         for side in self.size:
@@ -101,6 +104,10 @@ class Preprocessing:
             )
         if self.resize == "short-side":
             require(self.size[0] == self.size[1], f"size={list(self.size)}, but 'short-side' should have a square one")
+        whole = self.label_grid == "network" or self.resize == "exact"
+        require(
+            whole, "label_grid='photograph', but 'short-side' cuts off sides that nothing predicts: 'exact' doesn't"
+        )
         require(all(math.isfinite(m) for m in self.mean), f"mean={list(self.mean)}, but should be finite")
         require(all(math.isfinite(s) and s > 0 for s in self.std), f"std={list(self.std)}, but should be above 0")
 

@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from enet import scoring
 from enet.datasets import IGNORE, Classes
 from enet.evidence import Accuracy
+from enet.preprocess import brought_to
 from enet.source import Source
 from enet.store import make_folder, write_bytes, write_text
 
@@ -121,7 +122,8 @@ def worst(evidence: Accuracy, labels: Path, source: Source, count: int) -> Itera
         name = evidence.images[row]
         image, truth = source.load(numbers[name])
         stem = f"{place:02d}-{re.sub('[^A-Za-z0-9._-]', '_', name)[-60:]}"
-        yield Shown(name, stem, image, truth, np.asarray(maps[row]), float(accuracy[row]))
+        labels_there = np.asarray(maps[row])
+        yield Shown(name, stem, image, brought_to(truth, labels_there.shape), labels_there, float(accuracy[row]))
 
 
 def coloured(labels: NDArray[np.uint8], classes: Classes) -> Image.Image:

@@ -27,7 +27,7 @@ from enet.evidence import Accuracy, Provenance
 from enet.journal import Batch, Journal, opened
 from enet.machine import cores
 from enet.maps import new_map
-from enet.preprocess import Normalise
+from enet.preprocess import Normalise, brought_to
 from enet.scoring import confusion_matrix
 from enet.source import Source
 from enet.store import canonical, hash_text, source_digest
@@ -237,7 +237,10 @@ def predicted(
     def score(start: int) -> Scored:
         pairs = [source.load(index) for index in range(start, min(start + batch_size, count))]
         labels, broken = predictor.labels(np.stack([image for image, _ in pairs]))
-        scores = [confusion_matrix(label, truth, len(classes)) for label, (_, truth) in zip(labels, pairs, strict=True)]
+        scores = [
+            confusion_matrix(brought_to(label, truth.shape), truth, len(classes))
+            for label, (_, truth) in zip(labels, pairs, strict=True)
+        ]
         return Scored(start, scores, labels, broken)
 
     begin = time.perf_counter() - (kept[-1].seconds if kept else 0)
@@ -263,7 +266,7 @@ def predicted(
         absent_classes=subject.deliverable.reference.absent_classes, images=source.names,
         images_expected=subject.deliverable.dataset.images, matrices=matrices,
         non_finite=non_finite if artifact.form.output == "logits" else None, seconds=seconds,
-        copies=subject.copies,
+        copies=subject.copies, label_grid=subject.deliverable.preprocessing.label_grid,
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
 
 
 def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A label map at the network's grid: train ids, shape (H, W), uint8.
+    """A label map at the grid that predictions are compared at: train ids, shape (H, W), uint8.
 
     Args:
         lookup: train id by label id, shape (256,), from ``Classes.lookup``.
@@ -144,7 +144,17 @@ def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> ND
     label = open_image(path)
     if label.mode not in ("L", "P"):
         raise InputError(f"{path}: a label map of mode {label.mode}, but should be 8-bit label ids (mode L)")
+    if spec.label_grid == "photograph":
+        return lookup[np.asarray(label)]
     return lookup[np.asarray(window(label.size, spec).of_label(label))]
+
+
+def brought_to(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A label map (H, W) at another grid, by the nearest pixel; itself if it is there already."""
+    if labels.shape == shape:
+        return labels
+    height, width = shape
+    return np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
 
 
 class Normalise:

@@ -88,7 +88,8 @@ def network_input(path: Path, spec: Preprocessing) -> NDArray[np.float32]:
 def train_ids(path: Path, spec: Preprocessing, ids: dict[int, int]) -> NDArray[np.uint8]:
     """Label map, uint8, shape (H, W)."""
     with Image.open(path) as file:
-        label = np.array(on_grid(file, spec, Image.Resampling.NEAREST))
+        whole = spec.label_grid == "photograph"
+        label = np.array(file if whole else on_grid(file, spec, Image.Resampling.NEAREST))
     out = np.full(label.shape, IGNORE, np.uint8)
     for label_id, train_id in ids.items():
         out[label == label_id] = train_id

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from enet.datasets import Dataset
 from enet.deliverable import Preprocessing
+from enet.errors import InputError
 from enet.machine import cores
 from enet.maps import new_map
 from enet.preprocess import load_image, load_label
@@ -27,7 +28,7 @@ class Source(Protocol):
         """Of the images, sorted."""
 
     def load(self, index: int) -> Pair:
-        """RGB image (H, W, 3) and train ids (H, W), both uint8, at the network's grid."""
+        """RGB image (H, W, 3) at the network's grid; train ids (H, W) at the one they are compared at; both uint8."""
 
 
 class Photographs:
@@ -52,7 +53,8 @@ class Photographs:
 
 
 class Prepared:
-    """A folder with ``images.npy`` (N, H, W, 3) and ``labels.npy`` (N, H, W), uint8, mapped into memory."""
+    """A folder with ``images.npy`` (N, H, W, 3) and ``labels.npy`` (N, H, W), uint8, mapped into memory; the label maps
+    perhaps at another grid."""
 
     def __init__(self, folder: Path, names: tuple[str, ...]) -> None:
         self.images = np.load(folder / "images.npy", mmap_mode="r")
@@ -72,15 +74,19 @@ class Prepared:
         """Preprocess every photograph into ``folder``, on all cores.
 
         Raises:
-            InputError: a file can't be read.
+            InputError: a file can't be read; or label maps are kept at the photographs' sizes, and these differ.
         """
         width, height = photographs.spec.size
         count = len(photographs.names)
         images = new_map(folder / "images.npy", (count, height, width, 3))
-        labels = new_map(folder / "labels.npy", (count, height, width))
+        labels = new_map(folder / "labels.npy", (count, *photographs.load(0)[1].shape))
 
         def prepare(index: int) -> None:
-            images[index], labels[index] = photographs.load(index)
+            image, label = photographs.load(index)
+            if label.shape != labels.shape[1:]:
+                found = photographs.samples[index].label
+                raise InputError(f"{found}: of another size than the first, so label_grid should be 'network'")
+            images[index], labels[index] = image, label
 
         with ThreadPoolExecutor(cores()) as pool:
             done = pool.map(prepare, range(count))

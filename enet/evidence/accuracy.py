@@ -30,6 +30,7 @@ class Accuracy:
     images with a NaN or infinite logit; None where the artifact gives labels only. ``images`` are in order of name.
     ``seconds`` is wall clock; ``devices`` has the share of each where several ran at once. ``stated_miou_percent`` is
     what a log that came with recorded results claims. ``copies`` counts images whose file is that of another image.
+    ``label_grid`` is where predictions were compared, as ``Preprocessing`` has it.
     """
 
     kind: ClassVar[str] = "accuracy"
@@ -44,6 +45,7 @@ class Accuracy:
     devices: tuple[DeviceShare, ...] = ()
     stated_miou_percent: float | None = None
     copies: int = 0
+    label_grid: str = "network"
 
     def __post_init__(self) -> None:
         shape = (len(self.images), len(self.classes), len(self.classes))
@@ -72,6 +74,7 @@ class Accuracy:
         return {
             "miou": self.miou,
             "miou_rule": f"absent classes: {self.absent_classes}",
+            "label_grid": self.label_grid,
             "miou_absent_zero": scoring.miou(self.matrix, "zero"),
             "miou_absent_skip": scoring.miou(self.matrix, "skip"),
             "pixel_accuracy": scoring.pixel_accuracy(self.matrix),
@@ -103,5 +106,5 @@ class Accuracy:
             images_expected=table["images_expected"], matrices=matrices,
             non_finite=table["non_finite"], seconds=table["seconds"],
             devices=tuple(DeviceShare(**share) for share in table["devices"]),
-            stated_miou_percent=table["stated_miou_percent"], copies=table["copies"],
+            stated_miou_percent=table["stated_miou_percent"], copies=table["copies"], label_grid=table["label_grid"],
         )  # fmt: skip

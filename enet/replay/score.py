@@ -17,7 +17,7 @@ from enet.evidence import RECORDED, Accuracy, Provenance
 from enet.machine import cores
 from enet.maps import new_map
 from enet.pipeline import argmax, bounded, is_finite
-from enet.preprocess import load_label
+from enet.preprocess import brought_to, load_label
 from enet.replay import outputs
 from enet.replay.ais_bench import Summary
 from enet.scoring import confusion_matrix
@@ -78,6 +78,7 @@ def score(
         absent_classes=subject.deliverable.reference.absent_classes, images=tuple(names),
         images_expected=subject.deliverable.dataset.images, matrices=np.stack([r.matrix for r in results]),
         non_finite=sum(not r.finite for r in results), seconds=time.perf_counter() - begin, copies=subject.copies,
+        label_grid=subject.deliverable.preprocessing.label_grid,
     )  # fmt: skip
 
 
@@ -149,4 +150,4 @@ def scored(
         prediction, finite = argmax(result, classes), is_finite(result)
     if labels_to is not None:
         labels_to[...] = prediction
-    return Scored(confusion_matrix(prediction, truth, classes), finite, hash_file(output))
+    return Scored(confusion_matrix(brought_to(prediction, truth.shape), truth, classes), finite, hash_file(output))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import struct
+import warnings
 import zlib
 from collections.abc import Iterable
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -99,3 +101,16 @@ def is_plain(message: str, lines: int = 1) -> bool:
     """Whether a message reads like one for a user: a few lines, and nothing of a traceback or of torch's advice."""
     leaks: Iterable[str] = ("Traceback", 'File "', "weights_only", "Re-running", "docs/stable", "C++")
     return 0 < len(message.splitlines()) <= lines and not any(leak in message for leak in leaks)
+
+
+def official(predictions: list[Path], truths: list[Path]) -> dict[str, Any]:
+    """What cityscapesScripts' own evaluator makes of label files. Its warnings are its own affair."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        evaluator = pytest.importorskip("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
+        arguments = copy.copy(evaluator.args)
+        arguments.evalInstLevelScore, arguments.JSONOutput, arguments.quiet = False, False, True
+        result: dict[str, Any] = evaluator.evaluateImgLists(
+            [str(path) for path in predictions], [str(path) for path in truths], arguments
+        )
+    return result

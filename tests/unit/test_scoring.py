@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -16,6 +15,12 @@ from PIL import Image
 
 from enet.datasets import IGNORE, cityscapes
 from enet.scoring import confusion_matrix, iou_per_class, miou, pixel_accuracy
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    recipes = lazily("recipes")
 
 Labels = NDArray[np.uint8]
 
@@ -182,19 +187,6 @@ def test_scores_are_between_0_and_1_and_symmetric(rng: np.random.Generator) -> N
     assert np.array_equal(iou_per_class(matrix), iou_per_class(matrix.T), equal_nan=True)
 
 
-def official(predictions: list[Path], truths: list[Path]) -> dict[str, Any]:
-    """What cityscapesScripts' own evaluator makes of label files. Its warnings are its own affair."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        evaluator = pytest.importorskip("cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling")
-        arguments = copy.copy(evaluator.args)
-        arguments.evalInstLevelScore, arguments.JSONOutput, arguments.quiet = False, False, True
-        result: dict[str, Any] = evaluator.evaluateImgLists(
-            [str(path) for path in predictions], [str(path) for path in truths], arguments
-        )
-    return result
-
-
 @pytest.mark.parametrize("absent", [0, 3, 17])
 def test_agrees_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: int) -> None:
     for variable in ("CITYSCAPES_DATASET", "CITYSCAPES_EXPORT_DIR", "CITYSCAPES_RESULTS"):
@@ -215,7 +207,7 @@ def test_agrees_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.
         truths.append(tmp_path / f"{number}_gtFine_labelIds.png")
         Image.fromarray(scored_ids[guess]).save(predictions[-1])
         Image.fromarray(truth).save(truths[-1])
-    theirs = official(predictions, truths)
+    theirs = recipes.official(predictions, truths)
     scores = [theirs["classScores"][name] for name in cityscapes.CLASSES.names]
     assert np.isnan(scores).sum() == absent
     np.testing.assert_allclose(iou_per_class(matrix), scores, rtol=0, atol=1e-9)
