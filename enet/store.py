@@ -27,6 +27,9 @@ from enet.errors import EnetError, InputError
 
 MANIFEST = "manifest.json"
 
+#: What writing fails with when there is no room: on the disk, for this user, or for a file of that size.
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 def default_root() -> Path:
     """``$ENET_CACHE``, or ``.enet/cache`` in the working folder."""
@@ -77,6 +80,8 @@ class Store:
                 aside.replace(entry)
                 synchronise(entry.parent)
             except OSError as error:
+                if not (error.errno in NO_ROOM or str(error.filename or "").startswith(str(self.root))):
+                    raise  # of what is built from
                 raise InputError(
                     f"cache {self.root}: {entry.parent.name} can't be written ({error.strerror or error}). Make room, "
                     "or choose another with --artifact-cache"

@@ -42,10 +42,10 @@ class Rule:
 
     warm_up: float = 0.5
     seconds: float = 3.0
-    rounds: int = 4
+    rounds: int = 3
 
 
-#: For a gate in CI: a batch of 32 takes PyTorch seconds, and four pairs tell a factor of six from one of 1.2.
+#: For a gate in CI: a batch of 32 takes PyTorch seconds, and three pairs tell a factor of six from one of 1.2.
 QUICK = Rule()
 
 #: For a table that people compare.

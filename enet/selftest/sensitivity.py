@@ -30,7 +30,7 @@ COUNTS = (500, 50)
 DRAWS, CAUGHT = 20, 19
 
 #: Clean runs: of accuracy, by drawing images anew; of speed, raced anew.
-CLEAN, CLEAN_SPEED, QUICK_SPEED = 200, 50, 5
+CLEAN, CLEAN_SPEED, QUICK_SPEED = 200, 50, 3
 
 
 def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:

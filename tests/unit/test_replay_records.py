@@ -402,7 +402,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     "summary of something else": (write("bs1_summary.json", '{"a": 1}'), REFUSED, "not an ais_bench summary"),
     "summary nested without end": (write("bs1_summary.json", "[" * 200_000), REFUSED, "not valid JSON"),
     "summary binary": (write("bs1_summary.json", bytes(range(256))), REFUSED, "not valid JSON"),
-    "summary of 51 MB": (write("bs1_summary.json", b" " * 51_000_000), REFUSED, "but a record should have at most"),
+    "summary of 51 MB": (write("bs1_summary.json", b" " * 51_000_000), REFUSED, "51000000 bytes, but should be at most"),
     "output cut short": (lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes()[:-4]), REFUSED, "77820 bytes, but should be"),
     "output empty": (lambda root: outputs(root)[0].write_bytes(b""), REFUSED, "0 bytes, but should be"),
     "output too long": (lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes() + b"\0"), REFUSED, "77825 bytes"),

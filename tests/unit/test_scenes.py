@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from enet.errors import InputError
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
@@ -149,10 +151,10 @@ def test_an_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatc
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise OSError("disk full")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match=r"a\.png: can't be written \(No space left on device\)"):
         scenes.save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
     assert files(tmp_path) == []
 
