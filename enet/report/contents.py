@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from enet.backends import REFERENCE
 from enet.errors import InputError
-from enet.evidence import KINDS, Accuracy, Speed, Throughput, load
+from enet.evidence import KINDS, Accuracy, Difference, Parity, Speed, Throughput, load
 from enet.pictures import INDEX
 
 
@@ -38,6 +39,8 @@ class Contents:
     accuracies: tuple[Accuracy, ...]
     speeds: tuple[Speed, ...]
     throughputs: tuple[Throughput, ...]
+    parities: tuple[Parity, ...]
+    differences: tuple[Difference, ...]
     pictures: tuple[Picture, ...]
     legend: tuple[tuple[str, tuple[int, int, int]], ...]
 
@@ -77,10 +80,10 @@ def read(folder: Path) -> Contents:
         raise InputError(f"{path}: no verdicts ({type(error).__name__}: {error}). Run pytest again") from error
     found: dict[type[Any], list[Any]] = {kind: [] for kind in KINDS.values()}
     for file in sorted(folder.glob("*.json")):
-        if file == path:
+        if file == path or is_older(file, began):
             continue
         evidence = load(file)
-        where = getattr(evidence, "provenance", None)
+        where = getattr(evidence, "provenance", None) or getattr(evidence, "first", None)
         if where is not None and where.deliverable == name and where.time >= began:
             found[type(evidence)].append(evidence)
     accuracies = tuple(found[Accuracy])
@@ -88,8 +91,17 @@ def read(folder: Path) -> Contents:
     return Contents(
         folder=folder, deliverable=name, conclusion=conclusion, began=began, verdicts=verdicts, accuracies=accuracies,
         speeds=tuple(sorted(found[Speed], key=lambda speed: speed.batch_size)), throughputs=tuple(found[Throughput]),
+        parities=tuple(found[Parity]), differences=tuple(found[Difference]),
         pictures=pictures, legend=legend,
     )  # fmt: skip
+
+
+def is_older(file: Path, began: str) -> bool:
+    """Whether a file was last written before a run began: it may be of another version's, and isn't looked into."""
+    try:
+        return file.stat().st_mtime < datetime.datetime.fromisoformat(began).timestamp()
+    except ValueError:  # a run that doesn't tell when it began
+        return False
 
 
 def worst(folder: Path, times: set[str]) -> tuple[tuple[Picture, ...], tuple[tuple[str, tuple[int, int, int]], ...]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from enet import baselines, pictures
 from enet.baselines import BEST, title
+from enet.deliverable import Form
 from enet.errors import BackendUnavailable
-from enet.evidence import Provenance
+from enet.evidence import Difference, Parity, Provenance
 from enet.report import charts
 from enet.report.contents import Contents
 from enet.store import make_folder, write_text
@@ -38,6 +40,8 @@ def write(contents: Contents, path: Path) -> None:
         "open_questions": [v for v in contents.verdicts if outcome(v) in ("NO EVIDENCE", "reported")],
         "error_legend": (("right", pictures.RIGHT), ("wrong", pictures.WRONG), ("not scored", pictures.UNSCORED)),
         "recorded": recorded(contents) if contents.throughputs else None,
+        "parity": [*map(agreed, contents.parities), *map(differed, contents.differences)],
+        "parity_titles": ("compared", "first", "second", "of", "differ", "worst"),
     }  # fmt: skip
     save("report.html", path, values, drawn)
 
@@ -104,6 +108,31 @@ def headline(contents: Contents) -> str:
     if failed:
         return f"{name} may not ship: {', '.join(failed)} failed."
     return f"{name} may not ship yet: what was asked does not suffice."
+
+
+def side(run: Provenance) -> str:
+    """One side of a comparison, in words."""
+    form = "" if run.form in ({}, asdict(Form())) else f", {run.form['input']} to {run.form['output']}"
+    return f"{run.backend} batch {run.batch_size}{form}"
+
+
+def agreed(found: Parity) -> list[str]:
+    """A row of the parity table: label maps of two runs."""
+    worst = max(zip(found.differing, found.images, strict=True), default=(0, ""))
+    return [
+        found.what, side(found.first), side(found.second), f"{found.pixels * len(found.images):,} pixels",
+        f"{sum(found.differing):,}", f"{worst[0]:,} in {worst[1]}" if worst[0] else "none",
+    ]  # fmt: skip
+
+
+def differed(found: Difference) -> list[str]:
+    """A row of the parity table: logits of two programs."""
+    excused = found.beyond - found.unexplained
+    return [
+        found.what, side(found.first), side(found.second), f"{found.values:,} values",
+        f"{found.unexplained:,} by more than {found.limit:g}" + (f", {excused:,} beside near-ties" if excused else ""),
+        f"{found.largest:.3g}",
+    ]  # fmt: skip
 
 
 def recorded(contents: Contents) -> dict[str, Any]:

@@ -128,3 +128,23 @@ def test_fits_the_screen_and_is_accessible(page: Page) -> None:
     assert len(response["passes"]) > 20
     found = [each for each in response["violations"] if each["impact"] in ("serious", "critical")]
     assert not [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found]
+
+
+def test_every_comparison_is_shown(page: Page, folder: Path) -> None:
+    """A row of the parity table for each piece of evidence."""
+    rows = page.locator("section[aria-labelledby=parity] tbody tr").all_inner_texts()
+    kinds = [json.loads(path.read_text())["kind"] for path in (folder / "evidence").glob("*.json")]
+    assert len(rows) == kinds.count("parity") + kinds.count("difference")
+    assert any(row.startswith("batch parity") and "onnxruntime batch 4" in row for row in rows)
+
+
+def test_printed_nothing_is_cut_off(page: Page) -> None:
+    """On A4: charts shrink to the paper, controls that paper hasn't are left out."""
+    page.set_viewport_size({"width": 718, "height": 1000})
+    page.emulate_media(media="print")
+    cut_off = (
+        "[...document.querySelectorAll('figure svg')].filter(e => e.getBoundingClientRect().right > innerWidth + 1)"
+    )
+    assert page.evaluate(f"{cut_off}.length") == 0
+    assert not page.locator(".picture input").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

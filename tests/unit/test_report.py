@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +87,16 @@ def test_evidence_of_an_earlier_run_is_left_out(folder: Path) -> None:
     (folder / "verdicts.json").write_text(json.dumps(table | {"began": "9999-01-01T00:00:00+00:00"}))
     contents = report.read(folder)
     assert (contents.accuracies, contents.pictures) == ((), ())
+
+
+def test_a_file_of_an_earlier_version_does_not_stop_the_report(folder: Path) -> None:
+    """It was there before the run began; one that is as young as the run's own is looked into, and refused."""
+    old = folder / "accuracy-old.json"
+    old.write_text('{"schema": 1}')
+    with pytest.raises(InputError, match="schema 1"):
+        report.read(folder)
+    os.utime(old, (0, 0))
+    assert report.read(folder).accuracies
 
 
 @pytest.mark.parametrize(
