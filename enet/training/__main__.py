@@ -1,8 +1,8 @@
 """``python -m enet.training --deliverable camvid --data-root camvid --output runs/camvid``
 
 Trains a deliverable's network on the train split of its data set and keeps, in the output folder, ``state.pth``
-(from which the same command goes on), ``log.csv``, and ``best.pth``: the averaged weights with the best mIoU on
-the deliverable's own split.
+(from which the same command goes on), ``log.csv``, ``curves.png``, and ``best.pth``: the averaged weights with the best
+mIoU on the deliverable's own split.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from enet.deliverable import Preprocessing
 from enet.network import build
 from enet.preprocess import window
 from enet.scoring import confusion_matrix, iou_per_class, miou
+from enet.training.curves import draw
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
 
 
@@ -125,6 +126,8 @@ def main(words: Sequence[str] | None = None) -> None:
             {"epoch": trainer.epoch, **row, "seconds": round(time.perf_counter() - start, 1)},
         )
         trainer.save(state)
+        if row["miou"]:
+            draw(options.output / "log.csv", options.output / "curves.png")
 
 
 def show(epoch: int, score: float, per_class: Mapping[str, float]) -> None:

@@ -93,7 +93,9 @@ def test_resumed_run_is_the_undisturbed_run(
     assert [line.partition(",")[0] for line in log] == ["epoch", "1", "2", "3"]
     best = torch.load(tmp_path / "whole" / "best.pth", weights_only=True)
     assert set(best["state_dict"]) == set(whole["network"])
-    assert {p.name for p in (tmp_path / "whole").iterdir()} == {"state.pth", "best.pth", "log.csv"}
+    assert {p.name for p in (tmp_path / "whole").iterdir()} == {
+        "state.pth", "best.pth", "log.csv", "curves.png"
+    }  # fmt: skip
     assert "epoch 3: mIoU" in capsys.readouterr().out
 
 
