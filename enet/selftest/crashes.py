@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from enet import pipeline
+from enet.datasets import scenes
 from enet.deliverable import SHIPPED
 from enet.selftest.acceptance import BACKEND, small
 from enet.selftest.table import Row
@@ -62,8 +63,6 @@ def made(folder: Path) -> Path:
 def deliverable(folder: Path, images: int) -> Path:
     """The embedded deliverable over a few small scenes: its file."""
     made(folder)
-    from enet.datasets import scenes
-
     scenes.write(folder / "data", images=images, size=(512, 256))
     text = (SHIPPED / "scenes.toml").read_text(encoding="utf-8")
     for old, new in (

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from enet import gates, pipeline, speed
 from enet.backends import REFERENCE
 from enet.deliverable import Deliverable
-from enet.evidence import Accuracy, Parity, Provenance, Speed
+from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome, Verdict
 from enet.selftest.acceptance import BACKEND, small
+from enet.selftest.planted.records import race
 from enet.selftest.table import Row
 from enet.subject import Subject
 from enet.timing import Ratio, Rule
@@ -148,19 +149,12 @@ def slowdown(subject: Subject, count: int, rng: np.random.Generator) -> Row:
 
     def trial(factor: float) -> Verdict:
         noise = rng.normal(1, 0.05, (2, rounds)).clip(0.5)
-        race = raced(subject, 0.1 * (1 + factor) * noise[0], 0.3 * noise[1])
-        return gates.regression(race, Ratio(3.0, 2.98, 3.02), subject.deliverable)
+        timed = race(subject, 0.1 * (1 + factor) * noise[0], 0.3 * noise[1])
+        return gates.regression(timed, Ratio(3.0, 2.98, 3.02), subject.deliverable)
 
     size = smallest(lambda factor: often(lambda: trial(factor)), 1e-3, 2.0)
     found = f"{100 * (size or 0):.1f} % slower, by {rounds} rounds of 10 images"
     return told("smallest slowdown", count, "regression", found, size is not None)
-
-
-def raced(subject: Subject, ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> Speed:
-    """Evidence of a race with these rounds, in seconds."""
-    from enet.selftest.planted.records import race
-
-    return race(subject, ours, theirs)
 
 
 def told(name: str, count: int, gate: str, found: str, ok: bool) -> Row:
@@ -194,10 +188,10 @@ def clean_speed(subject: Subject, runs: int) -> Row:
     source = subject.prepared()
     alarms = undecided = 0
     for _ in range(runs):
-        with speed.race(subject, BACKEND, 1, source, baseline=BACKEND) as race:
-            race.contest.warm_up(0.05)
-            race.run(Rule(warm_up=0.05, seconds=0.3, rounds=6), 1 - subject.deliverable.tolerances.slowdown)
-            evidence = race.evidence()
+        with speed.race(subject, BACKEND, 1, source, baseline=BACKEND) as both:
+            both.contest.warm_up(0.05)
+            both.run(Rule(warm_up=0.05, seconds=0.3, rounds=6), 1 - subject.deliverable.tolerances.slowdown)
+            evidence = both.evidence()
         verdict = gates.regression(evidence, Ratio(1.0, 1.0, 1.0), subject.deliverable)
         alarms += verdict.outcome is Outcome.FAIL
         undecided += verdict.outcome is Outcome.NO_EVIDENCE
