@@ -13,6 +13,7 @@ import pytest
 from enet import evidence
 from enet.errors import InputError
 from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance, Share, Throughput
+from enet.store import canonical, hash_text
 from enet.target import DeviceState
 
 PROVENANCE = Provenance(
@@ -67,8 +68,10 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
 
 
 def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
+    """Evidence that was edited by somebody who thought of its checksum."""
     path = tmp_path / "evidence.json"
-    path.write_text(json.dumps(json.loads(json.dumps(ALL[kind].to_json())) | changes))
+    table = json.loads(json.dumps(ALL[kind].to_json())) | changes
+    path.write_text(json.dumps(table | {"sha256": hash_text(canonical(table))}))
     return path
 
 
@@ -83,8 +86,20 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
     ],
 )
 def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="It was edited"):
+    with pytest.raises(InputError, match=r"states \w+=.*, but its counts give .* It was edited"):
         evidence.load(edited(tmp_path, kind, changes))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_edited_without_a_contradiction(kind: str, tmp_path: Path) -> None:
+    """A byte anywhere is noticed by the checksum, and so is a checksum that was taken away."""
+    path = tmp_path / "evidence.json"
+    evidence.save(ALL[kind], path)
+    table = json.loads(path.read_text())
+    for wrong in ({**table, "more": 1}, {name: value for name, value in table.items() if name != "sha256"}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(InputError, match="its checksum is another"):
+            evidence.load(path)
 
 
 @pytest.mark.parametrize(

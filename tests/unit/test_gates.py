@@ -70,6 +70,9 @@ def edited(evidence: Accuracy, **changes: Any) -> Accuracy:
 
 
 SOUND = accuracy(54.627)
+ONE_IMAGE = SOUND.matrices.copy()
+ONE_IMAGE[3] = 0
+ONE_IMAGE[3, :, 1] = SOUND.matrices[3].sum(axis=1)
 ONE_CLASS = np.zeros((IMAGES, 3, 3), np.int64)
 ONE_CLASS[:, :, 0] = 100
 REFUSED = {
@@ -83,6 +86,8 @@ REFUSED = {
     "limited": accuracy(54.627, limited=True),
     "logits nobody looked at": accuracy(54.627, non_finite=None, form={"output": "logits"}),
     "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
+    "one class everywhere in one image": edited(SOUND, matrices=ONE_IMAGE),
+    "copies of images": edited(SOUND, copies=3),
     "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
     "negative counts": edited(SOUND, matrices=SOUND.matrices - 10**8),
 }
@@ -94,6 +99,26 @@ def test_miou_without_evidence(judged: Deliverable, gate: Any, reason: str) -> N
     verdict = gate(REFUSED[reason], judged)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert verdict.incomplete == (reason in ("too few images", "limited"))
+
+
+def test_a_named_checkpoint_is_the_only_one(judged: Deliverable) -> None:
+    """What was measured of another is no evidence; results that were brought back tell of none."""
+    network = dataclasses.replace(judged.network, sha256="0" * 64)
+    named = dataclasses.replace(judged, network=network)
+    verdict = gates.artifact_miou(SOUND, named)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert "measured with weights w, but the deliverable names 000000000000" in verdict.sentence
+    for weights in ("0" * 64, ""):
+        known = edited(SOUND, provenance=provenance(weights_sha256=weights))
+        assert gates.artifact_miou(known, named).outcome is Outcome.PASS
+
+
+def test_an_image_of_one_or_two_true_classes_may_get_one(judged: Deliverable) -> None:
+    matrices = SOUND.matrices.copy()
+    matrices[3] = 0
+    matrices[3, :2, 1] = 10_000_000
+    assert edited(SOUND, matrices=matrices).uniform == ()
+    assert edited(SOUND, matrices=ONE_IMAGE).uniform == ("image003",)
 
 
 def test_fewer_images_are_never_a_pass_nor_a_fail(judged: Deliverable) -> None:

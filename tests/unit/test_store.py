@@ -98,6 +98,17 @@ def test_a_builds_own_error_is_not_blamed_on_the_cache(tmp_path: Path) -> None:
         Store(tmp_path).build("onnx", KEY, fail)
 
 
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_no_room_is_said_in_a_line(number: int, tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(InputError, match=r"cache .*: onnx can't be written \(.*\)\. Make room"):
+        Store(tmp_path).build("onnx", KEY, fail)
+    assert left_over(tmp_path) == []
+
+
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "changed file": lambda entry: (entry / "model.onnx").write_text("bUilt"),
     "cut file": lambda entry: (entry / "model.onnx").write_text("bui"),

@@ -225,3 +225,16 @@ def test_directory(rates: dict[int, float], words: str, judged: Deliverable) -> 
 def test_directory_of_what_cannot_be_judged(judged: Deliverable) -> None:
     fast = [timed(2000, batch, where={"simulated": True}) for batch in (1, 16)]
     assert "no evidence for batch 1, 16" in gates.directory(fast, judged, TABLE).sentence
+
+
+@pytest.mark.parametrize(("slower", "told"), [(1.0, False), (1.05, False), (2.0, True), (0.5, True)])
+def test_a_clock_that_changes_is_told(slower: float, told: bool, judged: Deliverable) -> None:
+    sound = timed(3000, 1)
+    times = sound.shares[0].compute_ms
+    half = len(times) // 2
+    changed = (*times[:half], *(slower * time for time in times[half:]))
+    share = dataclasses.replace(sound.shares[0], compute_ms=changed, mean_ms=sum(changed) / len(changed))
+    evidence = dataclasses.replace(sound, shares=(share,))
+    assert evidence.drift == pytest.approx(slower - 1)
+    notes = "; ".join(gates.throughput(evidence, judged, TABLE).notes)
+    assert ("the clock changed" in notes) == told
