@@ -13,8 +13,11 @@ import torch
 from onnx import ModelProto, numpy_helper
 from torch import Tensor, nn
 
-from enet import deliverable, export, network, weights
-from enet.selftest.planted.base import planted
+from enet import agreement, deliverable, export, gates, network, weights
+from enet.gates import Verdict
+from enet.preprocess import Normalise
+from enet.selftest.acceptance import apart
+from enet.selftest.planted.base import planted, recorded
 from enet.store import hash_file
 from enet.subject import Subject
 
@@ -306,3 +309,42 @@ def normalisation_in_the_graph_without_std(subject: Subject, folder: Path) -> It
     """The form that takes uint8 divides by 255 alone."""
     with exported(lambda model: constants(model, lambda value: np.full_like(value, 1 / 255), "normalise.scale")):
         yield subject
+
+
+def with_statistics(variant: str, subject: Subject) -> State:
+    """Untrained weights whose batch normalisation knows the images, so that values are as large as in a trained one."""
+    torch.manual_seed(0)
+    built = network.build(variant, subject.deliverable.network.outputs).train()
+    for module in built.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = None  # the mean of all batches
+    images = np.stack([subject.prepared().load(index)[0] for index in range(4)])
+    with torch.no_grad():
+        built(torch.from_numpy(Normalise(subject.deliverable.preprocessing)(images)))
+    return built.eval().state_dict()
+
+
+@recorded("export", "logits")
+def unpool_tie(subject: Subject, folder: Path) -> Iterator[Verdict]:
+    """In a network with max-unpooling, the last of equal values is taken for the maximum, not the first."""
+
+    def faulty(graph: export.Graph, name: str, module: nn.MaxUnpool2d, x: str, pooled: export.Pooled) -> str:
+        mirrored = graph.add("SpaceToDepth", [pooled.source], name=f"{name}.blocks", blocksize=2)
+        phases = graph.split(mirrored, 4, name=f"{name}.phase")
+        zero = graph.constant(f"{name}.zero", np.zeros((), np.float32))
+        rest, placed = x, list[str]()
+        for i, phase in reversed(list(enumerate(phases[1:], start=1))):
+            is_maximum = graph.add("Equal", [phase, pooled.maximum], name=f"{name}.is_maximum{i}")
+            placed.insert(0, graph.add("Where", [is_maximum, rest, zero], name=f"{name}.placed{i}"))
+            rest = graph.add("Where", [is_maximum, zero, rest], name=f"{name}.rest{i}")
+        stacked = graph.add("Concat", [rest, *placed], name=f"{name}.stacked", axis=1)
+        return graph.add("DepthToSpace", [stacked], name=name, blocksize=2, mode="DCR")
+
+    spec = subject.deliverable
+    torch.save(with_statistics("tramac", subject), folder / "tramac.pth")
+    unpooling = replace(
+        apart(subject, folder / "cache", replace(spec, network=replace(spec.network, variant="tramac"))),
+        weights_path=folder / "tramac.pth",
+    )
+    with mock.patch.dict(export.WRITERS, {nn.MaxUnpool2d: faulty}):
+        yield gates.logits(agreement.onnx_logits(unpooling, 1, unpooling.prepared()), spec)
