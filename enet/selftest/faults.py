@@ -46,8 +46,11 @@ def row(fault: Fault, subject: Subject, folder: Path) -> Row:
     said = fault.verdicts(subject, folder)
     names = noticed(said)
     if fault.below:
-        found = f"noticed by {', '.join(names)}" if names else f"below what is asked: {fault.below}; {moved(said)}"
-        return Row(name=fault.name, stage=fault.stage, meant="none", found=found, ok=bool(names) or small_enough(said))
+        found = f"noticed by {', '.join(names)}" if names else f"{fault.below}; {moved(said)}"
+        return Row(
+            name=fault.name, stage=fault.stage, meant="none", found=found, ok=bool(names) or small_enough(said),
+            below=not names,
+        )  # fmt: skip
     return Row(
         name=fault.name, stage=fault.stage, meant=", ".join(fault.gates),
         found=f"noticed by {', '.join(names)}" if names else f"not noticed; {moved(said)}",

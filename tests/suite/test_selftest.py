@@ -37,6 +37,13 @@ def test_every_fault_is_planted_when_all_are_asked_for() -> None:
     assert len(quick) < len(whole)
 
 
+def test_what_is_below_is_not_called_caught() -> None:
+    row = Row(name="small", stage="weights", meant="none", found="-0.2 points", ok=True, below=True)
+    assert (row.to_json()["caught"], row.to_json()["ok"]) == (False, True)
+    assert line(row).startswith("below ")
+    assert closing("faults", [row]) == "faults: 1 of 1 ok, 1 of them below what is asked"
+
+
 def test_a_missed_fault_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,5 +60,5 @@ def test_a_missed_fault_is_told(
     assert closing("faults", rows) in output
     table = json.loads((tmp_path / "found.json").read_text())
     assert table["faults"][1] == {
-        "name": "slipped", "stage": "export", "gate": "logits", "found": "not noticed", "caught": False,
+        "name": "slipped", "stage": "export", "gate": "logits", "found": "not noticed", "caught": False, "ok": False,
     }  # fmt: skip
