@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -41,17 +42,29 @@ def test_fault_turns_the_run_red(fault: str, small: Path, scenes: Path, tmp_path
 
 
 def test_sound_deliverable_is_accepted(small: Path, scenes: Path, tmp_path: Path) -> None:
-    """By two workers that begin together on a cold cache: they share one build and one measurement of everything."""
-    run = accept(small, scenes, tmp_path, "none", "-n", "2", "--basetemp", str(tmp_path / "temp"))
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "small: ACCEPTED (accuracy): all" in run.stdout
-    measured = sorted(json.loads(path.read_text())["key"]["batch_size"] for path in manifests(tmp_path / "temp", "run"))
-    assert measured == [1, 1, 4]  # PyTorch, and ONNX Runtime at both batch sizes
+    """By two runs at once, of two workers each, on one cold cache: all share one build of everything, workers of one
+    run one measurement."""
+
+    def one(name: str) -> subprocess.CompletedProcess[str]:
+        folder = tmp_path / name
+        apart = ("--artifact-cache", str(tmp_path / "cache"), "--basetemp", str(folder / "temp"))
+        folder.mkdir()
+        return accept(small, scenes, folder, "none", "-n", "2", *apart)
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = dict(zip(("first", "second"), pool.map(one, ("first", "second")), strict=True))
+    for name, run in runs.items():
+        assert run.returncode == 0, run.stdout + run.stderr
+        assert "small: ACCEPTED (accuracy): all" in run.stdout
+        made = manifests(tmp_path / name / "temp", "run")
+        measured = sorted(json.loads(path.read_text())["key"]["batch_size"] for path in made)
+        assert measured == [1, 1, 4]  # PyTorch, and ONNX Runtime at both batch sizes
+        verdicts = json.loads((tmp_path / name / "evidence" / "verdicts.json").read_text())
+        assert verdicts["conclusion"].startswith("ACCEPTED")
+        assert {verdict["outcome"] for verdict in verdicts["verdicts"]} == {"PASS"}
     assert len(manifests(tmp_path / "cache", "prepared")) == 1
     assert len(manifests(tmp_path / "cache", "onnx")) == 4  # the forms
-    verdicts = json.loads((tmp_path / "evidence" / "verdicts.json").read_text())
-    assert verdicts["conclusion"].startswith("ACCEPTED")
-    assert {verdict["outcome"] for verdict in verdicts["verdicts"]} == {"PASS"}
+    assert not list((tmp_path / "cache").rglob("*.build*"))
 
 
 def manifests(folder: Path, kind: str) -> list[Path]:
