@@ -345,6 +345,10 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
     count = f"{summary['images']} images" + ("" if summary["images"] == expected else f" of {expected} expected")
     rule = summary["miou_rule"] + ("" if summary["label_grid"] == "network" else "; at the photographs' size")
     print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({rule}; {count})")
+    if summary["copies"]:
+        print(
+            f"{summary['copies']} of these images are copies of others: an acceptance would not count that as evidence"
+        )
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")
     for share in summary["devices"]:
         rate = share["images"] / share["seconds"] if share["seconds"] else float("nan")

@@ -8,6 +8,7 @@ a worker are under way, so memory doesn't grow with the number of images.
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -232,6 +233,8 @@ def predicted(
     done = sum(len(batch.matrices) for batch in kept)
     if kept:
         matrices[:done] = np.concatenate([batch.matrices for batch in kept])
+        if subject.progress:
+            tqdm.write(f"going on after {done} images that an interrupted run has scored", sys.stderr)
     non_finite = sum(batch.non_finite for batch in kept)
 
     def score(start: int) -> Scored:

@@ -82,6 +82,7 @@ class Accuracy:
             "confusion_matrix": self.matrix.tolist(),
             "images": len(self.images),
             "images_expected": self.images_expected,
+            "copies": self.copies,
             "seconds": self.seconds,
             "images_per_second": len(self.images) / self.seconds if self.seconds else None,
             "devices": [asdict(share) for share in self.devices],
@@ -92,7 +93,7 @@ class Accuracy:
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind, "schema": SCHEMA, **self.summary(), "absent_classes": self.absent_classes,
-            "non_finite": self.non_finite, "copies": self.copies, "image_names": list(self.images),
+            "non_finite": self.non_finite, "image_names": list(self.images),
             "matrices": [matrix.ravel().tolist() for matrix in self.matrices],
         }  # fmt: skip
 

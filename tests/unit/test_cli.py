@@ -246,6 +246,15 @@ def test_evaluate_says_that_images_were_left_out(here: Path, capsys: pytest.Capt
     assert "2 images of 5 expected" in capsys.readouterr().out
 
 
+def test_evaluate_says_that_images_are_copies(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = data.data_set(tmp_path / "data")
+    first, second = sorted(root.glob("leftImg8bit/val/alpha/*"))
+    second.write_bytes(first.read_bytes())
+    assert enet("evaluate", "--deliverable", here / "tiny.toml", "--data-root", root, "--json", "e.json") == 0
+    assert "1 of these images are copies of others" in capsys.readouterr().out
+    assert json.loads((tmp_path / "work" / "e.json").read_text())["copies"] == 1
+
+
 def test_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert enet("scenes", "--save-path", "scenes", "--images", 1, "--seed", 3, "--split", "train") == 0
     assert capsys.readouterr().out == "scenes: 1 scenes, split train, seed 3\n"
