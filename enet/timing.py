@@ -41,7 +41,7 @@ class Rule:
     """
 
     warm_up: float = 0.5
-    seconds: float = 3.0
+    seconds: float = 2.0
     rounds: int = 3
 
 

@@ -28,7 +28,7 @@ from enet.source import Pair, Source
 from enet.subject import Subject
 
 #: How often each run is killed, and in a quick self-test.
-KILLS, QUICK_KILLS = 30, 2
+KILLS, QUICK_KILLS = 30, 1
 
 #: Images of a long run, and where it is first looked at.
 LONG, QUICK_LONG = 5000, 500

@@ -27,7 +27,6 @@ def accept(small: Path, scenes: Path, folder: Path, fault: str, *more: str) -> s
 NOTICED = {
     "classes_swapped_in_the_export": ("test_miou[small", "test_every_class[small", "test_onnx_logits[small"),
     "bgr": ("test_reference[small", "test_preprocessing[small"),
-    "rows_permuted": ("test_batch_parity[small", "test_miou[small"),
 }
 
 
