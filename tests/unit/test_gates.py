@@ -86,7 +86,6 @@ REFUSED = {
     "limited": accuracy(54.627, limited=True),
     "logits nobody looked at": accuracy(54.627, non_finite=None, form={"output": "logits"}),
     "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
-    "one class everywhere in one image": edited(SOUND, matrices=ONE_IMAGE),
     "copies of images": edited(SOUND, copies=3),
     "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
     "negative counts": edited(SOUND, matrices=SOUND.matrices - 10**8),
@@ -111,6 +110,21 @@ def test_a_named_checkpoint_is_the_only_one(judged: Deliverable) -> None:
     for weights in ("0" * 64, ""):
         known = edited(SOUND, provenance=provenance(weights_sha256=weights))
         assert gates.artifact_miou(known, named).outcome is Outcome.PASS
+
+
+def test_one_image_of_one_class_is_no_evidence_unless_pytorch_gives_the_same(judged: Deliverable) -> None:
+    flat = edited(SOUND, matrices=ONE_IMAGE)
+    for verdict in (
+        gates.artifact_miou(flat, judged), gates.artifact_miou(flat, judged, SOUND),
+        gates.class_floor(flat, SOUND, judged),
+    ):  # fmt: skip
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert "one class is predicted everywhere in image003" in verdict.sentence
+    stated = dataclasses.replace(judged.reference, miou_percent=100 * flat.miou)
+    weak = dataclasses.replace(judged, reference=stated)
+    assert gates.reference_miou(flat, weak).outcome is Outcome.PASS
+    assert gates.artifact_miou(flat, weak, flat).outcome is Outcome.PASS
+    assert gates.class_floor(flat, flat, weak).outcome is Outcome.PASS
 
 
 def test_an_image_of_one_or_two_true_classes_may_get_one(judged: Deliverable) -> None:
