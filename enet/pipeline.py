@@ -26,7 +26,7 @@ from enet.backends import Artifact, Model, Watch
 from enet.backends.base import Place
 from enet.evidence import Accuracy, Provenance
 from enet.journal import Batch, Journal, opened
-from enet.machine import cores
+from enet.machine import cores, cpu
 from enet.maps import new_map
 from enet.preprocess import Normalise, brought_to
 from enet.scoring import confusion_matrix
@@ -193,8 +193,10 @@ def run_key(subject: Subject, artifact: Artifact, source: Source) -> str:
     where = asdict(subject.provenance(artifact, Place("", "")))
     for name in ("argv", "host", "time"):
         del where[name]
-    code = source_digest("pipeline.py", "scoring.py", "journal.py")
-    return hash_text(canonical([where, artifact.batch_size, source.names, code]))
+    package = Path(__file__).parent
+    code = source_digest(*sorted(str(path.relative_to(package)) for path in package.rglob("*.py")))
+    place = [asdict(subject.target), cpu()]
+    return hash_text(canonical([where, artifact.batch_size, source.names, code, place]))
 
 
 def observed(provenance: Provenance, watch: Watch) -> Provenance:

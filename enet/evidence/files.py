@@ -47,7 +47,7 @@ def load(path: Path) -> Evidence:
         evidence = KINDS[table["kind"]].from_json(table)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:
         raise InputError(f"{path}: not evidence ({type(error).__name__}: {error}). Measure again") from error
     for name in ("miou", "agreement", "images_per_second", "mean_ms"):
         stated, counted = table.get(name), getattr(evidence, name, None)
