@@ -22,7 +22,7 @@ from enet.subject import Subject
 #: sums of some hundred terms differ by about 1e-6 between programs.
 NEAR_TIE = 1e-5
 
-#: Images that logits are compared for, half of them noise.
+#: Images that logits are compared for, half of them noise; or that one is chosen from.
 DISTINCT = 8
 
 
@@ -52,15 +52,23 @@ def constant(labels: NDArray[np.uint8]) -> bool:
 
 
 def equal_rows(subject: Subject, artifact: Artifact, source: Source, image: int = 0) -> Parity:
-    """A batch of equal images: every other row's labels against the first row's."""
-    pixels, _ = source.load(image)
+    """A batch of equal images: every other row's labels against the first row's.
+
+    Args:
+        image: which; if the network sees one class alone in it, where rows would be equal come what may, one of the
+            ``DISTINCT`` after it.
+    """
     with watched(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
-        labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
+        for chosen in range(image, min(image + DISTINCT, len(source.names))):
+            pixels, _ = source.load(chosen)
+            labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
+            if broken or not constant(labels):
+                break
     where = observed(subject.provenance(artifact, opened.model), watch)
     others = range(1, artifact.batch_size)
     return Parity(
         what="equal rows", first=where, second=where,
-        images=tuple(f"{source.names[image]} in row {row}" for row in others), images_expected=len(others),
+        images=tuple(f"{source.names[chosen]} in row {row}" for row in others), images_expected=len(others),
         pixels=labels[0].size, differing=tuple(int(np.count_nonzero(labels[row] != labels[0])) for row in others),
         non_finite=broken, constant=constant(labels),
     )  # fmt: skip

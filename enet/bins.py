@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +39,7 @@ def write(
     width, height = photographs.spec.size
     size = width * height * 3 * (4 if kind == "float" else 1)
     settings = {
-        "enet": __version__, "pillow": PIL.__version__, "input": kind, "preprocessing": asdict(photographs.spec),
+        "enet": __version__, "pillow": PIL.__version__, "input": kind, "preprocessing": photographs.spec.of_images,
         "dataset_sha256": dataset_sha256,
     }  # fmt: skip
     settings = json.loads(json.dumps(settings))  # as it is read back
@@ -81,6 +80,6 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The folder's manifest; empty if there is none that can be read."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) else {}

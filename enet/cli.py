@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -17,7 +16,7 @@ from typing import Any
 from enet.arguments import target
 from enet.command_line import Command, parser
 from enet.deliverable import Form, load, shipped, template
-from enet.errors import EnetError, InputError
+from enet.errors import EnetError, InputError, exit_code
 from enet.store import Store, default_root, hash_file, make_folder, write_text
 from enet.target import Target
 
@@ -27,22 +26,7 @@ from enet.target import Target
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     options = parser(COMMANDS).parse_args(arguments)
-    try:
-        code: int = options.run(options)
-    except EnetError as error:
-        print(f"enet: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # the reader of our output has gone, as with `enet … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except OSError as error:  # a disk that is full, a folder that went away: nobody's mistake here, but no traceback
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"enet: {where}{error.strerror or error}. Check the folder and the disk", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("enet: interrupted", file=sys.stderr)
-        return 130
-    return code
+    return exit_code("enet", lambda: int(options.run(options)))
 
 
 def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
@@ -224,12 +208,7 @@ def evaluate(options: argparse.Namespace) -> int:
     artifact = this.artifact(options.backend, options.batch_size, chosen)
     source = this.photographs()
     if options.save_overlays is None and options.save_predictions is None:
-        try:
-            measured = pipeline.measure(this, artifact, source, resumable=True)
-        except KeyboardInterrupt:
-            print("enet: what was scored is kept: the same command goes on from there", file=sys.stderr)
-            raise
-        show(measured.summary(), options.json)
+        show(pipeline.measure(this, artifact, source, resumable=True).summary(), options.json)
         return 0
     import tempfile
 

@@ -111,6 +111,11 @@ class Preprocessing:
         require(all(math.isfinite(m) for m in self.mean), f"mean={list(self.mean)}, but should be finite")
         require(all(math.isfinite(s) and s > 0 for s in self.std), f"std={list(self.std)}, but should be above 0")
 
+    @property
+    def of_images(self) -> dict[str, Any]:
+        """What decides the network's input, as JSON; where labels are compared doesn't."""
+        return {"resize": self.resize, "size": self.size, "mean": self.mean, "std": self.std}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Form:

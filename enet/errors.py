@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
 
 
 class EnetError(Exception):
@@ -49,3 +51,26 @@ def printable(text: str) -> str:
     'two\\\\nlines'
     """
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
+def exit_code(name: str, command: Callable[[], int]) -> int:
+    """Run a command; what stops it is told in one line that begins with its name.
+
+    Returns:
+        The command's own exit code; 2 for what its user can mend, 130 if interrupted.
+    """
+    try:
+        return command()
+    except EnetError as error:
+        print(f"{name}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of our output has gone, as with `enet … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:  # a disk that is full, a folder that went away: nobody's mistake here, but no traceback
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{name}: {where}{error.strerror or error}. Check the folder and the disk", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return 130

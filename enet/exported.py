@@ -18,9 +18,9 @@ def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -
     """
     key = {
         "weights": hash_file(weights), "variant": deliverable.network.variant, "outputs": deliverable.network.outputs,
-        "classes": deliverable.scored_classes, "preprocessing": asdict(deliverable.preprocessing), "form": asdict(form),
-        "source": source_digest("__init__.py", "network.py", "folding.py", "export.py"), "torch": version("torch"),
-        "onnx": version("onnx"),
+        "classes": deliverable.scored_classes, "preprocessing": deliverable.preprocessing.of_images,
+        "form": asdict(form), "torch": version("torch"), "onnx": version("onnx"),
+        "source": source_digest("__init__.py", "network.py", "folding.py", "export.py"),
     }  # fmt: skip
 
     def make(folder: Path) -> None:

@@ -20,7 +20,8 @@ def fixed(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
     if phases and model.graph.node[-1].op_type == "DepthToSpace":
         end_before_layout(model)
     for value in (*model.graph.input, *model.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = batch_size
+        for batch in value.type.tensor_type.shape.dim[:1]:  # an output's shape may be left unsaid
+            batch.dim_value = batch_size
     return model
 
 

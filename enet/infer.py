@@ -25,8 +25,11 @@ from enet.errors import InputError, listing
 from enet.pipeline import filled
 from enet.store import make_folder, require_plain_file, write_bytes, write_text
 
-#: Operators that make a large tensor of a constant shape; more values than this, no ENet needs (1 GB of float32).
-EXPANDING, MAX_CONSTANT = ("ConstantOfShape", "Expand", "Tile"), 1 << 28
+#: Operators that can make a large tensor of a small one, and which of their inputs says how large.
+SHAPED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
+
+#: More values than this, no ENet needs (1 GB of float32).
+MAX_CONSTANT = 1 << 28
 
 
 def run(
@@ -62,7 +65,7 @@ def run(
             rows = np.stack([np.fromfile(path, dtype).reshape(shape) for path in chunk])
             batch = filled(rows, batch_size)
             begin = time.perf_counter()
-            results = opened.infer(batch)
+            results = inferred(model, opened, batch)
             milliseconds.append(1000 * (time.perf_counter() - begin))
             for path, result in zip(chunk, results, strict=False):  # the filling's rows are dropped
                 output = outputs / f"{path.stem}_0.{outfmt.lower()}"
@@ -78,17 +81,35 @@ def run(
     return summary
 
 
+def inferred(model: Path, opened: OnnxRuntimeModel, batch: NDArray[Any]) -> NDArray[Any]:
+    """One output a row of the batch.
+
+    Raises:
+        InputError: the model fails, or its output's first axis isn't the batch.
+    """
+    try:
+        results = opened.infer(batch)
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(f"model {model}: ONNX Runtime can't run it ({reason}). Export it again") from error
+    if results.shape[:1] != (len(batch),):
+        found = list(results.shape)
+        raise InputError(f"model {model}: output of shape {found}, but its first axis should be {len(batch)}")
+    return results
+
+
 def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of one image, without the batch axis.
 
     Raises:
-        InputError: the file isn't ONNX, or its input isn't of a fixed size per image.
+        InputError: the file isn't ONNX with one input and one output, or its input isn't of a fixed size per image.
     """
     try:
         require_plain_file(model)
         graph = onnx.load(model, load_external_data=False).graph
         refuse_hostile(model, graph)
         (value,) = graph.input
+        (_,) = graph.output
         tensor = value.type.tensor_type
         shape = tuple(dim.dim_value for dim in tensor.shape.dim)[1:]
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
@@ -97,25 +118,37 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     except InputError:
         raise
     except Exception as error:  # protobuf's and onnx's own exceptions share no base class
-        raise InputError(f"model {model}: not an ONNX file with one input. Export one with: enet pth2onnx") from error
+        wanted = "an ONNX file with one input and one output"
+        raise InputError(f"model {model}: not {wanted}. Export one with: enet pth2onnx") from error
     if not shape or min(shape) < 1:
         raise InputError(f"model {model}: input of shape {list(shape)}, but height and width should be fixed")
     return dtype, shape
 
 
 def refuse_hostile(model: Path, graph: onnx.GraphProto) -> None:
-    """Refuse what no export of an ENet holds, and what would read other files or fill memory when it is loaded.
+    """Refuse constants in other files, and the plain ways to make a large constant of a few bytes when it is loaded.
+
+    No proof that a model is harmless: what it computes from its input, or from computed shapes, can still be large.
 
     Raises:
-        InputError: constants in other files, or a constant that is made large from a few bytes.
+        InputError: the model does either; no export of an ENet would.
     """
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in graph.initializer):
+    graphs = [graph]
+    for outer in graphs:  # grows: branches and loops hold graphs
+        attributes = [item for node in outer.node for item in node.attribute]
+        graphs += [inner for item in attributes for inner in (*item.graphs, *([item.g] if item.HasField("g") else []))]
+    nodes = [node for each in graphs for node in each.node]
+    constants = {tensor.name: tensor for each in graphs for tensor in each.initializer}
+    held = [*constants.values(), *(item.t for node in nodes for item in node.attribute)]
+    made = [node for node in nodes if node.op_type == "Constant"]
+    constants |= {node.output[0]: item.t for node in made for item in node.attribute if item.name == "value"}
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in held):
         raise InputError(f"model {model}: keeps its constants in other files. Export it into one")
-    sizes = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT64}
-    for node in graph.node:
-        for name in node.input:
-            if node.op_type in EXPANDING and name in sizes and volume(sizes[name]) > MAX_CONSTANT:
-                raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Refused")
+    for node in nodes:
+        position = SHAPED_BY.get(node.op_type)
+        name = node.input[position] if position is not None and position < len(node.input) else ""
+        if name in constants and volume(constants[name]) > MAX_CONSTANT:
+            raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Refused")
 
 
 def volume(shape: onnx.TensorProto) -> int:

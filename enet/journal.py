@@ -1,5 +1,7 @@
 """What a run has scored so far, kept in a file: an interrupted run goes on from there, to the same result.
 
+A journal is a convenience: where none can be written, a run goes on without.
+
 A line that names the run, then one record a batch, appended as it is known: how many images, how many of them had a
 logit that is no finite number, the seconds since the run began, the confusion matrices, and a checksum. A record that
 was cut short, and what follows it, is forgotten.
@@ -8,19 +10,16 @@ was cut short, and what follows it, is forgotten.
 from __future__ import annotations
 
 import contextlib
+import io
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from numpy.typing import NDArray
-
-from enet.errors import InputError
-from enet.store import make_folder
 
 HEAD, CHECKSUM = struct.Struct("<IId"), struct.Struct("<I")
 
@@ -37,8 +36,8 @@ class Batch:
 class Journal:
     """The batches of one run, read from the file and appended to it; ``classes`` are those of the matrices."""
 
-    def __init__(self, file: BinaryIO, key: str, classes: int) -> None:
-        self.file, self.classes = file, classes
+    def __init__(self, file: io.FileIO, key: str, classes: int) -> None:
+        self.file, self.classes, self.stopped, self.written = file, classes, False, 0
         first = f"{key}\n".encode()
         self.batches: list[Batch] = []
         end = len(first)
@@ -67,36 +66,45 @@ class Journal:
         return Batch(matrices, non_finite, seconds)
 
     def append(self, batch: Batch) -> None:
+        """Write a record; after a failure, such as a full disk, none any more."""
+        if self.stopped:
+            return
         head = HEAD.pack(len(batch.matrices), batch.non_finite, batch.seconds)
         content = batch.matrices.astype("<i8").tobytes()
-        self.file.write(head + content + CHECKSUM.pack(zlib.crc32(head + content)))
-        self.file.flush()
+        try:
+            self.file.write(head + content + CHECKSUM.pack(zlib.crc32(head + content)))
+        except OSError:
+            self.stopped = True
+        else:
+            self.written += 1
 
     @property
     def images(self) -> int:
+        """How many images were scored before."""
         return sum(len(batch.matrices) for batch in self.batches)
+
+    @property
+    def holds_any(self) -> bool:
+        """Whether the same run would find anything to go on from."""
+        return bool(self.batches or self.written)
 
 
 @contextlib.contextmanager
 def opened(folder: Path, key: str, classes: int) -> Iterator[Journal | None]:
     """The journal of the run that ``key`` names, removed when the run has ended well.
 
-    None while another process has it: two equal runs at once both score everything.
-
-    Raises:
-        InputError: the folder can't be written.
+    None while another process has it, so two equal runs at once both score everything; and None where the folder
+    can't be written.
     """
-    make_folder(folder)
     path = folder / f"{key[:20]}.journal"
-    try:
-        lock = FileLock(path.with_suffix(".lock"), timeout=0).acquire()
-    except Timeout:
-        yield None
-        return
-    except OSError as error:
-        raise InputError(f"{folder}: can't be written ({error.strerror}). Choose another --artifact-cache") from error
-    with lock:
-        path.touch()
-        with path.open("r+b") as file:
-            yield Journal(file, key, classes)
-        path.unlink(missing_ok=True)
+    with contextlib.ExitStack() as stack:
+        journal = None
+        with contextlib.suppress(OSError):  # Timeout, of a lock that is held, is one
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(FileLock(path.with_suffix(".lock"), timeout=0))
+            path.touch()
+            journal = Journal(stack.enter_context(path.open("r+b", buffering=0)), key, classes)
+        yield journal
+        if journal is not None:
+            with contextlib.suppress(OSError):
+                path.unlink()

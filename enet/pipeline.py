@@ -182,7 +182,12 @@ def measure(
         elif resumable and labels_to is None:
             key, folder = run_key(subject, artifact, source), subject.store.root / "interrupted"
             with opened(folder, key, len(subject.dataset.classes.names)) as journal:
-                measured = run(subject, artifact, source, workers=workers, journal=journal)
+                try:
+                    measured = run(subject, artifact, source, workers=workers, journal=journal)
+                except KeyboardInterrupt:
+                    if journal is not None and journal.holds_any:
+                        print("enet: what was scored is kept: the same command goes on from there", file=sys.stderr)
+                    raise
         else:
             measured = run(subject, artifact, source, labels_to=labels_to, workers=workers)
     return replace(measured, provenance=observed(measured.provenance, watch))
@@ -231,7 +236,7 @@ def predicted(
     if labels_to is not None:
         maps = new_map(labels_to, (count, height, width))
     workers = workers or max(1, min(cores(), IMAGES_UNDER_WAY // batch_size))
-    kept = journal.batches if journal else []
+    kept = [] if journal is None else journal.batches
     done = sum(len(batch.matrices) for batch in kept)
     if kept:
         matrices[:done] = np.concatenate([batch.matrices for batch in kept])
@@ -260,7 +265,7 @@ def predicted(
             if maps is not None:
                 maps[rows] = scored.labels
             non_finite += scored.non_finite
-            if journal:
+            if journal is not None:
                 journal.append(Batch(matrices[rows], scored.non_finite, time.perf_counter() - begin))
             bar.update(len(scored.matrices))
     seconds = time.perf_counter() - begin

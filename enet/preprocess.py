@@ -133,17 +133,27 @@ def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
     return np.asarray(window(rgb.size, spec).of_image(rgb))
 
 
-def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A label map at the grid that predictions are compared at: train ids, shape (H, W), uint8.
+def open_label(path: Path) -> Image.Image:
+    """Open and decode a label map.
 
-    Args:
-        lookup: train id by label id, shape (256,), from ``Classes.lookup``.
     Raises:
         InputError: as ``open_image``; or the file isn't one byte a pixel.
     """
     label = open_image(path)
     if label.mode not in ("L", "P"):
         raise InputError(f"{path}: a label map of mode {label.mode}, but should be 8-bit label ids (mode L)")
+    return label
+
+
+def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A label map at the grid that predictions are compared at: train ids, shape (H, W), uint8.
+
+    Args:
+        lookup: train id by label id, shape (256,), from ``Classes.lookup``.
+    Raises:
+        InputError: as ``open_label``.
+    """
+    label = open_label(path)
     if spec.label_grid == "photograph":
         return lookup[np.asarray(label)]
     return lookup[np.asarray(window(label.size, spec).of_label(label))]

@@ -7,22 +7,64 @@ from collections import defaultdict
 
 import onnx
 
+#: Attributes that hold graphs: branches and loops.
+INNER = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
+
+
+def given_names(graph: onnx.GraphProto) -> set[str]:
+    """Of inputs and constants: what no node makes."""
+    given = (*graph.input, *graph.initializer, *(tensor.values for tensor in graph.sparse_initializer))
+    return {value.name for value in given}
+
+
+def is_nested(graph: onnx.GraphProto) -> bool:
+    """Whether nodes hold graphs."""
+    return any(item.type in INNER for node in graph.node for item in node.attribute)
+
 
 def stable(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model, its nodes in an order and its inner values under names that follow from the graph alone.
 
-    Of the nodes whose inputs are known, the one with the first-made inputs is next; equal ones by operator and
-    attributes. Names of inputs, outputs and constants stay.
+    Names of inputs, outputs and constants stay. A graph with another inside, whose nodes read outer values by name, is
+    left as it is: no ENet has one.
+
+    Raises:
+        ValueError: nodes have inputs that nothing makes.
     """
     graph = model.graph
-    fixed = {value.name for value in (*graph.input, *graph.output)} | {tensor.name for tensor in graph.initializer}
-    rank = {name: position for position, name in enumerate(sorted(fixed | {""}))}
-    names = {name: name for name in fixed | {""}}
+    if is_nested(graph):
+        return model
+    names = {name: name for name in ("", *given_names(graph), *(value.name for value in graph.output))}
+    ordered = []
+    for position, number in enumerate(in_order(graph)):
+        node = onnx.NodeProto()
+        node.CopyFrom(graph.node[number])
+        node.name = f"node{position}"
+        for place, name in enumerate(node.output):
+            names.setdefault(name, f"{node.name}.{place}")
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        ordered.append(node)
+    if len(ordered) != len(graph.node):
+        raise ValueError(f"{len(graph.node) - len(ordered)} nodes have inputs that nothing makes")
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(ordered)
+    return model
+
+
+def in_order(graph: onnx.GraphProto) -> list[int]:
+    """Positions of the nodes, each after those it reads from, in an order that doesn't depend on inner names.
+
+    Of the nodes whose inputs are known, the one with the first-made inputs is next; equal ones by operator and
+    attributes, and only nodes that compute the same keep the order they were in. Nodes whose inputs nothing makes are
+    left out.
+    """
+    given = given_names(graph)
+    rank = {name: position for position, name in enumerate(sorted(given))}
     readers: dict[str, list[int]] = defaultdict(list)
-    results = {value.name for value in graph.output}  # made by a node, though their names are fixed
     missing = []
     for number, node in enumerate(graph.node):
-        unknown = {name for name in node.input if name not in names or name in results}
+        unknown = {name for name in node.input if name and name not in given}
         for name in unknown:
             readers[name].append(number)
         missing.append(len(unknown))
@@ -35,25 +77,14 @@ def stable(model: onnx.ModelProto) -> onnx.ModelProto:
 
     ready = [key(number) for number, count in enumerate(missing) if count == 0]
     heapq.heapify(ready)
-    ordered: list[onnx.NodeProto] = []
+    order: list[int] = []
     while ready:
         *_, number = heapq.heappop(ready)
-        node = onnx.NodeProto()
-        node.CopyFrom(graph.node[number])
-        node.name = f"node{len(ordered)}"
-        ordered.append(node)
-        for position, name in enumerate(node.output):
+        order.append(number)
+        for name in graph.node[number].output:
             rank.setdefault(name, len(rank))
-            names.setdefault(name, f"{node.name}.{position}")
             for reader in readers[name]:
                 missing[reader] -= 1
                 if missing[reader] == 0:
                     heapq.heappush(ready, key(reader))
-    if len(ordered) != len(graph.node):
-        raise ValueError(f"{len(graph.node) - len(ordered)} nodes have inputs that nothing makes")
-    for node in ordered:
-        node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names[name] for name in node.output]
-    del graph.node[:], graph.value_info[:]
-    graph.node.extend(ordered)
-    return model
+    return order

@@ -30,6 +30,9 @@ MANIFEST = "manifest.json"
 #: What writing fails with when there is no room: on the disk, for this user, or for a file of that size.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
+#: What ``fsync`` fails with where a disk doesn't offer it.
+NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
 
 def default_root() -> Path:
     """``$ENET_CACHE``, or ``.enet/cache`` in the working folder."""
@@ -114,7 +117,7 @@ class Store:
         try:
             manifest = json.loads((entry / MANIFEST).read_text(encoding="utf-8"))
             sound = bool(manifest["files"] == hashes(entry))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
         if sound:
             self.verified.add(entry)
@@ -165,10 +168,16 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def synchronise(path: Path) -> None:
-    """Have a file's or a folder's content on the disk before anything else happens: power may be cut."""
+    """Have a file's or a folder's content on the disk before anything else happens: power may be cut.
+
+    Some network disks can't do that for folders, or for files opened to be read; they are taken as they are.
+    """
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC:
+            raise
     finally:
         os.close(handle)
 

@@ -28,8 +28,9 @@ from enet.stable import stable
 from enet.store import Store, hash_file, source_digest
 from enet.target import Target
 
-#: Warnings of the optimiser (that its output suits this machine alone) are known here.
-LOG_ERRORS = 3
+#: Errors are raised, so they need no line of their own; warnings (that an optimised model suits this machine alone) are
+#: known here.
+LOG_FATAL = 4
 
 
 class OnnxRuntimeModel:
@@ -46,7 +47,7 @@ class OnnxRuntimeModel:
         options.inter_op_num_threads = 1
         # A planned memory pattern keeps the sum of all tensors' sizes; without it a batch of 16 takes half of that.
         options.enable_mem_pattern = not alone
-        options.log_severity_level = LOG_ERRORS
+        options.log_severity_level = LOG_FATAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when compiled
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
@@ -104,7 +105,7 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
     source = folder / "fixed.onnx"
     onnx.save(fixed(exported, batch_size, phases=phases), source)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = LOG_ERRORS
+    options.log_severity_level = LOG_FATAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(folder / "model.onnx")
     open_session(source, options)

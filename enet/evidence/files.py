@@ -20,6 +20,9 @@ KINDS: dict[str, type[Evidence]] = {
     kind.kind: kind for kind in (Accuracy, Parity, Difference, Digests, Throughput, Speed)
 }
 
+#: Figures that follow from counts: written for people, computed anew here.
+FOLLOWING = ("miou", "agreement", "images_per_second", "mean_ms")
+
 
 def save(evidence: Evidence, path: Path) -> None:
     """Write evidence as JSON, whole or not at all.
@@ -45,16 +48,17 @@ def load(path: Path) -> Evidence:
         if table["schema"] != SCHEMA:
             raise InputError(f"{path}: evidence of schema {table['schema']}, but should be {SCHEMA}. Measure again")
         evidence = KINDS[table["kind"]].from_json(table)
+        figures = [(name, table.get(name), getattr(evidence, name, None)) for name in FOLLOWING]
+        as_written = checksum == hash_text(canonical(table))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:
         raise InputError(f"{path}: not evidence ({type(error).__name__}: {error}). Measure again") from error
-    for name in ("miou", "agreement", "images_per_second", "mean_ms"):
-        stated, counted = table.get(name), getattr(evidence, name, None)
+    for name, stated, counted in figures:
         if not (isinstance(stated, float) and isinstance(counted, float)):
             continue
         if not np.isclose(stated, counted, atol=1e-12, equal_nan=True):
             raise InputError(f"{path}: states {name}={stated:.6g}, but its counts give {counted:.6g}. It was edited")
-    if checksum != hash_text(canonical(table)):
+    if not as_written:
         raise InputError(f"{path}: isn't as it was written: its checksum is another. It was edited; measure again")
     return evidence

@@ -152,7 +152,8 @@ def notes(evidence: Throughput) -> list[str]:
         each = ", ".join(f"device {share.device} {evidence.rate(share.mean):.6g}" for share in evidence.shares)
         found.append(f"mean of {len(evidence.shares)} devices: {each} images/s")
     if abs(evidence.drift) > DRIFT:
-        found.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the clock changed")
+        change = "slowed down" if evidence.drift > 0 else "sped up"
+        found.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the device {change}")
     if evidence.wall_images_per_second is not None:
         found.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock, all devices together")
     if not all(share.compute_ms for share in evidence.shares):

@@ -8,6 +8,7 @@ mIoU on the deliverable's own split.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,11 +24,14 @@ from PIL import Image
 from torch import nn
 
 from enet import deliverable as deliverables
+from enet.arguments import positive
 from enet.datasets import Dataset, Sample, find
 from enet.deliverable import Preprocessing
+from enet.errors import exit_code
 from enet.network import build
-from enet.preprocess import window
+from enet.preprocess import open_image, open_label, window
 from enet.scoring import confusion_matrix, iou_per_class, miou
+from enet.store import make_folder
 from enet.training.curves import draw
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
 
@@ -40,9 +44,9 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-root", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--train-split", default="train")
     parser.add_argument("--output", required=True, type=Path, help="folder for state, log and best weights")
-    parser.add_argument("--validate-every", type=int, default=5, metavar="EPOCHS")
+    parser.add_argument("--validate-every", type=positive, default=5, metavar="EPOCHS")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--threads", type=positive, default=torch.get_num_threads())
     parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster epochs")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     defaults = Recipe()
@@ -61,10 +65,10 @@ def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
     lookup = dataset.classes.lookup()
 
     def load(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        with Image.open(sample.image) as image, Image.open(sample.label) as label:
-            size = window(image.size, spec).scaled
-            scaled = image.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-            return np.array(scaled), lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
+        image, label = open_image(sample.image).convert("RGB"), open_label(sample.label)
+        size = window(image.size, spec).scaled
+        scaled = np.array(image.resize(size, Image.Resampling.BILINEAR))
+        return scaled, lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(load, dataset.samples))
@@ -90,7 +94,12 @@ def as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def main(words: Sequence[str] | None = None) -> None:
+def main(words: Sequence[str] | None = None) -> int:
+    """Train, or go on; returns 0.
+
+    Raises:
+        InputError: the data, the deliverable, the recipe or a state left before can't be used.
+    """
     options = arguments(words)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
@@ -104,11 +113,11 @@ def main(words: Sequence[str] | None = None) -> None:
         Recipe(**{item.name: as_tuple(getattr(options, item.name)) for item in fields(Recipe)}),
         mean=grid.mean, std=grid.std, outputs=spec.network.outputs, device=options.device, compiled=options.compile,
     )  # fmt: skip
-    options.output.mkdir(parents=True, exist_ok=True)
+    make_folder(options.output)
     state, best = options.output / "state.pth", options.output / "best.pth"
     if state.exists():
         trainer.resume(state)
-    forget_rows(options.output / "log.csv", after=trainer.epoch)
+        forget_rows(options.output / "log.csv", after=trainer.epoch)
     best_miou = torch.load(best, weights_only=True)["miou"] if best.exists() else 0.0
     while trainer.epoch < trainer.recipe.epochs:
         start = time.perf_counter()
@@ -128,6 +137,7 @@ def main(words: Sequence[str] | None = None) -> None:
         trainer.save(state)
         if row["miou"]:
             draw(options.output / "log.csv", options.output / "curves.png")
+    return 0
 
 
 def show(epoch: int, score: float, per_class: Mapping[str, float]) -> None:
@@ -137,4 +147,4 @@ def show(epoch: int, score: float, per_class: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code("enet.training", main))

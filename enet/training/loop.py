@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from enet.datasets.base import IGNORE
+from enet.errors import InputError
 from enet.store import write_bytes
 from enet.training.augment import random_view
 
@@ -45,6 +46,26 @@ class Recipe:
     label_smoothing: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        smallest, largest = self.scales
+        sides = all(side >= 8 and side % 8 == 0 for side in self.crop)
+        rules = (
+            (self.epochs >= 1, f"epochs={self.epochs}, but should be at least 1"),
+            (self.batch_size >= 1, f"batch_size={self.batch_size}, but should be at least 1"),
+            (sides, f"crop={list(self.crop)}, but should be multiples of 8"),
+            (0 < smallest <= largest <= 100, f"scales={list(self.scales)}, but should be two of 0..100, smaller first"),
+            (0 < self.learning_rate <= 1, f"learning_rate={self.learning_rate}, but should be in 0..1"),
+            (0 <= self.weight_decay <= 1, f"weight_decay={self.weight_decay}, but should be in 0..1"),
+            (self.warmup_epochs >= 0, f"warmup_epochs={self.warmup_epochs}, but should be at least 0"),
+            (0 <= self.average < 1, f"average={self.average}, but should be in 0..1, below 1"),
+            (1 < self.weighting <= 1e6, f"weighting={self.weighting}, but should be above 1"),
+            (0 <= self.label_smoothing < 1, f"label_smoothing={self.label_smoothing}, but should be in 0..1, below 1"),
+            (0 <= self.seed < 1 << 40, f"seed={self.seed}, but should be at least 0"),
+        )
+        for holds, message in rules:
+            if not holds:
+                raise InputError(f"recipe: {message}")
+
 
 class Trainer:
     """A network in training, its moving average, and how far it is."""
@@ -61,6 +82,8 @@ class Trainer:
         device: str = "cpu",
         compiled: bool = False,
     ) -> None:
+        if len(data) < recipe.batch_size:
+            raise InputError(f"recipe: batch_size={recipe.batch_size}, but there are {len(data)} photographs")
         torch.manual_seed(recipe.seed)
         initialise(network)
         self.network = network.train().to(device)
@@ -138,15 +161,21 @@ class Trainer:
         """Go on where ``save`` stopped.
 
         Raises:
-            ValueError: the state was made with another recipe.
+            InputError: the state was made with another recipe, or the file is damaged.
         """
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ValueError(f"{path} was trained with {state['recipe']}: remove it to start anew")
-        self.network.load_state_dict(state["network"])
-        self.averaged.load_state_dict(state["averaged"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.epoch = state["epoch"]
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            recipe = state["recipe"]
+            if recipe == asdict(self.recipe):
+                self.network.load_state_dict(state["network"])
+                self.averaged.load_state_dict(state["averaged"])
+                self.optimiser.load_state_dict(state["optimiser"])
+                self.epoch = state["epoch"]
+        except Exception as error:  # torch's own and pickle's exceptions share no base class
+            raise InputError(f"{path}: damaged ({type(error).__name__}). Remove it to start anew") from error
+        mine = asdict(self.recipe)
+        if other := [f"{name}={recipe.get(name)}" for name in mine if recipe.get(name) != mine[name]]:
+            raise InputError(f"{path}: trained with {', '.join(other)}. Remove it to start anew, or give the same")
 
 
 def save_aside(state: dict[str, Any], path: Path) -> None:
@@ -181,7 +210,7 @@ def class_weights(data: Pairs, outputs: int, offset: float) -> Tensor:
 
 def append_row(path: Path, row: dict[str, object]) -> None:
     """Add a line to a CSV file, with a header if it is new."""
-    is_new = not path.exists()
+    is_new = not path.exists() or path.stat().st_size == 0
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, row)
         if is_new:
@@ -193,5 +222,6 @@ def forget_rows(path: Path, after: int) -> None:
     """Leave out the lines of epochs whose state was not saved any more: they will be trained, and told, again."""
     if path.exists():
         header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        kept = [row for row in rows if row.endswith("\n") and int(row.partition(",")[0]) <= after]
+        told = [(row.partition(",")[0], row) for row in rows if row.endswith("\n")]
+        kept = [row for epoch, row in told if epoch.isdigit() and int(epoch) <= after]
         write_bytes(path, "".join([header, *kept]).encode())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from enet import journal
 from enet.journal import Batch
@@ -72,3 +74,40 @@ def test_a_run_that_ended_well_leaves_none(tmp_path: Path) -> None:
         with journal.opened(tmp_path, KEY, classes=3) as second:
             assert second is None  # an equal run at the same time goes its own way
     assert not list(tmp_path.glob("*.journal"))
+
+
+def test_where_none_can_be_written_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "interrupted").write_text("in the way")
+    with journal.opened(tmp_path / "interrupted", KEY, classes=3) as kept:
+        assert kept is None
+
+
+@pytest.mark.parametrize("failure", ["an error", "half a record"])
+def test_a_full_disk_ends_the_journal_and_not_the_run(failure: str, tmp_path: Path) -> None:
+    write(tmp_path, count=2)
+
+    class Full:
+        def __init__(self, file: object) -> None:
+            self.file = file
+
+        def write(self, record: bytes) -> int:
+            if failure == "an error":
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return int(self.file.write(record[:50]))  # type: ignore[attr-defined]
+
+    batch = Batch(np.zeros((2, 3, 3), np.int64), 0, 1.0)
+    with contextlib.suppress(KeyboardInterrupt), journal.opened(tmp_path, KEY, classes=3) as kept:
+        assert kept is not None
+        sound, kept.file = kept.file, Full(kept.file)  # type: ignore[assignment]
+        kept.append(batch)
+        kept.file = sound  # room again: what came between is lost, so nothing may follow
+        kept.append(batch)
+        assert kept.holds_any
+        raise KeyboardInterrupt
+    assert len(read(tmp_path)) == 2
+
+
+def test_nothing_is_held_before_the_first_batch(tmp_path: Path) -> None:
+    with journal.opened(tmp_path, KEY, classes=3) as kept:
+        assert kept is not None
+        assert not kept.holds_any

@@ -48,3 +48,27 @@ def test_a_node_without_its_input_is_refused() -> None:
     broken = model([0, 1, 3], "x")
     with pytest.raises(ValueError, match="nodes have inputs that nothing makes"):
         module.stable(broken)
+
+
+def test_a_graph_with_branches_is_left_as_it_is() -> None:
+    """Nodes of a branch read outer values by name."""
+    made = model([0, 1, 2, 3], "x")
+    value = helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, [2])
+    branches = {
+        name: helper.make_graph([helper.make_node(operator, ["xa"], ["z"])], name, [], [value])
+        for name, operator in (("then_branch", "Relu"), ("else_branch", "Neg"))
+    }
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array(True), "which"))
+    made.graph.node.append(helper.make_node("If", ["which"], ["end"], **branches))
+    made.graph.output[0].name = "end"
+    before = made.SerializeToString(deterministic=True)
+    assert module.stable(made).SerializeToString(deterministic=True) == before
+    session = onnxruntime.InferenceSession(before, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"x": np.array([1, -1], np.float32)})[0].tolist() == [2, 0]
+
+
+def test_an_output_that_is_a_constant() -> None:
+    made = model([0, 1, 2, 3], "x")
+    made.graph.output.append(helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, [2]))
+    session = onnxruntime.InferenceSession(module.stable(made).SerializeToString(), providers=["CPUExecutionProvider"])
+    assert [result.tolist() for result in session.run(None, {"x": np.array([1, -1], np.float32)})] == [[2, -2], [2, 3]]

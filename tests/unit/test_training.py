@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enet.errors import InputError, exit_code
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
@@ -101,8 +102,56 @@ def test_resumed_run_is_the_undisturbed_run(
 
 def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
     train(camvid, tmp_path, "--epochs", "1")
-    with pytest.raises(ValueError, match="remove it to start anew"):
+    with pytest.raises(InputError, match=r"state\.pth: trained with epochs=1\. Remove it to start anew"):
         train(camvid, tmp_path, "--epochs", "2")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--epochs", "0"], "recipe: epochs=0, but should be at least 1"),
+        (["--crop", "33", "32"], "recipe: crop=[33, 32], but should be multiples of 8"),
+        (["--scales", "2", "1"], "recipe: scales=[2.0, 1.0], but should be two of 0..100"),
+        (["--learning-rate", "nan"], "recipe: learning_rate=nan, but should be in 0..1"),
+        (["--weighting", "1"], "recipe: weighting=1.0, but should be above 1"),
+        (["--batch-size", "5"], "recipe: batch_size=5, but there are 4 photographs"),
+        (["--data-root", "absent"], "data set absent: no such folder"),
+        (["--train-split", "trian"], "trian"),
+        (["--deliverable", "camvit"], "did you mean 'camvid'?"),
+        (["--output", "{camvid}/tiny.toml"], "tiny.toml: can't be made (File exists)"),
+    ],
+)
+def test_a_mistake_is_told_in_a_line(
+    words: list[str], message: str, camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = [word.format(camvid=camvid) for word in words]
+    assert exit_code("enet.training", lambda: int(bool(train(camvid, tmp_path / "out", *more)))) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.startswith("enet.training: ")
+    assert told.count("\n") == 1
+    assert not list((tmp_path / "out").glob("*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a state", None], ids=["empty", "text", "another dict"])
+def test_a_damaged_state_is_refused(content: bytes | None, camvid: Path, tmp_path: Path) -> None:
+    if content is None:
+        torch.save({"epoch": 3}, tmp_path / "state.pth")
+    else:
+        (tmp_path / "state.pth").write_bytes(content)
+    with pytest.raises(InputError, match=r"state\.pth: damaged \(\w+\)\. Remove it to start anew"):
+        train(camvid, tmp_path, "--epochs", "1")
+
+
+def test_the_log_goes_on_after_the_last_state(tmp_path: Path) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("")
+    for epoch in (1, 2, 3):
+        loop.append_row(log, {"epoch": epoch, "loss": 0.5})
+    with log.open("a") as file:
+        file.write("4,0.")  # cut short
+    loop.forget_rows(log, after=2)
+    assert log.read_text().split() == ["epoch,loss", "1,0.5", "2,0.5"]
 
 
 def test_views_are_seeded_and_keep_image_and_label_together() -> None:

@@ -106,6 +106,17 @@ def model_of_gigabytes_of_zeros(here: Path, bad: Path) -> tuple[list[object], st
 
 
 @case
+def model_of_gigabytes_by_a_node(here: Path, bad: Path) -> tuple[list[object], str]:
+    """The shape is no initializer, but what a node gives."""
+    made = identity(["batch", 3, SIDE, SIDE])
+    shape = onnx.numpy_helper.from_array(np.array([1 << 31], np.int64))
+    made.graph.node.append(helper.make_node("Constant", [], ["shape"], value=shape))
+    made.graph.node.append(helper.make_node("Expand", ["y", "shape"], ["z"]))
+    made.graph.output[0].name = "z"
+    return inferring(saved(made, bad), prepared(bad)), "would fill memory"
+
+
+@case
 def output_with_a_pickle(here: Path, bad: Path) -> tuple[list[object], str]:
     summary = results(bad, "npy")
     np.save(first(summary, "npy"), np.array([Runs()], object), allow_pickle=True)
@@ -157,10 +168,11 @@ def summary_that_is_endless(here: Path, bad: Path) -> tuple[list[object], str]:
     return scoring(bad / "sumary.json", here), "not a plain file"
 
 
-@case
+@cases("hostile", code=0)
 def manifest_that_deletes(here: Path, bad: Path) -> tuple[list[object], str]:
     """What was preprocessed before is deleted when settings change: only ever in the folder itself."""
     kept = file_with(bad / "kept.bin", b"mine")
-    file_with(bad / "prep" / "preprocessed.json", json.dumps({"files": {f"../{kept.name}": ""}}).encode())
-    words = ["preprocess", "--src-path", bad / "none", "--save-path", bad / "prep"]
-    return [*words, "--deliverable", here / "tiny.toml"], "none: no such folder"
+    names = {f"../{kept.name}": "", str(kept): "", "../prep/../kept.bin": ""}
+    file_with(bad / "prep" / "preprocessed.json", json.dumps({"files": names}).encode())
+    words = ["preprocess", "--src-path", here / "data", "--save-path", bad / "prep"]
+    return [*words, "--deliverable", here / "tiny.toml"], "5 files"

@@ -123,6 +123,40 @@ def model_of_two_inputs(here: Path, bad: Path) -> tuple[list[object], str]:
 
 
 @model
+def model_of_two_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
+    made = identity(["batch", 3, SIDE, SIDE])
+    made.graph.node.append(helper.make_node("Neg", ["x0"], ["z"]))
+    made.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE]))
+    return inferring(saved(made, bad), prepared(bad)), "not an ONNX file with one input and one output"
+
+
+@model
+def model_of_a_single_number(here: Path, bad: Path) -> tuple[list[object], str]:
+    made = identity(["batch", 3, SIDE, SIDE])
+    made.graph.node.append(helper.make_node("ReduceSum", ["y"], ["z"], keepdims=0))
+    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("z", TensorProto.FLOAT, []))
+    return inferring(saved(made, bad), prepared(bad)), "output of shape [], but its first axis should be 1"
+
+
+@model
+def model_that_says_nothing_of_its_output(here: Path, bad: Path) -> tuple[list[object], str]:
+    made = identity(["batch", 3, SIDE, SIDE])
+    made.graph.node.append(helper.make_node("Flatten", ["y"], ["z"], axis=4))
+    made.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="z"))
+    return inferring(saved(made, bad), prepared(bad)), "but its first axis should be 1"
+
+
+@model
+def model_that_fails_on_every_image(here: Path, bad: Path) -> tuple[list[object], str]:
+    made = identity(["batch", 3, SIDE, SIDE])
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([100], np.int64), "far"))
+    made.graph.node.append(helper.make_node("NonZero", ["y"], ["where"]))
+    made.graph.node.append(helper.make_node("Gather", ["where", "far"], ["z"], axis=0))
+    made.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="z"))
+    return inferring(saved(made, bad), prepared(bad)), "ONNX Runtime can't "
+
+
+@model
 def model_of_any_height(here: Path, bad: Path) -> tuple[list[object], str]:
     return inferring(saved(identity(["batch", 3, "h", "w"]), bad), prepared(bad)), "height and width should be fixed"
 
