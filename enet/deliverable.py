@@ -46,7 +46,8 @@ CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
 class Network:
     """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user.
 
-    ``sha256`` is that of the checkpoint which is promised, hexadecimal; where it is given, no other is judged.
+    ``sha256`` is that of the checkpoint which is promised, hexadecimal; where it is given, no other is judged. Results
+    that were brought back from a device don't tell of theirs: of these it is only noted.
     """
 
     variant: Variant

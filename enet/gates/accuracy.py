@@ -70,6 +70,8 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
         sentence = f"mIoU {measured:.4f} %, but {missing}"
         return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers, incomplete=True)
     notes = []
+    if deliverable.network.sha256 and not evidence.provenance.weights_sha256:
+        notes.append("of which checkpoint these results are isn't recorded, so the named one isn't enforced")
     if reference is not None:
         lower, upper = (100 * value for value in paired_interval(evidence, reference))
         numbers |= {"difference_low": lower, "difference_high": upper}

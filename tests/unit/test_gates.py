@@ -109,7 +109,9 @@ def test_a_named_checkpoint_is_the_only_one(judged: Deliverable) -> None:
     assert "measured with weights w, but the deliverable names 000000000000" in verdict.sentence
     for weights in ("0" * 64, ""):
         known = edited(SOUND, provenance=provenance(weights_sha256=weights))
-        assert gates.artifact_miou(known, named).outcome is Outcome.PASS
+        verdict = gates.artifact_miou(known, named)
+        assert verdict.outcome is Outcome.PASS
+        assert any("isn't recorded" in note for note in verdict.notes) == (not weights)
 
 
 def test_one_image_of_one_class_is_no_evidence_unless_pytorch_gives_the_same(judged: Deliverable) -> None:

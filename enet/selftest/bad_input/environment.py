@@ -172,14 +172,29 @@ def no_room_for_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
     return ["scenes", "--images", 1, "--save-path", bad / "scenes"], "png: can't be written (File too large)"
 
 
-@cases("environment", code=0)
-def cache_with_a_changed_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    """A file of the cache that isn't what it was built as is built anew, not used."""
+def with_filled_cache(here: Path, bad: Path) -> list[object]:
+    """An evaluation that finds everything built."""
     from enet import cli
 
     words = evaluating(here, "--artifact-cache", bad / "cache")
     with contextlib.redirect_stdout(None):
         cli.main([str(word) for word in words])
+    return words
+
+
+@cases("permissions", around=unprivileged, code=0)
+def filled_cache_that_is_read_only(here: Path, bad: Path) -> tuple[list[object], str]:
+    """One that is shared, say: what is in it is used; an interrupted run merely leaves nothing to go on from."""
+    words = with_filled_cache(here, bad)
+    for path in (bad / "cache", *(bad / "cache").rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    return words, "5 images"
+
+
+@cases("environment", code=0)
+def cache_with_a_changed_file(here: Path, bad: Path) -> tuple[list[object], str]:
+    """A file of the cache that isn't what it was built as is built anew, not used."""
+    words = with_filled_cache(here, bad)
     (model,) = (bad / "cache" / "onnxruntime").glob("*/model.onnx")
     model.write_bytes(b"something else")
     return words, "5 images"
@@ -187,13 +202,9 @@ def cache_with_a_changed_file(here: Path, bad: Path) -> tuple[list[object], str]
 
 @cases("environment", code=0)
 def cache_with_a_damaged_manifest(here: Path, bad: Path) -> tuple[list[object], str]:
-    from enet import cli
-
-    words = evaluating(here, "--artifact-cache", bad / "cache")
-    with contextlib.redirect_stdout(None):
-        cli.main([str(word) for word in words])
-    for manifest in (bad / "cache").glob("*/*/manifest.json"):
-        manifest.write_text(json.dumps({"files": []}))
+    words = with_filled_cache(here, bad)
+    for number, manifest in enumerate((bad / "cache").glob("*/*/manifest.json")):
+        manifest.write_text("[" * 100_000 if number % 2 else json.dumps({"files": []}))
     return words, "5 images"
 
 
