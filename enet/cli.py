@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -125,15 +125,12 @@ def pth2onnx(options: argparse.Namespace) -> int:
     classes = min(outputs, spec.scored_classes)
     model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact), classes=classes)
     export.save(model, options.output_file)
-    print(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}")
-    if options.json:
-        told = {
-            "onnx": str(options.output_file), "sha256": hash_file(options.output_file), "variant": variant,
-            "opset": export.OPSET, "values": export.describe(model).split(", "),
-            "weights_sha256": hash_file(options.input_file),
-        }  # fmt: skip
-        write_text(options.json, json.dumps(told, indent=1))
-    return 0
+    figures = {
+        "onnx": str(options.output_file), "sha256": hash_file(options.output_file), "variant": variant,
+        "opset": export.OPSET, "values": export.describe(model).split(", "),
+        "weights_sha256": hash_file(options.input_file),
+    }  # fmt: skip
+    return told(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}", figures, options)
 
 
 def preprocess(options: argparse.Namespace) -> int:
@@ -143,8 +140,8 @@ def preprocess(options: argparse.Namespace) -> int:
     manifest = bins.write(
         this.photographs(), options.save_path, options.input, this.dataset_sha256, progress=this.progress
     )
-    print(f"{options.save_path}: {len(manifest['files'])} files, {bins.MANIFEST}")
-    return 0
+    figures = {"folder": str(options.save_path), **manifest}
+    return told(f"{options.save_path}: {len(manifest['files'])} files, {bins.MANIFEST}", figures, options)
 
 
 def om(options: argparse.Namespace) -> int:
@@ -153,10 +150,7 @@ def om(options: argparse.Namespace) -> int:
     made = compiler.compile_file(
         options.model, options.output, options.batch_size, load(options.deliverable), options.input, target(options)
     )
-    print(made)
-    if options.json:
-        write_text(options.json, json.dumps(made.to_json(), indent=1))
-    return 0
+    return told(str(made), made.to_json(), options)
 
 
 def infer(options: argparse.Namespace) -> int:
@@ -165,24 +159,31 @@ def infer(options: argparse.Namespace) -> int:
     if options.backend == "ascend":
         from enet.ascend import ais_bench
 
-        output = options.output
         summaries = ais_bench.infer(
             ais_bench.Run(
-                model=options.model, inputs=options.input, output=output.parent, dirname=output.name,
+                model=options.model, inputs=options.input, output=options.output.parent, dirname=options.output.name,
                 batch_size=options.batch_size, devices=options.device, outfmt=options.outfmt,
                 dynamic_batch=options.dynamic,
             )
         )  # fmt: skip
-        print(f"{output}: outputs; {', '.join(map(str, summaries))}: which is of which image")
-        return 0
+        return inferred(summaries, options)
     if options.outfmt == "TXT":
         raise InputError("--outfmt TXT: only ais_bench writes it. Give BIN or NPY, or --backend ascend")
     summary = runner.run(
         options.model, options.input, options.output, options.batch_size, options.outfmt,
         progress=sys.stderr.isatty(),
     )  # fmt: skip
-    print(f"{options.output}: outputs; {summary}: which is of which image")
-    return 0
+    return inferred([summary], options)
+
+
+def inferred(summaries: Sequence[Path], options: argparse.Namespace) -> int:
+    """Tell where the outputs are."""
+    named = [str(summary) for summary in summaries]
+    figures = {
+        "model_sha256": hash_file(options.model), "batch_size": options.batch_size, "outputs": str(options.output),
+        "summaries": named,
+    }  # fmt: skip
+    return told(f"{options.output}: outputs; {', '.join(named)}: which is of which image", figures, options)
 
 
 def postprocess(options: argparse.Namespace) -> int:
@@ -278,8 +279,12 @@ def report(options: argparse.Namespace) -> int:
         reports.compare(found[0], found[1], options.html)
     else:
         reports.write(found[0], options.html)
-    print(f"{options.html}: {found[-1].deliverable}: {found[-1].conclusion}")
-    return 0
+    last = found[-1]
+    figures = {
+        "html": str(options.html), "deliverable": last.deliverable, "conclusion": last.conclusion,
+        "verdicts": last.verdicts,
+    }  # fmt: skip
+    return told(f"{options.html}: {last.deliverable}: {last.conclusion}", figures, options)
 
 
 def self_test(options: argparse.Namespace) -> int:
@@ -312,7 +317,16 @@ def scenes(options: argparse.Namespace) -> int:
         options.save_path, images=options.images, seed=options.seed, split=options.split,
         progress=sys.stderr.isatty(),
     )  # fmt: skip
-    print(f"{options.save_path}: {len(written)} scenes, split {options.split}, seed {options.seed}")
+    count, split, seed = len(written), options.split, options.seed
+    figures = {"folder": str(options.save_path), "images": count, "split": split, "seed": seed}
+    return told(f"{options.save_path}: {count} scenes, split {split}, seed {seed}", figures, options)
+
+
+def told(sentence: str, figures: Mapping[str, Any], options: argparse.Namespace) -> int:
+    """Print what a command did; write it as JSON too, if asked. Returns the exit code, 0."""
+    print(sentence)
+    if options.json:
+        write_text(options.json, json.dumps(figures, indent=1))
     return 0
 
 

@@ -88,6 +88,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     add_cache(sub)
     sub.add_argument("--input", choices=["float", "uint8"], default="float", help="what the model takes")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
+    add_json(sub)
 
     sub = command(
         "om",
@@ -119,6 +120,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         "--outfmt", choices=["BIN", "NPY", "TXT"], default="BIN", help="default: %(default)s; TXT on ascend only"
     )
     sub.add_argument("--device", type=devices, default=(0,), metavar="N[,N…]", help="device numbers, for ascend")
+    add_json(sub)
 
     sub = command(
         "postprocess",
@@ -190,6 +192,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     sub.add_argument("evidence", type=Path, nargs="+", metavar="DIR", help="evidence folder of a run, or of two")
     sub.add_argument("--html", type=Path, required=True, metavar="FILE", help="where to write it")
+    add_json(sub)
 
     sub = command(
         "selftest",
@@ -209,6 +212,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--images", type=positive, default=50, metavar="N", help="default: %(default)s")
     sub.add_argument("--seed", type=natural, default=0, help="default: %(default)s")
     sub.add_argument("--split", choices=SCENE_SPLITS, default="val", help="default: %(default)s")
+    add_json(sub)
     return top
 
 

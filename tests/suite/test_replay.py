@@ -66,7 +66,11 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     assert "scenes: NOT ACCEPTED" in done.stdout
     assert f"Look closer: enet report {tmp_path} --html report.html" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
-    assert cli.main(["report", str(tmp_path), "--html", str(tmp_path / "report.html")]) == 0
+    words = ["report", str(tmp_path), "--html", str(tmp_path / "report.html"), "--json", str(tmp_path / "told.json")]
+    assert cli.main(words) == 0
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert (told["deliverable"], told["html"]) == ("scenes", str(tmp_path / "report.html"))
+    assert told["verdicts"] == json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]
     page = (tmp_path / "report.html").read_text()
     assert "scenes may not ship: throughput failed." in page
     assert "<td>28.9672</td>" in page  # this run's column of the recorded table

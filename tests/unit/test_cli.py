@@ -189,15 +189,19 @@ def test_the_guides_steps_give_what_evaluate_gives(
     shared = ["--deliverable", here / "tiny.toml"]
     steps: list[list[object]] = [
         ["pth2onnx", "--input-file", here / "tiny.pth", "--output-file", "enet.onnx", *shared, "--input", kind],
-        ["preprocess", "--src-path", here / "data", "--save-path", "prep", *shared, "--input", kind],
-        ["infer", "--model", "enet.onnx", "--input", "prep", "--output", "out/bs2", "--batch-size", 2],
+        ["preprocess", "--src-path", here / "data", "--save-path", "prep", *shared, "--input", kind, "--json", "f"],
+        ["infer", "--model", "enet.onnx", "--input", "prep", "--output", "out/bs2", "--batch-size", 2, "--json", "i"],
         ["postprocess", "--src-path", here / "data", "--result-dir", "out/bs2_summary.json", *shared, "--json", "p"],
         ["evaluate", *shared, "--data-root", here / "data", "--batch-size", 2, "--input", kind, "--json", "e"],
     ]
     for step in steps:
         assert enet(*step) == 0, step
     assert "prep: 5 files, preprocessed.json" in capsys.readouterr().out
-    by_steps, at_once = (json.loads((work / name).read_text()) for name in ("p", "e"))
+    files, inferred, by_steps, at_once = (json.loads((work / name).read_text()) for name in "fipe")
+    assert (files["folder"], len(files["files"])) == ("prep", 5)
+    assert files["dataset_sha256"] == by_steps["provenance"]["dataset_sha256"]
+    assert (inferred["summaries"], inferred["batch_size"]) == (["out/bs2_summary.json"], 2)
+    assert inferred["model_sha256"] == hash_file(work / "enet.onnx")
     expected = data.slow_matrices(subject).sum(axis=0)
     assert by_steps["confusion_matrix"] == at_once["confusion_matrix"] == expected.tolist()
     assert by_steps["miou"] == at_once["miou"]
@@ -255,8 +259,19 @@ def test_evaluate_says_that_images_are_copies(here: Path, tmp_path: Path, capsys
     assert json.loads((tmp_path / "work" / "e.json").read_text())["copies"] == 1
 
 
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_offers_its_output_as_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        enet(name, "--help")
+    assert stopped.value.code == 0
+    assert "--json" in capsys.readouterr().out
+
+
 def test_scenes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert enet("scenes", "--save-path", "scenes", "--images", 1, "--seed", 3, "--split", "train") == 0
+    words = ["scenes", "--save-path", "scenes", "--images", 1, "--seed", 3, "--split", "train", "--json", "s.json"]
+    assert enet(*words) == 0
+    told = json.loads((tmp_path / "work" / "s.json").read_text())
+    assert told == {"folder": "scenes", "images": 1, "split": "train", "seed": 3}
     assert capsys.readouterr().out == "scenes: 1 scenes, split train, seed 3\n"
     files = [name for name in recipes.files(tmp_path / "work" / "scenes") if name.endswith(".png")]
     assert [name.split("/")[:2] for name in files] == [["gtFine", "train"], ["leftImg8bit", "train"]]
