@@ -167,6 +167,12 @@ def exporting(weights: Path, here: Path, *arguments: object) -> list[object]:
     ]  # fmt: skip
 
 
+def preparing(here: Path, to: Path, *arguments: object) -> list[object]:
+    return [
+        "preprocess", "--src-path", here / "data", "--deliverable", here / "tiny.toml", "--save-path", to, *arguments,
+    ]  # fmt: skip
+
+
 def scoring(summary: Path, here: Path) -> list[object]:
     return ["postprocess", "--src-path", here / "data", "--result-dir", summary, "--deliverable", here / "tiny.toml"]
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
-from enet.selftest.bad_input.base import cases, evaluating, exporting, over
+from enet.selftest.bad_input.base import cases, evaluating, exporting, over, preparing
 from enet.selftest.tiny import data_set
 
 #: A user with no rights but everybody's.
@@ -93,16 +93,8 @@ def export_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object],
 
 @forbidden
 def preprocess_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = [
-        "preprocess",
-        "--src-path",
-        here / "data",
-        "--deliverable",
-        here / "tiny.toml",
-        "--artifact-cache",
-        bad / "cache",
-    ]
-    return [*words, "--save-path", locked(bad / "locked") / "prep"], "can't be made (Permission denied)"
+    words = preparing(here, locked(bad / "locked") / "prep", "--artifact-cache", bad / "cache")
+    return words, "can't be made (Permission denied)"
 
 
 @forbidden
@@ -155,16 +147,7 @@ def no_room_for_the_export(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @cases("full disk", around=no_room, leaves="bad/prep/preprocessed.json")
 def no_room_for_preprocessed_files(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = [
-        "preprocess",
-        "--src-path",
-        here / "data",
-        "--deliverable",
-        here / "tiny.toml",
-        "--save-path",
-        bad / "prep",
-    ]
-    return words, "can't be written (File too large)"
+    return preparing(here, bad / "prep"), "can't be written (File too large)"
 
 
 @full

@@ -14,7 +14,16 @@ import onnx
 import torch
 from onnx import TensorProto, helper
 
-from enet.selftest.bad_input.base import cases, evaluating, exporting, file_with, over, scoring, toml_with
+from enet.selftest.bad_input.base import (
+    cases,
+    evaluating,
+    exporting,
+    file_with,
+    over,
+    preparing,
+    scoring,
+    toml_with,
+)
 from enet.selftest.bad_input.models import identity, inferring, prepared, saved
 from enet.selftest.bad_input.results import first, results, summary_with
 from enet.selftest.tiny import SIDE
@@ -174,5 +183,4 @@ def manifest_that_deletes(here: Path, bad: Path) -> tuple[list[object], str]:
     kept = file_with(bad / "kept.bin", b"mine")
     names = {f"../{kept.name}": "", str(kept): "", "../prep/../kept.bin": ""}
     file_with(bad / "prep" / "preprocessed.json", json.dumps({"files": names}).encode())
-    words = ["preprocess", "--src-path", here / "data", "--save-path", bad / "prep"]
-    return [*words, "--deliverable", here / "tiny.toml"], "5 files"
+    return preparing(here, bad / "prep"), "5 files"
