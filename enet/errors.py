@@ -21,13 +21,14 @@ class BackendUnavailable(EnetError):
 
 
 def unknown(what: str, value: object, known: Iterable[str], *, where: str = "") -> InputError:
-    """An error for a name that isn't known, with the nearest known one if there is one.
+    """An error for a name that isn't known, with the nearest known one, or the one that begins so, if there is one.
 
     >>> print(unknown("backend", "onnxrt", ["onnxruntime", "pytorch"]))
     backend='onnxrt' is not known: did you mean 'onnxruntime'? Known: onnxruntime, pytorch
     """
     names = list(known)
-    near = difflib.get_close_matches(str(value), names, n=1)
+    begun = [name for name in names if value and name.startswith(str(value))]
+    near = begun[:1] if len(begun) == 1 else difflib.get_close_matches(str(value), names, n=1)
     hint = f": did you mean {near[0]!r}?" if near else "."
     place = f"{where}: " if where else ""
     return InputError(f"{place}{what}={value!r} is not known{hint} Known: {', '.join(names)}")
