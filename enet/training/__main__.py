@@ -21,12 +21,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from enet import deliverable as deliverables
+from enet import weights as checkpoints
 from enet.arguments import positive
 from enet.datasets import Dataset, Sample, find
-from enet.deliverable import Preprocessing
+from enet.deliverable import Network, Preprocessing
 from enet.errors import exit_code
 from enet.network import build
 from enet.preprocess import open_image, open_label, window
@@ -43,6 +44,7 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--deliverable", required=True, help="shipped name or path of a TOML file")
     parser.add_argument("--data-root", required=True, type=Path, help="folder of the data set")
     parser.add_argument("--train-split", default="train")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint to begin with (default: random)")
     parser.add_argument("--output", required=True, type=Path, help="folder for state, log and best weights")
     parser.add_argument("--validate-every", type=positive, default=5, metavar="EPOCHS")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -72,6 +74,15 @@ def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(load, dataset.samples))
+
+
+def started(path: Path, network: Network) -> dict[str, Tensor]:
+    """The state dict of a checkpoint that fits the deliverable's network.
+
+    Raises:
+        InputError: it can't be read, or doesn't fit.
+    """
+    return checkpoints.load(path, network.variant, network.outputs).state_dict()
 
 
 @torch.inference_mode()
@@ -112,6 +123,7 @@ def main(words: Sequence[str] | None = None) -> int:
         load_scaled(find(layout, root, options.train_split), grid),
         Recipe(**{item.name: as_tuple(getattr(options, item.name)) for item in fields(Recipe)}),
         mean=grid.mean, std=grid.std, outputs=spec.network.outputs, device=options.device, compiled=options.compile,
+        start=started(options.weights, spec.network) if options.weights else None,
     )  # fmt: skip
     make_folder(options.output)
     state, best = options.output / "state.pth", options.output / "best.pth"

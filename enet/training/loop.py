@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import csv
+import hashlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ class Recipe:
     #: Class weights are 1 / ln(c + frequency); c = 1.02 is the paper's (section 5.1), larger ones are milder.
     weighting: float = 1.1
     label_smoothing: float = 0.0
+    #: How much of the mean soft IoU's complement is added to the cross entropy. Weighted cross entropy alone finds rare
+    #: classes everywhere: it counts what is missed, not what is said too often.
+    iou_loss: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -60,6 +64,7 @@ class Recipe:
             (0 <= self.average < 1, f"average={self.average}, but should be in 0..1, below 1"),
             (1 < self.weighting <= 1e6, f"weighting={self.weighting}, but should be above 1"),
             (0 <= self.label_smoothing < 1, f"label_smoothing={self.label_smoothing}, but should be in 0..1, below 1"),
+            (0 <= self.iou_loss <= 100, f"iou_loss={self.iou_loss}, but should be in 0..100"),
             (0 <= self.seed < 1 << 40, f"seed={self.seed}, but should be at least 0"),
         )
         for holds, message in rules:
@@ -81,11 +86,16 @@ class Trainer:
         outputs: int,
         device: str = "cpu",
         compiled: bool = False,
+        start: Mapping[str, Tensor] | None = None,
     ) -> None:
+        """Begin with ``start``, a state dict; without it, with random weights."""
         if len(data) < recipe.batch_size:
             raise InputError(f"recipe: batch_size={recipe.batch_size}, but there are {len(data)} photographs")
         torch.manual_seed(recipe.seed)
         initialise(network)
+        if start is not None:
+            network.load_state_dict(start)
+        self.start = digest(start or {})
         self.network = network.train().to(device)
         self.forward = torch.compile(self.network) if compiled else self.network
         self.averaged = copy.deepcopy(network).eval()
@@ -93,7 +103,7 @@ class Trainer:
         self.mean = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255
         self.std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
         weights = class_weights(data, outputs, recipe.weighting).to(device)
-        self.loss = nn.CrossEntropyLoss(weights, ignore_index=IGNORE, label_smoothing=recipe.label_smoothing)
+        self.cross_entropy = nn.CrossEntropyLoss(weights, ignore_index=IGNORE, label_smoothing=recipe.label_smoothing)
         self.optimiser = torch.optim.AdamW(parameter_groups(self.network, recipe.weight_decay), recipe.learning_rate)
         self.epoch = 0
 
@@ -128,7 +138,10 @@ class Trainer:
         for step, (images, labels) in enumerate(bar):
             for group in self.optimiser.param_groups:
                 group["lr"] = self.learning_rate(self.epoch + step / steps)
-            loss = self.loss(self.forward(images).float(), labels)
+            logits = self.forward(images).float()
+            loss = self.cross_entropy(logits, labels)
+            if self.recipe.iou_loss:
+                loss = loss + self.recipe.iou_loss * (1 - soft_iou(logits, labels))
             self.optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -152,8 +165,9 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write the whole state aside, then move it into place."""
         state = {
-            "recipe": asdict(self.recipe), "epoch": self.epoch, "network": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "recipe": asdict(self.recipe), "start": self.start, "epoch": self.epoch,
+            "network": self.network.state_dict(), "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
         }  # fmt: skip
         save_aside(state, path)
 
@@ -166,7 +180,7 @@ class Trainer:
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
             recipe = state["recipe"]
-            if recipe == asdict(self.recipe):
+            if (recipe, state["start"]) == (asdict(self.recipe), self.start):
                 self.network.load_state_dict(state["network"])
                 self.averaged.load_state_dict(state["averaged"])
                 self.optimiser.load_state_dict(state["optimiser"])
@@ -176,6 +190,8 @@ class Trainer:
         mine = asdict(self.recipe)
         if other := [f"{name}={recipe.get(name)}" for name in mine if recipe.get(name) != mine[name]]:
             raise InputError(f"{path}: trained with {', '.join(other)}. Remove it to start anew, or give the same")
+        if state["start"] != self.start:
+            raise InputError(f"{path}: trained from other weights. Remove it to start anew, or give the same --weights")
 
 
 def save_aside(state: dict[str, Any], path: Path) -> None:
@@ -185,11 +201,38 @@ def save_aside(state: dict[str, Any], path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
+def digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights, whatever file they are in, hexadecimal."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        found.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 def initialise(network: nn.Module) -> None:
     """He initialisation for convolutions; batch normalisation keeps PyTorch's ones and zeros."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+
+
+def soft_iou(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the classes in the labels of the IoU of probabilities: differentiable, a scalar in 0..1.
+
+    Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation", 2016.
+
+    Args:
+        logits: (N, C, H, W).
+        labels: train ids, (N, H, W), int64; those of ``IGNORE`` count nowhere.
+    """
+    known = labels != IGNORE
+    probabilities = logits.softmax(dim=1) * known[:, None]
+    truth = nn.functional.one_hot(labels.where(known, 0), logits.shape[1]).movedim(-1, 1) * known[:, None]
+    axes = (0, 2, 3)
+    intersection, size = (probabilities * truth).sum(axes), truth.sum(axes)
+    union = probabilities.sum(axes) + size - intersection
+    present = size > 0
+    return (intersection[present] / union[present]).mean() if bool(present.any()) else logits.sum() * 0
 
 
 def parameter_groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -167,3 +167,44 @@ def test_views_are_seeded_and_keep_image_and_label_together() -> None:
     # Colours are changed by one increasing curve, so classes keep their order of brightness.
     means = [view[target == i].mean() for i in range(5) if np.count_nonzero(target == i) > 20]
     assert means == sorted(means)
+
+
+def test_soft_iou_of_certain_logits_is_the_iou() -> None:
+    """Probabilities of 0 and 1: the definition, over the classes that are there; what is ignored counts nowhere."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, (2, 6, 5))  # of 5 classes, one is in no label
+    predicted = rng.integers(0, 5, labels.shape)
+    labels[0, 0, :3] = 255
+    logits = torch.from_numpy(np.moveaxis(np.eye(5)[predicted] * 100, -1, 1).astype(np.float32)).requires_grad_()
+    known = labels != 255
+    expected = [
+        np.count_nonzero((predicted == i) & (labels == i))
+        / np.count_nonzero(((predicted == i) | (labels == i)) & known)
+        for i in range(4)
+    ]
+    found = loop.soft_iou(logits, torch.from_numpy(labels))
+    assert found.item() == pytest.approx(np.mean(expected), abs=1e-6)
+    assert loop.soft_iou(logits, torch.full((2, 6, 5), 255)).item() == 0
+
+
+def test_soft_iou_is_learnt_from() -> None:
+    labels = torch.tensor([[[0, 1], [1, 255]]])
+    logits = torch.zeros(1, 3, 2, 2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(1 - loop.soft_iou(logits, labels), logits)
+    better = logits - 10 * gradient
+    assert loop.soft_iou(better, labels) > loop.soft_iou(logits, labels)
+    assert not gradient[..., 1, 1].any()
+
+
+def test_training_begins_with_given_weights(camvid: Path, tmp_path: Path) -> None:
+    train(camvid, tmp_path / "first", "--epochs", "1")
+    best = tmp_path / "first" / "best.pth"
+    more = ["--epochs", "1", "--iou-loss", "1", "--learning-rate", "1e-9", "--weights", str(best)]
+    state = train(camvid, tmp_path / "second", *more)
+    for name, value in torch.load(best, weights_only=True)["state_dict"].items():
+        if name.endswith(".weight"):
+            torch.testing.assert_close(state["network"][name], value, rtol=1e-5, atol=1e-6)
+    with pytest.raises(InputError, match=r"state\.pth: trained from other weights"):
+        train(camvid, tmp_path / "second", *more[:-2])
+    with pytest.raises(InputError, match=r"weights .*absent\.pth: No such file"):
+        train(camvid, tmp_path / "third", "--weights", str(tmp_path / "absent.pth"))
