@@ -100,9 +100,14 @@ def validate(network: nn.Module, data: Pairs, trainer: Trainer, size: tuple[int,
     return total
 
 
-def as_tuple(value: Any) -> Any:
-    """An option with several values comes as a list; recipes hold tuples."""
-    return tuple(value) if isinstance(value, list) else value
+def recipe(options: argparse.Namespace) -> Recipe:
+    """The options' recipe.
+
+    Raises:
+        InputError: a value makes no sense.
+    """
+    given: dict[str, Any] = {item.name: getattr(options, item.name) for item in fields(Recipe)}
+    return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -121,7 +126,7 @@ def main(words: Sequence[str] | None = None) -> int:
     trainer = Trainer(
         build(spec.network.variant, spec.network.outputs),
         load_scaled(find(layout, root, options.train_split), grid),
-        Recipe(**{item.name: as_tuple(getattr(options, item.name)) for item in fields(Recipe)}),
+        recipe(options),
         mean=grid.mean, std=grid.std, outputs=spec.network.outputs, device=options.device, compiled=options.compile,
         start=started(options.weights, spec.network) if options.weights else None,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from enet import cli, command_line
+from enet.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -47,3 +48,17 @@ def test_options_of_pytest_are_known() -> None:
         for line in commands(page, "pytest"):
             for option in re.findall(r"(?<!\S)--[a-z-]+", line):
                 assert option in done.stdout, f"{page.name}: {line!r}"
+
+
+def test_recipes_of_training_parse() -> None:
+    from enet.training import __main__ as training
+
+    lines = [line for page in PAGES for line in commands(page, "python")]
+    assert len(lines) >= 3
+    for line in lines:
+        words = shlex.split(line)
+        if words[:3] == ["python", "-m", "enet.training"]:
+            try:
+                training.recipe(training.arguments(words[3:]))
+            except (SystemExit, InputError) as error:
+                pytest.fail(f"{line!r} doesn't parse ({error})")
