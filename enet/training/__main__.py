@@ -106,8 +106,11 @@ def recipe(options: argparse.Namespace) -> Recipe:
     Raises:
         InputError: a value makes no sense.
     """
-    given: dict[str, Any] = {item.name: getattr(options, item.name) for item in fields(Recipe)}
-    return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in given.items()})
+    given: dict[str, Any] = {}
+    for item in fields(Recipe):
+        value = getattr(options, item.name)
+        given[item.name] = tuple(value) if isinstance(value, list) else value
+    return Recipe(**given)
 
 
 def main(words: Sequence[str] | None = None) -> int:
