@@ -133,13 +133,14 @@ def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Sour
     images = np.concatenate([real, noise])
     expected = [logits_and_near_ties(model.network, onnx.normalise(image[None])) for image in images]
     rows = np.arange(max(2, batch_size)) % distinct
-    limit = subject.deliverable.tolerances.logits
+    tolerances = subject.deliverable.tolerances
     largest, beyond, unexplained, non_finite, values, excusable = 0.0, 0, 0, 0, 0, 0
     for start in range(0, len(rows), batch_size):
         batch = rows[start : start + batch_size]
         for row, ours in zip(batch, onnx.raw(images[batch]), strict=True):
             (theirs,), (excused,) = expected[row]
             difference = np.abs(ours - theirs)
+            limit = max(tolerances.logits, tolerances.logits_relative * float(np.abs(theirs).max()))
             too_far = ~(difference <= limit)  # NaN is too far
             values += difference.size
             excusable += int(np.count_nonzero(excused)) * len(difference)
@@ -149,8 +150,8 @@ def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Sour
             non_finite += int(np.count_nonzero(~np.isfinite(ours)))
     return Difference(
         what="logits", first=subject.provenance(artifact, onnx.model), second=subject.provenance(reference, model),
-        values=values, largest=largest, limit=limit, beyond=beyond, unexplained=unexplained,
-        excusable=excusable / values, non_finite=non_finite,
+        values=values, largest=largest, limit=tolerances.logits, relative=tolerances.logits_relative, beyond=beyond,
+        unexplained=unexplained, excusable=excusable / values, non_finite=non_finite,
     )  # fmt: skip
 
 

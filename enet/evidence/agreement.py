@@ -58,8 +58,9 @@ class Parity:
 class Difference:
     """How far two sets of numbers that should be equal are apart.
 
-    ``largest`` is the largest absolute difference.
-    ``unexplained`` counts values beyond ``limit`` that a near-tie in a max-pool doesn't explain: there, rounding
+    ``largest`` is the largest absolute difference. ``beyond`` counts those above ``limit``, or above ``relative`` times
+    an image's largest value where that is more.
+    ``unexplained`` counts those of them that a near-tie in a max-pool doesn't explain: there, rounding
     alone decides which of two equal pixels a value returns to, and no two programs round alike. ``excusable`` is the
     share of values, in 0..1, near enough to such a tie.
     """
@@ -71,6 +72,7 @@ class Difference:
     values: int
     largest: float
     limit: float
+    relative: float
     beyond: int
     unexplained: int
     excusable: float
@@ -81,7 +83,7 @@ class Difference:
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Difference:
-        names = ("what", "values", "largest", "limit", "beyond", "unexplained", "excusable", "non_finite")
+        names = ("what", "values", "largest", "limit", "relative", "beyond", "unexplained", "excusable", "non_finite")
         return cls(
             first=Provenance.from_json(table["first"]),
             second=Provenance.from_json(table["second"]),

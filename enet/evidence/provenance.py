@@ -12,7 +12,7 @@ from typing import Any
 from enet.target import DeviceState
 
 #: Raised when the meaning of a field changes; evidence of another version is refused, not guessed at.
-SCHEMA = 3
+SCHEMA = 4
 
 #: In place of a backend: results that were brought back, of a model that isn't here.
 RECORDED = "recorded"

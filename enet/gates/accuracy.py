@@ -178,8 +178,10 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
         strange = f"{evidence.non_finite} logits are not finite numbers"
     if not strange and evidence.values < 1:
         strange = "no value was compared"
-    if not strange and evidence.limit > deliverable.tolerances.logits:
-        strange = f"counted beyond {evidence.limit:.3g}, but should be {deliverable.tolerances.logits:.3g}"
+    limits = deliverable.tolerances
+    for found, stated in ((evidence.limit, limits.logits), (evidence.relative, limits.logits_relative)):
+        if not strange and found > stated:
+            strange = f"counted beyond {found:.3g}, but should be {stated:.3g}"
     excused = evidence.beyond - evidence.unexplained
     if not strange and evidence.excusable > MOST_EXCUSABLE and excused > HARDLY_ANY * evidence.values:
         strange = (
@@ -190,7 +192,7 @@ def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
         return Verdict(gate="logits", outcome=Outcome.NO_EVIDENCE, sentence=strange)
     sentence = (
         f"largest difference {evidence.largest:.3g}, {evidence.unexplained} of {evidence.values} values beyond "
-        f"{evidence.limit:.3g}, should be none"
+        f"{evidence.limit:.3g} (or {evidence.relative:.3g} of the image's largest), should be none"
     )
     notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
     numbers = {"largest": evidence.largest, "unexplained": float(evidence.unexplained)}

@@ -211,6 +211,33 @@ def test_a_wrong_logit_is_unexplained(
     assert found.unexplained > 0
 
 
+@pytest.mark.parametrize(("difference", "beyond"), [(1e-3, 0), (2e-3, 1)])
+def test_beside_large_logits_rounding_is_larger(
+    difference: float, beyond: int, subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One logit of 1000 in the first image: there 1.3e-3 is rounding, in the second it isn't."""
+    known, raw = agreement.logits_and_near_ties, pipeline.Predictor.raw
+    seen: list[NDArray[Any]] = []
+
+    def large(*arguments: Any) -> Any:
+        logits, mask = known(*arguments)
+        logits[0, 3, 0, 0] = 10 if seen else 1000
+        seen.append(logits)
+        return logits, mask
+
+    def wrong(self: pipeline.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
+        logits = raw(self, images).copy()
+        logits[:, 3, 0, 0] = 1000, 10
+        logits[0, 5, 1, 1] += difference
+        logits[1, 5, 1, 1] += 0.9e-4
+        return logits
+
+    monkeypatch.setattr("enet.agreement.logits_and_near_ties", large)
+    monkeypatch.setattr("enet.pipeline.Predictor.raw", wrong)
+    found = agreement.onnx_logits(subject, 2, source)
+    assert (found.beyond, found.unexplained, found.relative) == (beyond, beyond, 1.3e-6)
+
+
 def test_only_wrong_logits_away_from_near_ties_are_unexplained(
     subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

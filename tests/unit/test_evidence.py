@@ -36,8 +36,8 @@ ALL: dict[str, evidence.Evidence] = {
         differing=(0, 3), non_finite=0, constant=False, miou=(0.5, 0.25),
     ),
     "difference": Difference(
-        what="logits", first=PROVENANCE, second=PROVENANCE, values=10, largest=1e-5, limit=1e-4, beyond=2,
-        unexplained=1, excusable=0.5, non_finite=0,
+        what="logits", first=PROVENANCE, second=PROVENANCE, values=10, largest=1e-5, limit=1e-4, relative=1e-6,
+        beyond=2, unexplained=1, excusable=0.5, non_finite=0,
     ),
     "digests": Digests(
         what="preprocessing", dataset_sha256="d", preprocessing_sha256="p", limited=False, images_expected=1,
@@ -111,7 +111,7 @@ def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
         evidence.load(edited(tmp_path, "accuracy", changes))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 3}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 4}'])
 def test_damaged_file(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)

@@ -282,7 +282,8 @@ def test_unknown_comparison_is_our_mistake(judged: Deliverable) -> None:
 def difference(**changes: Any) -> Difference:
     known: dict[str, Any] = {
         "what": "logits", "first": provenance(), "second": provenance(backend="pytorch"), "values": 1000,
-        "largest": 2e-6, "limit": 1e-4, "beyond": 0, "unexplained": 0, "excusable": 0.0, "non_finite": 0,
+        "largest": 2e-6, "limit": 1e-4, "relative": 1.3e-6, "beyond": 0, "unexplained": 0, "excusable": 0.0,
+        "non_finite": 0,
     }  # fmt: skip
     return Difference(**{**known, **changes})
 
@@ -293,7 +294,13 @@ def test_logits(judged: Deliverable) -> None:
     assert gates.logits(difference(largest=0.3, beyond=5, unexplained=1), judged).outcome is Outcome.FAIL
     assert gates.logits(difference(beyond=9, excusable=1.0), judged).outcome is Outcome.PASS
     assert gates.logits(difference(beyond=9, unexplained=1, excusable=0.99), judged).outcome is Outcome.FAIL
-    for nothing in ({"values": 0}, {"non_finite": 1}, {"limit": 1e-3}, {"excusable": 0.9, "beyond": 11}):
+    for nothing in (
+        {"values": 0},
+        {"non_finite": 1},
+        {"limit": 1e-3},
+        {"relative": 1e-3},
+        {"excusable": 0.9, "beyond": 11},
+    ):
         assert gates.logits(difference(**nothing), judged).outcome is Outcome.NO_EVIDENCE
     assert gates.logits(difference(second=provenance(weights_sha256="x")), judged).outcome is Outcome.NO_EVIDENCE
 
