@@ -1,6 +1,6 @@
 """What a run has scored so far, kept in a file: an interrupted run goes on from there, to the same result.
 
-A journal is a convenience: where none can be written, a run goes on without.
+It is a convenience: where none can be written, a run does without.
 
 A line that names the run, then one record a batch, appended as it is known: how many images, how many of them had a
 logit that is no finite number, the seconds since the run began, the confusion matrices, and a checksum. A record that
@@ -71,12 +71,12 @@ class Journal:
             return
         head = HEAD.pack(len(batch.matrices), batch.non_finite, batch.seconds)
         content = batch.matrices.astype("<i8").tobytes()
+        record = head + content + CHECKSUM.pack(zlib.crc32(head + content))
         try:
-            self.file.write(head + content + CHECKSUM.pack(zlib.crc32(head + content)))
+            self.stopped = self.file.write(record) != len(record)
         except OSError:
             self.stopped = True
-        else:
-            self.written += 1
+        self.written += not self.stopped
 
     @property
     def images(self) -> int:

@@ -100,6 +100,7 @@ def test_a_full_disk_ends_the_journal_and_not_the_run(failure: str, tmp_path: Pa
         assert kept is not None
         sound, kept.file = kept.file, Full(kept.file)  # type: ignore[assignment]
         kept.append(batch)
+        assert kept.stopped
         kept.file = sound  # room again: what came between is lost, so nothing may follow
         kept.append(batch)
         assert kept.holds_any
