@@ -147,7 +147,7 @@ def refuse_hostile(model: Path, graph: onnx.GraphProto) -> None:
     for node in nodes:
         position = SHAPED_BY.get(node.op_type)
         name = node.input[position] if position is not None and position < len(node.input) else ""
-        if name in constants and volume(constants[name]) > MAX_CONSTANT:
+        if name and name in constants and volume(constants[name]) > MAX_CONSTANT:
             raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Refused")
 
 
