@@ -15,7 +15,7 @@ from typing import Any
 
 from enet.arguments import target
 from enet.command_line import Command, parser
-from enet.deliverable import Form, load, shipped, template
+from enet.deliverable import TO_FILL_IN, Form, load, shipped, template
 from enet.errors import EnetError, InputError, exit_code
 from enet.store import Store, default_root, hash_file, make_folder, write_text
 from enet.target import Target
@@ -81,8 +81,9 @@ def deliverables(options: argparse.Namespace) -> int:
         if options.json:
             print(json.dumps({name: load(name).summary for name in shipped()}, indent=1))
             return 0
+        width = max(map(len, shipped()))
         for name in shipped():
-            print(f"{name:<12}  {load(name).summary}")
+            print(f"{name:<{width}}  {load(name).summary}")
         return 0
     if options.name is None:
         what = (
@@ -93,7 +94,9 @@ def deliverables(options: argparse.Namespace) -> int:
         return new_deliverable(Path(options.name))
     spec = load(options.name)
     if options.action == "check":
-        print(f"{options.name}: {spec.name}: nothing is wrong with it")
+        left = f", but miou_percent={spec.reference.miou_percent:g} has no source: fill both in"
+        unfilled = spec.reference.source == TO_FILL_IN
+        print(f"{options.name}: {spec.name}: nothing is wrong with it{left if unfilled else ''}")
     else:
         print(json.dumps(asdict(spec), indent=2, default=str))
     return 0

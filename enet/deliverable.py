@@ -38,6 +38,9 @@ MAX_BYTES = 1_000_000
 #: Splits that scenes are drawn for.
 SCENE_SPLITS = ("train", "val", "test")
 
+#: What the template says in place of a source.
+TO_FILL_IN = "say where the figure is from"
+
 #: Scored classes by data set layout.
 CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
 

@@ -172,7 +172,7 @@ def versions() -> Mapping[str, str]:
         except BackendUnavailable as error:
             missing.append(str(error))
     if missing:
-        raise BackendUnavailable(" ".join(missing))
+        raise BackendUnavailable(", and ".join(missing))
     found = {"cann": tool.cann_version() or "not recorded", "driver": npu_smi.states()[0].driver}
     for package in ("ais_bench", "aclruntime"):
         with contextlib.suppress(metadata.PackageNotFoundError):

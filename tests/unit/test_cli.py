@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from enet import __version__, cli, command_line
-from enet.deliverable import shipped
+from enet.deliverable import TO_FILL_IN, shipped
 from enet.store import hash_file
 from tests.lazy import lazily
 
@@ -257,6 +257,18 @@ def test_evaluate_says_that_images_are_copies(here: Path, tmp_path: Path, capsys
     assert enet("evaluate", "--deliverable", here / "tiny.toml", "--data-root", root, "--json", "e.json") == 0
     assert "1 of these images are copies of others" in capsys.readouterr().out
     assert json.loads((tmp_path / "work" / "e.json").read_text())["copies"] == 1
+
+
+def test_a_new_deliverable_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the template can't know is asked for, until it is there."""
+    assert enet("deliverables", "new", "mine.toml") == enet("deliverables", "check", "mine.toml") == 0
+    assert capsys.readouterr().out.endswith(
+        "mine.toml: mine: nothing is wrong with it, but miou_percent=50 has no source: fill both in\n"
+    )
+    path = tmp_path / "work" / "mine.toml"
+    path.write_text(path.read_text().replace(TO_FILL_IN, "our paper, table 2"))
+    assert enet("deliverables", "check", "mine.toml") == 0
+    assert capsys.readouterr().out == "mine.toml: mine: nothing is wrong with it\n"
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
