@@ -59,3 +59,18 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     early_config._configure_python_path()
     if known.confcutdir == was_cut_at:  # not the user's choice
         known.confcutdir = str(file.parent if file else root)
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Where the tests are, for who asks for them in another folder."""
+    words = set(str(config.option.markexpr).split())
+    if (
+        items
+        or "not" in words
+        or not words & {"accuracy", "perf"}
+        or (config.rootpath / "tests" / "acceptance").is_dir()
+    ):
+        return []
+    return [
+        "enet: its acceptance tests are in its clone, not here. Run pytest there, or give the path: …/tests/acceptance"
+    ]
