@@ -47,13 +47,15 @@ def random_view(
 
 
 def recolour(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Change brightness, contrast, saturation and white balance; now and then blur."""
+    """Change brightness, contrast, saturation, white balance and gamma, as other cameras and hours would; now and
+    then blur."""
     if rng.random() < 0.2:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 1.2))).astype(np.uint8, copy=False)
-    x = image.astype(np.float32)
-    grey = x.mean(axis=2, keepdims=True)
-    x = grey + (x - grey) * np.float32(rng.uniform(0.6, 1.4))
-    level = x.mean()
-    gain = rng.uniform(0.7, 1.3) * np.exp(rng.normal(0, 0.05, 3))
-    x = (level + (x - level) * np.float32(rng.uniform(0.7, 1.3))) * gain.astype(np.float32)
-    return np.clip(x, 0, 255).astype(np.uint8)
+    saturation, contrast = rng.uniform(0.5, 1.5), rng.uniform(0.6, 1.4)
+    gain = np.exp(rng.uniform(-0.5, 0.4) + rng.normal(0, 0.08, 3))
+    # All of it but gamma is linear in a pixel's three values, so one 3x4 matrix does it.
+    mixed = gain[:, None] * contrast * (saturation * np.eye(3) + (1 - saturation) / 3)
+    shift = gain * (1 - contrast) * image.mean()
+    image = cv2.transform(image, np.column_stack([mixed, shift])).astype(np.uint8, copy=False)
+    curve = 255 * (np.arange(256) / 255) ** np.exp(rng.uniform(-0.4, 0.4))
+    return cv2.LUT(image, curve.astype(np.uint8)).astype(np.uint8, copy=False)

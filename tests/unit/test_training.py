@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     import torch
 
     from enet.training import __main__ as training
-    from enet.training import augment, loop
+    from enet.training import augment, loop, loss, optimiser, prelu
 else:
-    torch, training, augment, loop = lazily(
-        "torch", "enet.training.__main__", "enet.training.augment", "enet.training.loop"
+    torch, training, augment, loop, loss, optimiser, prelu = lazily(
+        "torch",
+        "enet.training.__main__",
+        *(f"enet.training.{name}" for name in ("augment", "loop", "loss", "optimiser", "prelu")),
     )
 
 DELIVERABLE = """
@@ -67,10 +70,11 @@ def train(camvid: Path, output: Path, *more: str) -> dict[str, Any]:
     return state
 
 
+@pytest.mark.parametrize("recipe", [[], ["--precision", "bfloat16", "--optimiser", "adamw", "--iou-loss", "1"]])
 def test_resumed_run_is_the_undisturbed_run(
-    camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    recipe: list[str], camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    whole = train(camvid, tmp_path / "whole", "--epochs", "3")
+    whole = train(camvid, tmp_path / "whole", "--epochs", "3", *recipe)
 
     class StoppedError(Exception):
         pass
@@ -84,9 +88,9 @@ def test_resumed_run_is_the_undisturbed_run(
 
     monkeypatch.setattr("enet.training.loop.Trainer.save", save_and_stop)
     with pytest.raises(StoppedError):
-        train(camvid, tmp_path / "parts", "--epochs", "3")
+        train(camvid, tmp_path / "parts", "--epochs", "3", *recipe)
     monkeypatch.undo()
-    parts = train(camvid, tmp_path / "parts", "--epochs", "3")
+    parts = train(camvid, tmp_path / "parts", "--epochs", "3", *recipe)
     for name in ("network", "averaged"):
         for key, value in whole[name].items():
             assert torch.equal(value, parts[name][key]), key
@@ -114,6 +118,9 @@ def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
         (["--scales", "2", "1"], "recipe: scales=[2.0, 1.0], but should be two of 0..100"),
         (["--learning-rate", "nan"], "recipe: learning_rate=nan, but should be in 0..1"),
         (["--weighting", "1"], "recipe: weighting=1.0, but should be above 1"),
+        (["--optimiser", "adam"], "recipe: optimiser='adam', but should be one of muon, adamw"),
+        (["--precision", "half"], "recipe: precision='half', but should be one of float32, bfloat16"),
+        (["--dropout", "-1"], "recipe: dropout=-1.0, but should be in 0..5"),
         (["--batch-size", "5"], "recipe: batch_size=5, but there are 4 photographs"),
         (["--data-root", "absent"], "data set absent: no such folder"),
         (["--train-split", "trian"], "trian"),
@@ -182,18 +189,81 @@ def test_soft_iou_of_certain_logits_is_the_iou() -> None:
         / np.count_nonzero(((predicted == i) | (labels == i)) & known)
         for i in range(4)
     ]
-    found = loop.soft_iou(logits, torch.from_numpy(labels))
+    found = loss.soft_iou(logits.softmax(1), torch.from_numpy(labels))
     assert found.item() == pytest.approx(np.mean(expected), abs=1e-6)
-    assert loop.soft_iou(logits, torch.full((2, 6, 5), 255)).item() == 0
+    assert loss.soft_iou(logits.softmax(1), torch.full((2, 6, 5), 255)).item() == 0
 
 
 def test_soft_iou_is_learnt_from() -> None:
     labels = torch.tensor([[[0, 1], [1, 255]]])
     logits = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    (gradient,) = torch.autograd.grad(1 - loop.soft_iou(logits, labels), logits)
+    (gradient,) = torch.autograd.grad(1 - loss.soft_iou(logits.softmax(1), labels), logits)
     better = logits - 10 * gradient
-    assert loop.soft_iou(better, labels) > loop.soft_iou(logits, labels)
+    assert loss.soft_iou(better.softmax(1), labels) > loss.soft_iou(logits.softmax(1), labels)
     assert not gradient[..., 1, 1].any()
+
+
+def test_loss_is_weighted_cross_entropy_and_the_missing_iou() -> None:
+    rng = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 3, 4, 5, generator=rng)
+    labels = torch.randint(0, 3, (2, 4, 5), generator=rng)
+    labels[0, 0] = 255
+    weights = torch.tensor([1.0, 2.0, 0.5])
+    expected = torch.nn.functional.cross_entropy(logits, labels, weights, ignore_index=255)
+    torch.testing.assert_close(loss.Loss(weights, 0.0)(logits, labels), expected)
+    missing = 1 - loss.soft_iou(logits.softmax(1), labels)
+    torch.testing.assert_close(loss.Loss(weights, 2.0)(logits, labels), expected + 2 * missing)
+
+
+def test_rare_classes_weigh_more() -> None:
+    labels = [np.array([[0] * 9 + [1], [255] * 10], np.uint8)]
+    expected = 1 / np.log(1.1 + np.array([0.9, 0.1, 0.0]))
+    np.testing.assert_allclose(loss.class_weights(labels, 3, 1.1), expected / expected.mean(), rtol=1e-6)
+
+
+def test_quick_prelu_is_the_prelu() -> None:
+    """Values and both gradients, and the state dict."""
+    plain = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU(), torch.nn.PReLU(4))
+    quick = copy.deepcopy(plain)
+    prelu.quicken(quick)
+    assert [type(module) for module in quick] == [torch.nn.Conv2d, prelu.QuickPReLU, torch.nn.PReLU]
+    assert list(quick.state_dict()) == list(plain.state_dict())
+    x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for network in (plain, quick):
+        (network(x) ** 2).sum().backward()
+    for mine, other in zip(quick.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, other.grad)
+    torch.testing.assert_close(quick(x), plain(x))
+
+
+@pytest.mark.parametrize("with_muon", [True, False])
+def test_every_parameter_is_stepped_and_resumed(with_muon: bool) -> None:
+    """Also those that Muon sees through another view; a state that was saved and loaded steps to the same."""
+
+    def steps(network: torch.nn.Module, optimise: optimiser.Optimiser) -> None:
+        x = torch.ones(2, 3, 4, 4)
+        network(x).square().mean().backward()
+        optimise.step()
+        assert all(p.grad is None for p in network.parameters())
+
+    def made() -> tuple[torch.nn.Module, optimiser.Optimiser]:
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU())
+        return network, optimiser.Optimiser(network, 1e-2, 0.1, with_muon=with_muon)
+
+    (network, optimise), (_, other) = made(), made()
+    before = copy.deepcopy(network.state_dict())
+    optimise.set_learning_rate(1e-3)
+    steps(network, optimise)
+    assert all(not torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    resumed, _ = made()
+    resumed.load_state_dict(network.state_dict())
+    other = optimiser.Optimiser(resumed, 1e-2, 0.1, with_muon=with_muon)
+    other.load_state_dict(copy.deepcopy(optimise.state_dict()))
+    for one in ((network, optimise), (resumed, other)):
+        steps(*one)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
 
 
 def test_training_begins_with_given_weights(camvid: Path, tmp_path: Path) -> None:
