@@ -206,13 +206,14 @@ def evaluate(options: argparse.Namespace) -> int:
     from enet.backends import require_precision
 
     this = compared_at(options.label_grid, subject(options, options.data_root, options.weights))
+    this = this.of_split(options.split) if options.split else this
     require_precision(options.backend, options.precision)
     chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
-    source = this.photographs()
+    source, split = this.photographs(), {"split": this.deliverable.dataset.split}
     if options.save_overlays is None and options.save_predictions is None:
-        show(pipeline.measure(this, artifact, source, resumable=True).summary(), options.json)
+        show({**pipeline.measure(this, artifact, source, resumable=True).summary(), **split}, options.json)
         return 0
     import tempfile
 
@@ -223,7 +224,7 @@ def evaluate(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as aside:
         labels = Path(aside) / "labels.npy"
         measured = pipeline.measure(this, artifact, source, labels_to=labels)
-        show(measured.summary(), options.json)
+        show({**measured.summary(), **split}, options.json)
         if folder := options.save_overlays:
             written = pictures.save_overlays(measured, labels, source, this.dataset.classes, folder, options.worst)
             print(f"{folder}: the {len(written)} worst images")

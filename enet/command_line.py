@@ -148,6 +148,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     sub.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the data set")
     sub.add_argument("--batch-size", type=batch_size, default=1, metavar="N", help="default: %(default)s")
     sub.add_argument("--limit", type=positive, metavar="N", help="only the first N images")
+    sub.add_argument("--split", metavar="NAME", help="all of another split, such as test (default: the deliverable's)")
     add_form(sub)
     add_target(sub.add_argument)
     sub.add_argument(

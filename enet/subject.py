@@ -142,6 +142,20 @@ class Subject:
         spec = asdict(self.deliverable.preprocessing)
         return hash_text(canonical([spec, source_digest("preprocess.py", "source.py"), PIL.__version__]))
 
+    def of_split(self, name: str) -> Subject:
+        """The same network on another split of the data set; as many images are expected as it has.
+
+        Raises:
+            InputError: no such split.
+        """
+        spec = self.deliverable
+        try:
+            that = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
+        except ValueError as error:
+            raise InputError(f"split {name!r}: {error}") from error
+        count = len(replace(that, limit=None).dataset.samples)
+        return replace(that, deliverable=replace(spec, dataset=replace(that.deliverable.dataset, images=count)))
+
     def photographs(self) -> Photographs:
         """The images as files, decoded when asked for."""
         _ = self.manifest  # every file is looked at before the first is used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -113,3 +114,20 @@ def test_accepted_at_the_photographs_grid(here: Path, tmp_path: Path) -> None:
     outcomes = {verdict.gate: verdict.outcome.value for verdict in acceptance.verdicts(subject)}
     assert {gate for gate, outcome in outcomes.items() if outcome != "PASS"} == {"reference", "miou"}
     assert subject.prepared().load(0)[1].shape == (32, 64)
+
+
+def test_another_split(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Scored whole, and as many images are expected as there are; a name that is none is one line."""
+    for kind in ("leftImg8bit", "gtFine"):
+        shutil.copytree(here / "data" / kind / "val", here / "data" / kind / "test", dirs_exist_ok=True)
+    first = next((here / "data" / "leftImg8bit" / "test").rglob("*.png"))
+    first.unlink()
+    next((here / "data" / "gtFine" / "test").rglob(first.name.replace("leftImg8bit", "gtFine_labelIds"))).unlink()
+    assert evaluate(here, "--split", "test", "--json", tmp_path / "e.json") == 0
+    table = json.loads((tmp_path / "e.json").read_text())
+    assert table["images"] == table["images_expected"] == tiny.IMAGES - 1
+    assert table["split"] == "test"
+    assert evaluate(here, "--split", "tset") == 2
+    told = capsys.readouterr().err
+    assert "tset" in told
+    assert told.count("\n") == 1
