@@ -21,17 +21,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from enet import deliverable as deliverables
 from enet import weights as checkpoints
 from enet.arguments import positive
 from enet.datasets import Dataset, Sample, find
 from enet.deliverable import Network, Preprocessing
-from enet.errors import exit_code
-from enet.network import build
-from enet.preprocess import open_image, open_label, window
+from enet.errors import InputError, exit_code
+from enet.preprocess import brought_to, open_image, open_label, window
 from enet.scoring import confusion_matrix, iou_per_class, miou
+from enet.source import Photographs
 from enet.store import make_folder
 from enet.training.curves import draw
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
@@ -43,21 +43,25 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--deliverable", required=True, help="shipped name or path of a TOML file")
     parser.add_argument("--data-root", required=True, type=Path, help="folder of the data set")
-    parser.add_argument("--train-split", default="train")
+    parser.add_argument("--train-split", default="train", metavar="NAME", help="default: %(default)s")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="checkpoint to begin with (default: random)")
     parser.add_argument("--output", required=True, type=Path, help="folder for state, log and best weights")
-    parser.add_argument("--validate-every", type=positive, default=5, metavar="EPOCHS")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--threads", type=positive, default=torch.get_num_threads())
+    parser.add_argument("--validate-every", type=positive, default=5, metavar="EPOCHS", help="default: %(default)s")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", metavar="NAME", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--threads", type=positive, default=torch.get_num_threads(), metavar="N", help="default: %(default)s"
+    )
     parser.add_argument("--compile", action="store_true", help="torch.compile: slow start, faster epochs")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    defaults = Recipe()
+    group = parser.add_argument_group("recipe")
     for item in fields(Recipe):
-        value = getattr(defaults, item.name)
-        several = isinstance(value, tuple)
-        parser.add_argument(
-            f"--{item.name.replace('_', '-')}", type=type(value[0] if several else value), default=value,
-            nargs=len(value) if several else None,
+        first, *others = items = item.default if isinstance(item.default, tuple) else (item.default,)
+        group.add_argument(
+            f"--{item.name.replace('_', '-')}", type=type(first), nargs=len(items) if others else None,
+            default=item.default, metavar=item.metadata["unit"],
+            help=f"{item.metadata['help']} (default: {' '.join(map(str, items))})",
         )  # fmt: skip
     return parser.parse_args(words)
 
@@ -86,18 +90,28 @@ def started(path: Path, network: Network) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def validate(network: nn.Module, data: Pairs, trainer: Trainer, size: tuple[int, int]) -> NDArray[np.int64]:
-    """Confusion matrix of the averaged network over the centre crops of ``data``."""
-    total = np.zeros((0, 0), np.int64)
-    for image, label in data:
-        top, left = (image.shape[0] - size[1]) // 2, (image.shape[1] - size[0]) // 2
-        crop = (slice(top, top + size[1]), slice(left, left + size[0]))
-        x = torch.from_numpy(image[crop]).to(trainer.device).permute(2, 0, 1)[None].float()
-        logits = network((x - trainer.mean) / trainer.std)
-        prediction = logits[0].argmax(0).to(torch.uint8).cpu().numpy()
-        matrix = confusion_matrix(prediction, label[crop], logits.shape[1])
-        total = matrix if total.size == 0 else total + matrix
+def validate(trainer: Trainer, held_out: Photographs, classes: int) -> NDArray[np.int64]:
+    """Confusion matrix (classes, classes) of the averaged network; outputs beyond the classes are never predicted."""
+    total = np.zeros((classes, classes), np.int64)
+    for index in range(len(held_out.names)):
+        image, label = held_out.load(index)
+        x = torch.tensor(image).to(trainer.device).permute(2, 0, 1)[None].float()
+        logits = trainer.averaged((x - trainer.mean) / trainer.std)
+        prediction = logits[0, :classes].argmax(0).to(torch.uint8).cpu().numpy()
+        total += confusion_matrix(brought_to(prediction, label.shape), label, classes)
     return total
+
+
+def require_device(name: str) -> None:
+    """Refuse a device that this PyTorch can't use.
+
+    Raises:
+        InputError: naming it.
+    """
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"--device {name}: {str(error).splitlines()[0]}") from error
 
 
 def recipe(options: argparse.Namespace) -> Recipe:
@@ -120,43 +134,41 @@ def main(words: Sequence[str] | None = None) -> int:
         InputError: the data, the deliverable, the recipe or a state left before can't be used.
     """
     options = arguments(words)
+    require_device(options.device)
     torch.set_num_threads(options.threads)
     cv2.setNumThreads(1)
     spec = deliverables.load(options.deliverable)
     layout, root, grid = spec.dataset.layout, options.data_root, spec.preprocessing
     dataset = find(layout, root, spec.dataset.split)
-    held_out = load_scaled(dataset, grid)
+    held_out = Photographs(dataset, grid)
     trainer = Trainer(
-        build(spec.network.variant, spec.network.outputs),
-        load_scaled(find(layout, root, options.train_split), grid),
-        recipe(options),
-        mean=grid.mean, std=grid.std, outputs=spec.network.outputs, device=options.device, compiled=options.compile,
+        spec, load_scaled(find(layout, root, options.train_split), grid), recipe(options),
+        device=options.device, compiled=options.compile,
         start=started(options.weights, spec.network) if options.weights else None,
     )  # fmt: skip
     make_folder(options.output)
-    state, best = options.output / "state.pth", options.output / "best.pth"
+    state, log = options.output / "state.pth", options.output / "log.csv"
     if state.exists():
         trainer.resume(state)
-        forget_rows(options.output / "log.csv", after=trainer.epoch)
-    best_miou = torch.load(best, weights_only=True)["miou"] if best.exists() else 0.0
+    forget_rows(log, after=trainer.epoch)
+    if trainer.epoch == trainer.recipe.epochs:
+        print(f"{state}: all {trainer.epoch} epochs are done")
     while trainer.epoch < trainer.recipe.epochs:
         start = time.perf_counter()
         row: dict[str, object] = {"loss": f"{trainer.run_epoch(progress=not options.quiet):.5f}", "miou": ""}
         if trainer.epoch % options.validate_every == 0 or trainer.epoch == trainer.recipe.epochs:
-            matrix = validate(trainer.averaged, held_out, trainer, grid.size)
+            matrix = validate(trainer, held_out, spec.scored_classes)
             score = miou(matrix, spec.reference.absent_classes)
             row["miou"] = f"{score:.5f}"
             show(trainer.epoch, score, dict(zip(dataset.classes.names, iou_per_class(matrix), strict=True)))
-            if score > best_miou:
-                best_miou = score
-                save_aside({"miou": score, "state_dict": trainer.averaged.state_dict()}, best)
-        append_row(
-            options.output / "log.csv",
-            {"epoch": trainer.epoch, **row, "seconds": round(time.perf_counter() - start, 1)},
-        )
+            if score > trainer.best:
+                trainer.best = score
+                best = {"miou": score, "state_dict": trainer.averaged.state_dict()}
+                save_aside(best, options.output / "best.pth")
+        append_row(log, {"epoch": trainer.epoch, **row, "seconds": round(time.perf_counter() - start, 1)})
         trainer.save(state)
         if row["miou"]:
-            draw(options.output / "log.csv", options.output / "curves.png")
+            draw(log, options.output / "curves.png")
     return 0
 
 

@@ -11,8 +11,8 @@ import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from enet.deliverable import Deliverable
 from enet.errors import InputError
+from enet.network import build
 from enet.store import write_bytes
 from enet.training.augment import random_view
 from enet.training.loss import Loss, class_weights
@@ -32,32 +34,38 @@ from enet.training.prelu import quicken
 OPTIMISERS = ("muon", "adamw")
 PRECISIONS = ("float32", "bfloat16")
 
+#: Parts of a run's identity that are told by name, not by value.
+HASHED = ("weights", "photographs")
+
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
+
+
+def told(default: Any, help_: str, unit: str = "X") -> Any:
+    """A field that ``--help`` explains; ``unit`` stands for its value there."""
+    return field(default=default, metadata={"help": help_, "unit": unit})
 
 
 @dataclass(frozen=True)
 class Recipe:
     """All that decides the result, apart from the data."""
 
-    epochs: int = 100
-    batch_size: int = 4
-    crop: tuple[int, int] = (320, 240)
-    scales: tuple[float, float] = (0.6, 1.6)
-    optimiser: Literal["muon", "adamw"] = "muon"
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.05
-    warmup_epochs: int = 2
-    average: float = 0.998
-    #: Class weights are 1 / ln(c + frequency); c = 1.02 is the paper's (section 5.1), larger ones are milder.
-    weighting: float = 1.1
-    #: How much of the mean soft IoU's complement is added to the cross entropy.
-    iou_loss: float = 0.0
-    #: Times the network's own rates of dropout. A third of a million parameters hardly overfit.
-    dropout: float = 1.0
-    #: What the network computes in; its parameters are float32 all the same. A processor without bfloat16 is slower
-    #: with it, and rounds otherwise.
-    precision: Literal["float32", "bfloat16"] = "float32"
-    seed: int = 0
+    epochs: int = told(100, "passes over the photographs", "N")
+    batch_size: int = told(4, "photographs a step", "N")
+    crop: tuple[int, int] = told((320, 240), "width and height of the windows that are learnt from", "PIXELS")
+    scales: tuple[float, float] = told((0.6, 1.6), "smallest and largest zoom")
+    optimiser: Literal["muon", "adamw"] = told("muon", "of convolutions, muon or adamw; the rest has adamw", "NAME")
+    learning_rate: float = told(3e-3, "after the warm-up; a cosine brings it to zero")
+    weight_decay: float = told(0.05, "of convolutions")
+    warmup_epochs: int = told(2, "in which the learning rate rises", "N")
+    average: float = told(0.998, "how much of the averaged weights a step keeps")
+    # c = 1.02 is the paper's, section 5.1.
+    weighting: float = told(1.05, "c in the class weights 1 / ln(c + frequency): the larger, the milder", "C")
+    iou_loss: float = told(1.0, "how much of the soft IoU's complement is added to the cross entropy")
+    # A third of a million parameters hardly overfit.
+    dropout: float = told(0.2, "times the network's own rates of dropout")
+    # Parameters are float32 all the same. A processor without bfloat16 is slower with it, and rounds otherwise.
+    precision: Literal["float32", "bfloat16"] = told("float32", "or bfloat16, for processors that have it", "NAME")
+    seed: int = told(0, "of weights, order and views", "N")
 
     def __post_init__(self) -> None:
         smallest, largest = self.scales
@@ -93,41 +101,52 @@ class Trainer:
 
     def __init__(
         self,
-        network: nn.Module,
+        spec: Deliverable,
         data: Pairs,
         recipe: Recipe,
         *,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
-        outputs: int,
         device: str = "cpu",
         compiled: bool = False,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Begin with ``start``, a state dict; without it, with random weights."""
+        """Begin with ``start``, a state dict; without it, with random weights.
+
+        Raises:
+            InputError: there are fewer photographs than a batch, or none has a class.
+        """
         if len(data) < recipe.batch_size:
             raise InputError(f"recipe: batch_size={recipe.batch_size}, but there are {len(data)} photographs")
+        grid, outputs = spec.preprocessing, spec.network.outputs
         torch.manual_seed(recipe.seed)
+        network = build(spec.network.variant, outputs)
         initialise(network)
         if start is not None:
             network.load_state_dict(start)
-        self.start = digest(start or {})
+        #: What a state must have been made with, so that this run can go on from it.
+        self.identity: dict[str, Any] = {
+            **asdict(recipe), "variant": spec.network.variant, "outputs": outputs, **grid.of_images,
+            "weights": digest(value.numpy() for value in (start or {}).values()),
+            "photographs": digest(array for pair in data for array in pair),
+        }  # fmt: skip
         self.averaged = copy.deepcopy(network).eval().to(device)
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
                 module.p = min(1.0, module.p * recipe.dropout)
-        quicken(network)
+        if device == "cpu" and not compiled:
+            quicken(network)
         self.network = network.train().to(device)
         self.forward = torch.compile(self.network) if compiled else self.network
         self.data, self.recipe, self.device = data, recipe, device
-        self.mean = torch.tensor(mean, device=device).view(1, 3, 1, 1) * 255
-        self.std = torch.tensor(std, device=device).view(1, 3, 1, 1) * 255
+        self.mean = torch.tensor(grid.mean, device=device).view(1, 3, 1, 1) * 255
+        self.std = torch.tensor(grid.std, device=device).view(1, 3, 1, 1) * 255
         weights = class_weights((label for _, label in data), outputs, recipe.weighting)
         self.loss = Loss(weights, recipe.iou_loss).to(device)
         self.optimiser = Optimiser(
             self.network, recipe.learning_rate, recipe.weight_decay, with_muon=recipe.optimiser == "muon"
         )
         self.epoch = 0
+        #: The best mIoU so far of the averaged weights, 0..1.
+        self.best = 0.0
 
     def learning_rate(self, progress: float) -> float:
         """Linear warm-up, then a cosine to zero; ``progress`` counts epochs."""
@@ -186,9 +205,8 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write the whole state aside, then move it into place."""
         state = {
-            "recipe": asdict(self.recipe), "start": self.start, "epoch": self.epoch,
-            "network": self.network.state_dict(), "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "identity": self.identity, "epoch": self.epoch, "best": self.best, "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(), "optimiser": self.optimiser.state_dict(),
         }  # fmt: skip
         save_aside(state, path)
 
@@ -196,23 +214,22 @@ class Trainer:
         """Go on where ``save`` stopped.
 
         Raises:
-            InputError: the state was made with another recipe, or the file is damaged.
+            InputError: the state was made with another recipe, network or data, or the file is damaged.
         """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
-            recipe = state["recipe"]
-            if (recipe, state["start"]) == (asdict(self.recipe), self.start):
+            theirs = state["identity"]
+            others = [name for name in {**self.identity, **theirs} if self.identity.get(name) != theirs.get(name)]
+            if not others:
                 self.network.load_state_dict(state["network"])
                 self.averaged.load_state_dict(state["averaged"])
                 self.optimiser.load_state_dict(state["optimiser"])
-                self.epoch = state["epoch"]
+                self.epoch, self.best = state["epoch"], state["best"]
         except Exception as error:  # torch's own and pickle's exceptions share no base class
             raise InputError(f"{path}: damaged ({type(error).__name__}). Remove it to start anew") from error
-        mine = asdict(self.recipe)
-        if other := [f"{name}={recipe.get(name)}" for name in mine if recipe.get(name) != mine[name]]:
-            raise InputError(f"{path}: trained with {', '.join(other)}. Remove it to start anew, or give the same")
-        if state["start"] != self.start:
-            raise InputError(f"{path}: trained from other weights. Remove it to start anew, or give the same --weights")
+        if others:
+            said = [f"other {name}" if name in HASHED else f"{name}={theirs.get(name)}" for name in others]
+            raise InputError(f"{path}: trained with {', '.join(said)}. Give the same, or another --output")
 
 
 def save_aside(state: dict[str, Any], path: Path) -> None:
@@ -222,11 +239,12 @@ def save_aside(state: dict[str, Any], path: Path) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def digest(state: Mapping[str, Tensor]) -> str:
-    """SHA-256 of weights, whatever file they are in, hexadecimal."""
+def digest(arrays: Iterable[NDArray[Any]]) -> str:
+    """SHA-256 of arrays, their shapes included, hexadecimal."""
     found = hashlib.sha256()
-    for name, tensor in sorted(state.items()):
-        found.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    for array in arrays:
+        found.update(repr(array.shape).encode())
+        found.update(np.ascontiguousarray(array).data)
     return found.hexdigest()
 
 

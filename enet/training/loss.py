@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from enet.datasets.base import IGNORE
+from enet.errors import InputError
 
 
 class Loss(nn.Module):
@@ -31,6 +32,8 @@ class Loss(nn.Module):
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         logs = logits.float().log_softmax(dim=1)
+        if not bool((labels != IGNORE).any()):
+            return logs.sum() * 0
         loss = nn.functional.nll_loss(logs, labels, self.weights, ignore_index=IGNORE)
         return loss + self.iou_loss * (1 - soft_iou(logs.exp(), labels)) if self.iou_loss else loss
 
@@ -57,7 +60,13 @@ def soft_iou(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def class_weights(labels: Iterable[NDArray[np.uint8]], outputs: int, offset: float) -> Tensor:
-    """``1 / ln(offset + frequency)``, scaled to a mean of 1, shape (outputs,), float32."""
+    """``1 / ln(offset + frequency)``, scaled to a mean of 1, shape (outputs,), float32.
+
+    Raises:
+        InputError: there is no class in the labels.
+    """
     counts = sum((np.bincount(label.ravel(), minlength=256)[:outputs] for label in labels), np.zeros(outputs, np.int64))
+    if not counts.any():
+        raise InputError("training: the label maps hold no class at all. Check --train-split and the label ids")
     weights = 1 / np.log(offset + counts / counts.sum())
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)

@@ -7,17 +7,21 @@ from typing import Any
 import torch
 from torch import nn
 
+from enet.errors import InputError
+
 
 class Optimiser:
     """Steps a network's parameters and clears their gradients.
 
-    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes a step of every matrix orthogonal; of
-    a convolution, whose matrix has a row for every output channel. Only convolutions are decayed, not normalisation
-    nor the slopes of PReLUs.
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes a step of every matrix orthogonal; a
+    convolution is one with a row for each channel of its weight's first axis. Only convolutions are decayed, not
+    normalisation nor the slopes of PReLUs.
 
     Args:
         learning_rate: of both; Muon's steps are brought to the size of AdamW's.
         with_muon: False: AdamW for convolutions, too.
+    Raises:
+        InputError: this PyTorch has no Muon.
     """
 
     def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, *, with_muon: bool) -> None:
@@ -26,6 +30,10 @@ class Optimiser:
         self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, learning_rate, weight_decay=0.0)]
         self.matrices: list[nn.Parameter] = []
         if with_muon:
+            if not hasattr(torch.optim, "Muon"):
+                raise InputError(
+                    f"PyTorch {torch.__version__} has no Muon. Give --optimiser adamw, or take PyTorch 2.9 or later"
+                )
             # Muon takes matrices only: here they are other views of the convolutions' memory.
             self.matrices = [nn.Parameter(p.detach().view(p.shape[0], -1)) for p in self.convolutions]
             self.parts.append(
@@ -43,13 +51,12 @@ class Optimiser:
 
     def step(self) -> None:
         """Change every parameter that has a gradient, then forget the gradients."""
-        for matrix, convolution in zip(self.matrices, self.convolutions, strict=bool(self.matrices)):
+        for matrix, convolution in zip(self.matrices, self.convolutions, strict=False):  # no matrices without Muon
             matrix.grad = None if convolution.grad is None else convolution.grad.view(matrix.shape)
+            convolution.grad = None
         for part in self.parts:
             part.step()
             part.zero_grad()
-        for convolution in self.convolutions:
-            convolution.grad = None
 
     def state_dict(self) -> list[dict[str, Any]]:
         return [part.state_dict() for part in self.parts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from enet import datasets, deliverable, source
 from enet.errors import InputError, exit_code
 from tests.lazy import lazily
 
@@ -106,8 +108,64 @@ def test_resumed_run_is_the_undisturbed_run(
 
 def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
     train(camvid, tmp_path, "--epochs", "1")
-    with pytest.raises(InputError, match=r"state\.pth: trained with epochs=1\. Remove it to start anew"):
+    with pytest.raises(InputError, match=r"state\.pth: trained with epochs=1\. Give the same, or another --output"):
         train(camvid, tmp_path, "--epochs", "2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("outputs = 11", "outputs = 12", "outputs=11"),
+        ('variant = "ascend"', 'variant = "paper"', "variant=ascend"),
+        ("[reference]", "mean = [0, 0, 0]\n[reference]", r"mean=\(0.485, 0.456, 0.406\)"),
+    ],
+)
+def test_another_network_or_preprocessing_does_not_resume(
+    old: str, new: str, message: str, camvid: Path, tmp_path: Path
+) -> None:
+    train(camvid, tmp_path, "--epochs", "1")
+    (tmp_path / "other.toml").write_text(DELIVERABLE.replace(old, new))
+    with pytest.raises(InputError, match=rf"state\.pth: trained with {message}\. Give the same"):
+        train(camvid, tmp_path, "--epochs", "1", "--deliverable", str(tmp_path / "other.toml"))
+
+
+def test_other_photographs_do_not_resume(camvid: Path, tmp_path: Path) -> None:
+    train(camvid, tmp_path / "out", "--epochs", "1")
+    shutil.copytree(camvid, tmp_path / "camvid")
+    Image.new("RGB", (40, 40)).save(tmp_path / "camvid" / "train" / "0.png")
+    with pytest.raises(InputError, match=r"state\.pth: trained with other photographs\. Give the same"):
+        train(tmp_path / "camvid", tmp_path / "out", "--epochs", "1")
+
+
+def test_without_its_state_a_run_begins_anew(camvid: Path, tmp_path: Path) -> None:
+    """Neither lines of the log nor the best weights of what was there before are taken for this run's."""
+    train(camvid, tmp_path, "--epochs", "2")
+    (tmp_path / "state.pth").unlink()
+    torch.save({"miou": 2.0, "state_dict": {}}, tmp_path / "best.pth")
+    train(camvid, tmp_path, "--epochs", "1")
+    assert [line.partition(",")[0] for line in (tmp_path / "log.csv").read_text().splitlines()] == ["epoch", "1"]
+    assert torch.load(tmp_path / "best.pth", weights_only=True)["miou"] <= 1
+
+
+def test_a_finished_run_says_so(camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = train(camvid, tmp_path, "--epochs", "1")
+    assert train(camvid, tmp_path, "--epochs", "1")["best"] == first["best"]
+    assert "state.pth: all 1 epochs are done" in capsys.readouterr().out
+
+
+def test_void_outputs_are_trained_and_never_predicted(camvid: Path, tmp_path: Path) -> None:
+    """The template's network has one output more than there are classes."""
+    (tmp_path / "void.toml").write_text(DELIVERABLE.replace("outputs = 11", "outputs = 12"))
+    more = ["--epochs", "1", "--deliverable", str(tmp_path / "void.toml")]
+    state = train(camvid, tmp_path / "out", *more)
+    assert state["averaged"]["fullconv.weight"].shape[1] == 12
+    spec = deliverable.load(str(tmp_path / "void.toml"))
+    trainer = loop.Trainer(spec, [(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))] * 4, loop.Recipe())
+    trainer.averaged.get_parameter("fullconv.weight").data[:, 11] = 1e3
+    held_out = source.Photographs(datasets.find("camvid", camvid, "val"), spec.preprocessing)
+    found = training.validate(trainer, held_out, 11)
+    assert found.shape == (11, 11)
+    assert found.sum() == 2 * 32 * 32
 
 
 @pytest.mark.parametrize(
@@ -122,6 +180,8 @@ def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
         (["--precision", "half"], "recipe: precision='half', but should be one of float32, bfloat16"),
         (["--dropout", "-1"], "recipe: dropout=-1.0, but should be in 0..5"),
         (["--batch-size", "5"], "recipe: batch_size=5, but there are 4 photographs"),
+        (["--device", "gpu"], "--device gpu: "),
+        (["--device", "cuda:99"], "--device cuda:99: "),
         (["--data-root", "absent"], "data set absent: no such folder"),
         (["--train-split", "trian"], "trian"),
         (["--deliverable", "camvit"], "did you mean 'camvid'?"),
@@ -213,12 +273,15 @@ def test_loss_is_weighted_cross_entropy_and_the_missing_iou() -> None:
     torch.testing.assert_close(loss.Loss(weights, 0.0)(logits, labels), expected)
     missing = 1 - loss.soft_iou(logits.softmax(1), labels)
     torch.testing.assert_close(loss.Loss(weights, 2.0)(logits, labels), expected + 2 * missing)
+    assert loss.Loss(weights, 2.0)(logits, torch.full_like(labels, 255)).item() == 0
 
 
 def test_rare_classes_weigh_more() -> None:
     labels = [np.array([[0] * 9 + [1], [255] * 10], np.uint8)]
     expected = 1 / np.log(1.1 + np.array([0.9, 0.1, 0.0]))
     np.testing.assert_allclose(loss.class_weights(labels, 3, 1.1), expected / expected.mean(), rtol=1e-6)
+    with pytest.raises(InputError, match="no class at all"):
+        loss.class_weights([np.full((2, 2), 255, np.uint8)], 3, 1.1)
 
 
 def test_quick_prelu_is_the_prelu() -> None:
@@ -274,7 +337,7 @@ def test_training_begins_with_given_weights(camvid: Path, tmp_path: Path) -> Non
     for name, value in torch.load(best, weights_only=True)["state_dict"].items():
         if name.endswith(".weight"):
             torch.testing.assert_close(state["network"][name], value, rtol=1e-5, atol=1e-6)
-    with pytest.raises(InputError, match=r"state\.pth: trained from other weights"):
+    with pytest.raises(InputError, match=r"state\.pth: trained with other weights"):
         train(camvid, tmp_path / "second", *more[:-2])
     with pytest.raises(InputError, match=r"weights .*absent\.pth: No such file"):
         train(camvid, tmp_path / "third", "--weights", str(tmp_path / "absent.pth"))
