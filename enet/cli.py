@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,8 +16,8 @@ from typing import Any
 
 from enet.arguments import target
 from enet.command_line import Command, parser
-from enet.deliverable import TO_FILL_IN, Form, load, shipped, template
-from enet.errors import EnetError, InputError, exit_code
+from enet.deliverable import TO_FILL_IN, Deliverable, Form, load, shipped, template, with_line
+from enet.errors import EnetError, InputError, exit_code, unknown
 from enet.store import Store, default_root, hash_file, make_folder, write_text
 from enet.target import Target
 
@@ -86,20 +87,38 @@ def deliverables(options: argparse.Namespace) -> int:
             print(f"{name:<{width}}  {load(name).summary}")
         return 0
     if options.name is None:
-        what = (
-            "Give a .toml file" if options.action != "show" else f"Give one of {', '.join(shipped())} or a .toml file"
-        )
-        raise InputError(f"deliverables {options.action}: name is missing. {what}")
+        what = "a .toml file" if options.action != "show" else f"one of {', '.join(shipped())} or a .toml file"
+        raise InputError(f"deliverables {options.action}: name is missing. Give {what}")
     if options.action == "new":
         return new_deliverable(Path(options.name))
     spec = load(options.name)
     if options.action == "check":
+        require_usable(spec)
         left = f", but miou_percent={spec.reference.miou_percent:g} has no source: fill both in"
         unfilled = spec.reference.source == TO_FILL_IN
         print(f"{options.name}: {spec.name}: nothing is wrong with it{left if unfilled else ''}")
     else:
         print(json.dumps(asdict(spec), indent=2, default=str))
     return 0
+
+
+def require_usable(spec: Deliverable) -> None:
+    """Refuse what only a look beyond the file tells.
+
+    Raises:
+        InputError: the weights aren't there, or the baseline was never recorded.
+    """
+    from enet import baselines
+
+    weights, limit, path = spec.weights, spec.throughput, spec.path
+    recorded = [column.name for column in baselines.load().columns]
+    try:
+        if weights is not None and not weights.is_file():
+            raise InputError(f"{path} [network]: weights={spec.network.weights!r}, but {weights} is no file")
+        if limit is not None and limit.baseline not in recorded:
+            raise unknown("baseline", limit.baseline, recorded, where=f"{path} [throughput]")
+    except InputError as error:
+        raise InputError(with_line(str(error), path)) from error
 
 
 def new_deliverable(path: Path) -> int:
@@ -206,14 +225,16 @@ def evaluate(options: argparse.Namespace) -> int:
     from enet.backends import require_precision
 
     this = compared_at(options.label_grid, subject(options, options.data_root, options.weights))
-    this = this.of_split(options.split) if options.split else this
+    if options.split is not None:
+        this = this.of_split(options.split)
+        print(f"split {options.split}")
     require_precision(options.backend, options.precision)
     chosen = form(options, this.form(options.backend))
     # The artifact first: a wrong checkpoint or backend should not wait for thousands of images to be looked at.
     artifact = this.artifact(options.backend, options.batch_size, chosen)
-    source, split = this.photographs(), {"split": this.deliverable.dataset.split}
+    source, split = this.photographs(), this.deliverable.dataset.split
     if options.save_overlays is None and options.save_predictions is None:
-        show({**pipeline.measure(this, artifact, source, resumable=True).summary(), **split}, options.json)
+        show(scored(pipeline.measure(this, artifact, source, resumable=True), split), options.json)
         return 0
     import tempfile
 
@@ -224,13 +245,25 @@ def evaluate(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory() as aside:
         labels = Path(aside) / "labels.npy"
         measured = pipeline.measure(this, artifact, source, labels_to=labels)
-        show({**measured.summary(), **split}, options.json)
+        show(scored(measured, split), options.json)
         if folder := options.save_overlays:
             written = pictures.save_overlays(measured, labels, source, this.dataset.classes, folder, options.worst)
             print(f"{folder}: the {len(written)} worst images")
         if folder := options.save_predictions:
             print(f"{folder}: {len(predictions.save(measured, labels, this, folder))} predictions as label ids")
     return 0
+
+
+def scored(measured: Any, split: str) -> dict[str, Any]:
+    """The summary of what was measured on a split.
+
+    Raises:
+        InputError: not a pixel has a class, as in Cityscapes' public test labels.
+    """
+    summary: dict[str, Any] = {**measured.summary(), "split": split}
+    if math.isnan(summary["miou"]):
+        raise InputError(f"split {split}: every pixel of its label maps is void, so nothing can be scored")
+    return summary
 
 
 def compared_at(grid: str | None, this: Any) -> Any:

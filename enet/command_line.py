@@ -155,7 +155,7 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         "--save-overlays",
         type=Path,
         metavar="DIR",
-        help="write the worst images: photograph, truth, prediction, errors",
+        help="write the worst images: photograph, truth, prediction, errors; replaces those of an earlier run there",
     )
     sub.add_argument(
         "--save-predictions", type=Path, metavar="DIR", help="write label ids at the photographs' size, .png"

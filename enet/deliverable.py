@@ -6,6 +6,7 @@ an unknown key is an error, so that a mistyped tolerance can't be ignored.
 
 from __future__ import annotations
 
+import ast
 import math
 import re
 import sys
@@ -143,7 +144,7 @@ class Reference:
 
     def __post_init__(self) -> None:
         require(0 < self.miou_percent <= 100, f"miou_percent={self.miou_percent}, but should be in 0..100")
-        require(bool(self.source.strip()), "source is empty, but should say where the number is from")
+        require(bool(self.source.strip()), f"source={self.source!r}, but should say where the number is from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +199,7 @@ class ThroughputLimit:
 
     def __post_init__(self) -> None:
         require(0 < self.at_least < math.inf, f"at_least={self.at_least}, but should be above 0")
-        require(bool(self.source.strip()), "source is empty, but should say where the limit is from")
+        require(bool(self.source.strip()), f"source={self.source!r}, but should say where the limit is from")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,9 +263,9 @@ def load(name_or_path: str) -> Deliverable:
     else:
         path = Path(name_or_path)
     table = read_toml(path, "deliverable", f". Give a .toml file or one of {shipped()}")
-    if "path" in table:
-        raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
     try:
+        if "path" in table:
+            raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
         deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
     except InputError as error:
         raise InputError(with_line(str(error), path)) from error
@@ -282,20 +283,38 @@ def with_line(message: str, path: Path) -> str:
     The message names the file, then tables and key in brackets, as ``parse`` does, or a key followed by ``=``.
     """
     place, _, rest = message.removeprefix(str(path)).partition(" is " if "] is " in message else ":")
-    keys = re.findall(r"\[(\w+)\]", place)
-    if named := re.match(r"\W*(?:key='(\w+)|(?!value=)(\w+)(?:=| holds))", rest):
-        keys.append(named[1] or named[2])
+    keys = re.findall(r"\[([^\[\]]+)\]", place)
+    if named := re.match(r"\W*(?:key=(?P<key>'.*?'|\".*?\") is |(?!value=)(\w+)(?:=| holds))", rest):
+        keys.append(ast.literal_eval(named["key"]) if named["key"] else named[2])
     table: list[str] = []
     found = None
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if header := re.match(r"\s*\[\s*([\w.]+)\s*\]", line):
-            table = header[1].split(".")
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if header := re.match(r"\s*\[{1,2}([^\[\]=]+)\]", line):
+            table = plain_keys(header[1])
             if keys and table == keys[: len(table)]:
                 found = number  # where the key itself is missing
-        elif (key := re.match(r"\s*(\w+)\s*=", line)) and keys in ([*table, key[1]], [key[1]]):
-            found = number
-            break
+        elif key := re.match(rf"\s*({NAME}(?:\s*\.\s*{NAME})*)\s*=", line):
+            here = [*table, *plain_keys(key[1])]
+            if keys in (here, here[-1:]):
+                found = number
+                break
+            shared = min(len(keys), len(here))
+            if found is None and shared and here[:shared] == keys[:shared]:
+                found = number  # an inline table, or dotted keys
     return message if found is None else message.replace(str(path), f"{path}:{found}", 1)
+
+
+#: A part of a TOML key: bare, or quoted.
+NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+
+
+def plain_keys(dotted: str) -> list[str]:
+    """The parts of a TOML key without their quotes.
+
+    >>> plain_keys('network . "outputs"')
+    ['network', 'outputs']
+    """
+    return [part.strip("\"'") for part in re.findall(NAME, dotted)]
 
 
 def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
@@ -351,6 +370,8 @@ def parse(kind: type[Any], table: object, where: str) -> Any:
 def convert(hint: Any, value: object, where: str) -> Any:
     """Check one value against its type hint; numbers may be given as whole numbers where a float is due."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # TOML's own limit; Python prints no number of any length
+        raise InputError(f"{where} is too large a number")
     if hasattr(hint, "__dataclass_fields__"):
         return parse(hint, value, where)
     if origin is Literal:
@@ -365,10 +386,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
             raise InputError(f"{where} is {value!r}, but should be a list of {length or 'one or more'} values")
         return tuple(convert(arguments[0], item, where) for item in value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError as error:
-            raise InputError(f"{where} is too large a number") from error
+        return float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise InputError(f"{where} is {value!r}, but should be of type {hint.__name__}")
     return value

@@ -53,10 +53,14 @@ def save_overlays(
 ) -> list[Path]:
     """Write photograph, truth, prediction and error map side by side, above a legend, for the worst images: a PNG each.
 
+    Those of an earlier run are removed, so that the folder never shows two runs at once.
+
     Args:
         labels: as in ``keep_worst``.
     """
     make_folder(folder)
+    for earlier in folder.glob("[0-9][0-9]-*.png"):
+        earlier.unlink()
     written = []
     for one in worst(evidence, labels, source, count):
         panels = [

@@ -149,11 +149,13 @@ class Subject:
             InputError: no such split.
         """
         spec = self.deliverable
+        if name == spec.dataset.split:
+            return self
         try:
             that = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
-        except ValueError as error:
-            raise InputError(f"split {name!r}: {error}") from error
-        count = len(replace(that, limit=None).dataset.samples)
+            count = len(replace(that, limit=None).dataset.samples)
+        except (ValueError, InputError) as error:
+            raise InputError(f"--split {name}: {error}") from error
         return replace(that, deliverable=replace(spec, dataset=replace(that.deliverable.dataset, images=count)))
 
     def photographs(self) -> Photographs:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from enet import __version__, cli, command_line
-from enet.deliverable import TO_FILL_IN, shipped
+from enet.deliverable import TO_FILL_IN, shipped, template
 from enet.store import hash_file
 from tests.lazy import lazily
 
@@ -269,6 +269,32 @@ def test_a_new_deliverable_is_checked(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text(path.read_text().replace(TO_FILL_IN, "our paper, table 2"))
     assert enet("deliverables", "check", "mine.toml") == 0
     assert capsys.readouterr().out == "mine.toml: mine: nothing is wrong with it\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('# weights = "mine.pth"', 'weights = "none.pth"', "[network]: weights='none.pth', but none.pth is no file"),
+        ('# weights = "mine.pth"', 'weights = ""', "[network]: weights='', but . is no file"),
+        (
+            "# [throughput]", '[throughput]\nchip = "310P3"\nbaseline = "311"\nat_least = 1.2\nsource = "x"\n#',
+            "[throughput]: baseline='311' is not known: did you mean '310'?",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_deliverable_names_must_be_there(
+    old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = template()
+    assert text.count(old) == 1
+    path = tmp_path / "work" / "mine.toml"
+    path.write_text(text.replace(old, new))
+    assert enet("deliverables", "check", "mine.toml") == 2
+    words = new.split("\n")[2 if "baseline" in new else 0]
+    line = path.read_text().splitlines().index(words) + 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"enet: mine.toml:{line} {message}")
+    assert told.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

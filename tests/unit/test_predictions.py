@@ -127,7 +127,34 @@ def test_another_split(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     table = json.loads((tmp_path / "e.json").read_text())
     assert table["images"] == table["images_expected"] == tiny.IMAGES - 1
     assert table["split"] == "test"
-    assert evaluate(here, "--split", "tset") == 2
-    told = capsys.readouterr().err
-    assert "tset" in told
-    assert told.count("\n") == 1
+    assert "split test" in capsys.readouterr().out
+    for name in ("tset", ""):
+        assert evaluate(here, "--split", name) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"enet: --split {name}: ")
+        assert told.count("\n") == 1
+
+
+def test_the_deliverables_own_split_keeps_its_count(here: Path, tmp_path: Path) -> None:
+    assert evaluate(here, "--split", "val", "--limit", 2, "--json", tmp_path / "e.json") == 0
+    table = json.loads((tmp_path / "e.json").read_text())
+    assert (table["images"], table["images_expected"]) == (2, tiny.IMAGES)
+
+
+def test_a_split_without_labels(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Cityscapes' public test labels are all void."""
+    for kind in ("leftImg8bit", "gtFine"):
+        shutil.copytree(here / "data" / kind / "val", here / "data" / kind / "void", dirs_exist_ok=True)
+    for path in (here / "data" / "gtFine" / "void").rglob("*_labelIds.png"):
+        Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
+    assert evaluate(here, "--split", "void") == 2
+    assert "split void: every pixel of its label maps is void" in capsys.readouterr().err
+
+
+def test_overlays_are_of_one_run(here: Path, tmp_path: Path) -> None:
+    """Those of an earlier run are replaced; other files stay."""
+    (tmp_path / "notes.png").touch()
+    for worst in (3, 1):
+        assert evaluate(here, "--save-overlays", tmp_path, "--worst", worst) == 0
+        found = sorted(path.name[:3] for path in tmp_path.iterdir())
+        assert found == [*(f"{place:02d}-" for place in range(worst)), "not"]
