@@ -1,8 +1,8 @@
 """``python -m enet.training --deliverable camvid --data-root camvid --output runs/camvid``
 
 Trains a deliverable's network on the train split of its data set and keeps, in the output folder, ``state.pth``
-(from which the same command goes on), ``log.csv``, ``curves.png``, and ``best.pth``: the averaged weights with the best
-mIoU on the deliverable's own split.
+(from which the same command goes on), ``log.csv``, ``curves.png``, ``best.pth``: the averaged weights with the best mIoU
+on the deliverable's own split, and ``last.pth``: those of the last epoch.
 """
 
 from __future__ import annotations
@@ -161,10 +161,12 @@ def main(words: Sequence[str] | None = None) -> int:
             score = miou(matrix, spec.reference.absent_classes)
             row["miou"] = f"{score:.5f}"
             show(trainer.epoch, score, dict(zip(dataset.classes.names, iou_per_class(matrix), strict=True)))
+            checkpoint = {"miou": score, "state_dict": trainer.averaged.state_dict()}
             if score > trainer.best:
                 trainer.best = score
-                best = {"miou": score, "state_dict": trainer.averaged.state_dict()}
-                save_aside(best, options.output / "best.pth")
+                save_aside(checkpoint, options.output / "best.pth")
+            if trainer.epoch == trainer.recipe.epochs:
+                save_aside(checkpoint, options.output / "last.pth")
         append_row(log, {"epoch": trainer.epoch, **row, "seconds": round(time.perf_counter() - start, 1)})
         trainer.save(state)
         if row["miou"]:

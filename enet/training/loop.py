@@ -117,8 +117,8 @@ class Trainer:
         if len(data) < recipe.batch_size:
             raise InputError(f"recipe: batch_size={recipe.batch_size}, but there are {len(data)} photographs")
         grid, outputs = spec.preprocessing, spec.network.outputs
-        torch.manual_seed(recipe.seed)
         network = build(spec.network.variant, outputs)
+        torch.manual_seed(recipe.seed)
         initialise(network)
         if start is not None:
             network.load_state_dict(start)

@@ -100,8 +100,10 @@ def test_resumed_run_is_the_undisturbed_run(
     assert [line.partition(",")[0] for line in log] == ["epoch", "1", "2", "3"]
     best = torch.load(tmp_path / "whole" / "best.pth", weights_only=True)
     assert set(best["state_dict"]) == set(whole["network"])
+    last = torch.load(tmp_path / "whole" / "last.pth", weights_only=True)
+    assert all(torch.equal(value, whole["averaged"][key]) for key, value in last["state_dict"].items())
     assert {p.name for p in (tmp_path / "whole").iterdir()} == {
-        "state.pth", "best.pth", "log.csv", "curves.png"
+        "state.pth", "best.pth", "last.pth", "log.csv", "curves.png"
     }  # fmt: skip
     assert "epoch 3: mIoU" in capsys.readouterr().out
 

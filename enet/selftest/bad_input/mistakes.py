@@ -45,7 +45,7 @@ def missing_option(here: Path, bad: Path) -> tuple[list[object], str]:
 
 @case
 def show_without_a_name(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "show"], "camvid, cityscapes, cityscapes-aipp, scenes"
+    return ["deliverables", "show"], "camvid, camvid-paper, cityscapes, cityscapes-aipp, scenes"
 
 
 @case
