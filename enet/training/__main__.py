@@ -1,8 +1,8 @@
 """``python -m enet.training --deliverable camvid --data-root camvid --output runs/camvid``
 
 Trains a deliverable's network on the train split of its data set and keeps, in the output folder, ``state.pth``
-(from which the same command goes on), ``log.csv``, ``curves.png``, ``best.pth``: the averaged weights with the best mIoU
-on the deliverable's own split, and ``last.pth``: those of the last epoch.
+(from which the same command goes on), ``log.csv``, ``curves.png``, ``best.pth``: the averaged weights with the best
+mIoU on the deliverable's own split, and ``last.pth``: those of the last epoch.
 """
 
 from __future__ import annotations
