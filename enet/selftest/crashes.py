@@ -49,7 +49,8 @@ def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
     kills = QUICK_KILLS if quick else KILLS
     yield killed("cold run", "evaluate", evaluating(toml), outcome, folder, kills, rng)
     yield killed("training", "training", training(write(made(folder / "tiny"))), trained, folder, kills, rng)
-    yield interrupted(evaluating(toml), folder)
+    # So many that the run is still scoring when the interrupt comes, however late this process is woken.
+    yield interrupted(evaluating(deliverable(folder / "longer", images=120)), folder)
     yield together(evaluating(toml), folder)
     yield lock_of_the_dead(folder)
     yield long_run(small(made(folder / "long"), images=10, side=240), QUICK_LONG if quick else LONG)
