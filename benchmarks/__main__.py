@@ -19,13 +19,15 @@ import numpy as np
 import torch
 
 from benchmarks import plain
-from enet import deliverable, pipeline, weights
-from enet.machine import conditions, cores, int8_instructions
-from enet.scoring import confusion_matrix
-from enet.speed import batch_of, work
-from enet.store import Store
-from enet.subject import Subject
-from enet.timing import Contest, Ratio, Rule, Times, Work, speedup
+from enet import deliverable
+from enet.host import conditions, cores, int8_instructions
+from enet.measure import pipeline
+from enet.measure.race import batch_of, work
+from enet.measure.subject import Subject
+from enet.metrics.latency import Contest, Ratio, Rule, Times, Work, speedup
+from enet.metrics.segmentation import confusion_matrix
+from enet.model import checkpoint
+from enet.storage.store import Store
 
 #: Images of an end-to-end run: the reference flow takes about half a second of each.
 IMAGES = 20
@@ -65,7 +67,7 @@ def main() -> None:
 def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     """From the network's input to labels, batch 1."""
     spec = subject.deliverable
-    network = weights.load(subject.weights, spec.network.variant, spec.network.outputs)
+    network = checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
     images = batch_of(subject.prepared(), 1)
     with contextlib.ExitStack() as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -142,7 +144,7 @@ def end_to_end(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     """From PNGs of 2048x1024 to mIoU."""
     some = Subject(subject.deliverable, subject.store, limit=IMAGES)
     spec = some.deliverable
-    network = weights.load(some.weights, spec.network.variant, spec.network.outputs)
+    network = checkpoint.load(some.weights, spec.network.variant, spec.network.outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))

@@ -14,8 +14,8 @@ from torch import nn
 
 from enet.datasets import IGNORE
 from enet.deliverable import Deliverable
-from enet.reference_preprocessing import network_input, train_ids
-from enet.subject import Subject
+from enet.measure.reference_preprocessing import network_input, train_ids
+from enet.measure.subject import Subject
 
 CLASSES = 19
 

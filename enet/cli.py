@@ -14,12 +14,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from enet.arguments import target
 from enet.command_line import Command, parser
 from enet.deliverable import TO_FILL_IN, Deliverable, Form, load, shipped, template, with_line
+from enet.deliverable.target import Target
 from enet.errors import EnetError, InputError, exit_code, unknown
-from enet.store import Store, default_root, hash_file, make_folder, write_text
-from enet.target import Target
+from enet.options import target
+from enet.storage.store import Store, default_root, hash_file, make_folder, write_text
 
 # Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
     """The options' deliverable with its data and weights."""
-    from enet.subject import Subject
+    from enet.measure.subject import Subject
 
     store = Store(options.artifact_cache or default_root())
     limit = getattr(options, "limit", None)
@@ -65,7 +65,7 @@ def doctor(options: argparse.Namespace) -> int:
 
 
 def print_baselines(options: argparse.Namespace) -> int:
-    from enet import baselines
+    from enet.deliverable import baselines
 
     table = baselines.load()
     if options.json:
@@ -108,7 +108,7 @@ def require_usable(spec: Deliverable) -> None:
     Raises:
         InputError: the weights aren't there, or the baseline was never recorded.
     """
-    from enet import baselines
+    from enet.deliverable import baselines
 
     weights, limit, path = spec.weights, spec.throughput, spec.path
     recorded = [column.name for column in baselines.load().columns]
@@ -133,7 +133,8 @@ def new_deliverable(path: Path) -> int:
 
 
 def pth2onnx(options: argparse.Namespace) -> int:
-    from enet import export, weights
+    from enet.model import checkpoint as weights
+    from enet.model import export
 
     spec = load(options.deliverable)
     if not options.output_file.parent.is_dir():
@@ -156,18 +157,18 @@ def pth2onnx(options: argparse.Namespace) -> int:
 
 
 def preprocess(options: argparse.Namespace) -> int:
-    from enet import bins
+    from enet.datasets import bin_files
 
     this = subject(options, options.src_path)
-    manifest = bins.write(
+    manifest = bin_files.write(
         this.photographs(), options.save_path, options.input, this.dataset_sha256, progress=this.progress
     )
     figures = {"folder": str(options.save_path), **manifest}
-    return told(f"{options.save_path}: {len(manifest['files'])} files, {bins.MANIFEST}", figures, options)
+    return told(f"{options.save_path}: {len(manifest['files'])} files, {bin_files.MANIFEST}", figures, options)
 
 
 def om(options: argparse.Namespace) -> int:
-    from enet import om as compiler
+    from enet.ascend import om as compiler
 
     made = compiler.compile_file(
         options.model, options.output, options.batch_size, load(options.deliverable), options.input, target(options)
@@ -176,7 +177,7 @@ def om(options: argparse.Namespace) -> int:
 
 
 def infer(options: argparse.Namespace) -> int:
-    from enet import infer as runner
+    from enet.backends import bin_folder as runner
 
     if options.backend == "ascend":
         from enet.ascend import ais_bench
@@ -209,10 +210,11 @@ def inferred(summaries: Sequence[Path], options: argparse.Namespace) -> int:
 
 
 def postprocess(options: argparse.Namespace) -> int:
-    from enet.replay import ais_bench, score
+    from enet.measure import recorded_accuracy
+    from enet.records import summary as ais_bench
 
     summaries = [ais_bench.read(path) for path in options.result_dir]
-    evidence = score.score(subject(options, options.src_path), summaries)
+    evidence = recorded_accuracy.score(subject(options, options.src_path), summaries)
     show(evidence.summary(), options.json)
     if len(evidence.images) < evidence.images_expected:
         print(f"NO EVIDENCE: {len(evidence.images)} of {evidence.images_expected} images have an output")
@@ -221,8 +223,8 @@ def postprocess(options: argparse.Namespace) -> int:
 
 
 def evaluate(options: argparse.Namespace) -> int:
-    from enet import pipeline
     from enet.backends import require_precision
+    from enet.measure import pipeline
 
     this = compared_at(options.label_grid, subject(options, options.data_root, options.weights))
     if options.split is not None:
@@ -238,7 +240,8 @@ def evaluate(options: argparse.Namespace) -> int:
         return 0
     import tempfile
 
-    from enet import pictures, predictions
+    from enet.measure import label_files
+    from enet.report import pictures
 
     for folder in filter(None, (options.save_overlays, options.save_predictions)):
         make_folder(folder)
@@ -250,7 +253,7 @@ def evaluate(options: argparse.Namespace) -> int:
             written = pictures.save_overlays(measured, labels, source, this.dataset.classes, folder, options.worst)
             print(f"{folder}: the {len(written)} worst images")
         if folder := options.save_predictions:
-            print(f"{folder}: {len(predictions.save(measured, labels, this, folder))} predictions as label ids")
+            print(f"{folder}: {len(label_files.save(measured, labels, this, folder))} predictions as label ids")
     return 0
 
 
@@ -278,25 +281,27 @@ def compared_at(grid: str | None, this: Any) -> Any:
 
 
 def bench(options: argparse.Namespace) -> int:
-    from enet import machine, speed, timing
+    from enet import host
     from enet.backends import require_precision
+    from enet.measure import race
+    from enet.metrics import latency
 
     this = subject(options, options.data_root, options.weights)
     require_precision(options.backend, options.precision)
-    rule = timing.MLPERF if options.mlperf_like else timing.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
-    busy = machine.busy()
+    rule = latency.MLPERF if options.mlperf_like else latency.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
+    busy = host.busy()
     chosen = form(options, this.form(options.backend))
-    times = speed.sweep(this, options.backend, options.batch_size, this.prepared(), rule, chosen)
-    rows = {size: speed.described(each) for size, each in times.items()}
+    times = race.sweep(this, options.backend, options.batch_size, this.prepared(), rule, chosen)
+    rows = {size: race.described(each) for size, each in times.items()}
     print(f"{'batch':>5}" + "".join(f"{name:>18}" for name in next(iter(rows.values()))))
     for size, row in rows.items():
         print(f"{size:>5}" + "".join(f"{'too few' if value is None else f'{value:.4g}':>18}" for value in row.values()))
     best = max(times, key=lambda size: times[size].images_per_second)
-    print(f"best at batch {best}; {speed.explained(times)}")
-    if busy is not None and busy > timing.BUSY:
+    print(f"best at batch {best}; {race.explained(times)}")
+    if busy is not None and busy > latency.BUSY:
         print(f"others used {100 * busy:.0f} % of the processor before: figures are too low")
     if options.json:
-        seen = {**machine.conditions(), "busy_before": busy}
+        seen = {**host.conditions(), "busy_before": busy}
         raw = {
             str(size): {"images": t.images, "rounds": t.rounds, "executions": t.executions} for size, t in times.items()
         }

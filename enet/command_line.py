@@ -9,8 +9,8 @@ from pathlib import Path
 import shtab
 
 from enet import __version__
-from enet.arguments import add_target, batch_size, batch_sizes, devices, natural, positive
 from enet.deliverable import SCENE_SPLITS, VARIANTS
+from enet.options import add_target, batch_size, batch_sizes, devices, natural, positive
 from enet.selftest import PARTS
 
 Command = Callable[[argparse.Namespace], int]

@@ -6,7 +6,7 @@ In a test module::
         import torch
         from enet import network
     else:
-        torch, network = lazily("torch", "enet.network")
+        torch, network = lazily("torch", "enet.model.architectures")
 """
 
 from __future__ import annotations

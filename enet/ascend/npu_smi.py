@@ -12,8 +12,8 @@ from collections.abc import Container
 from dataclasses import dataclass, replace
 
 from enet.ascend import tool
+from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.target import DeviceState
 
 BANNER = re.compile(r"\|\s*npu-smi\s+\S+\s+Version:\s*(?P<driver>\S+)\s*\|")
 #: NPU and name | health | power, temperature, …

@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from enet.ascend import aipp, ais_bench, aoe, atc, npu_smi, tool
 from enet.ascend.simulation import is_simulated_om
 from enet.backends.base import Artifact, Watch
-from enet.calibration import Calibration
+from enet.backends.calibration import Calibration
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import DeviceState, Target
 from enet.errors import BackendUnavailable, InputError
-from enet.exported import onnx_of
-from enet.store import Store, hash_file, source_digest, write_text
-from enet.target import DeviceState, Target
+from enet.model.onnx_cache import onnx_of
+from enet.storage.store import Store, hash_file, source_digest, write_text
 
 #: What decides a ``.om``'s content, apart from what is given to it.
 SOURCE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.py")

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import DeviceState, Precision, Target
 from enet.errors import BackendUnavailable, InputError, unknown
-from enet.store import Store
-from enet.target import DeviceState, Precision, Target
+from enet.storage.store import Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from enet.calibration import Calibration
+    from enet.backends.calibration import Calibration
 
 #: The backend that others are compared with. It runs the checkpoint itself, in one form: float in, logits out.
 REFERENCE = "pytorch"

@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from enet import weights as checkpoints
 from enet.backends.base import Artifact, Watch
-from enet.calibration import Calibration
+from enet.backends.calibration import Calibration
+from enet.datasets.preprocess import Normalise
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable
-from enet.preprocess import Normalise
-from enet.store import Store, hash_file
-from enet.target import Target
+from enet.model import checkpoint as checkpoints
+from enet.storage.store import Store, hash_file
 
 #: While one batch computes, the next is copied there and the last one back.
 LANES = 3

@@ -18,15 +18,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from enet.backends.base import LARGE_BATCH, Artifact, Watch
-from enet.calibration import Calibration
+from enet.backends.calibration import Calibration
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.exported import onnx_of
-from enet.fixed import OUTPUT, fixed
-from enet.machine import cores, cpu
-from enet.stable import stable
-from enet.store import Store, hash_file, source_digest
-from enet.target import Target
+from enet.host import cores, cpu
+from enet.model.onnx_cache import onnx_of
+from enet.model.onnx_graph import OUTPUT, fixed
+from enet.model.stable import stable
+from enet.storage.store import Store, hash_file, source_digest
 
 #: Errors are raised, so they need no line of their own; warnings (that an optimised model suits this machine alone) are
 #: known here.
@@ -86,7 +86,7 @@ def build(
     onnx_sha256 = hash_file(exported)
     key = {
         "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
-        "source": source_digest("backends/onnxruntime.py", "fixed.py", "stable.py"),
+        "source": source_digest("backends/onnxruntime.py", "model/onnx_graph.py", "model/stable.py"),
     }  # fmt: skip
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"

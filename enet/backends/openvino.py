@@ -19,15 +19,15 @@ import openvino
 from numpy.typing import NDArray
 
 from enet.backends.base import LARGE_BATCH, Artifact, Watch
-from enet.calibration import Calibration
+from enet.backends.calibration import Calibration
+from enet.backends.quantise import quantise
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.exported import onnx_of
-from enet.fixed import OUTPUT, fixed
-from enet.machine import cores, cpu
-from enet.quantise import quantise
-from enet.store import Store, hash_file, source_digest, write_bytes
-from enet.target import Target
+from enet.host import cores, cpu
+from enet.model.onnx_cache import onnx_of
+from enet.model.onnx_graph import OUTPUT, fixed
+from enet.storage.store import Store, hash_file, source_digest, write_bytes
 
 
 class OpenVinoModel:
@@ -82,7 +82,7 @@ def build(
     source = exported if calibration is None else quantised(exported, onnx_sha256, form, calibration, store)
     key = {
         "model": hash_file(source), "batch_size": batch_size, "openvino": openvino.__version__, "cpu": cpu(),
-        "settings": settings(batch_size), "source": source_digest("backends/openvino.py", "fixed.py"),
+        "settings": settings(batch_size), "source": source_digest("backends/openvino.py", "model/onnx_graph.py"),
     }  # fmt: skip
     if calibration is not None:
         key["weights"] = hash_file(source.with_suffix(".bin"))
@@ -100,7 +100,7 @@ def quantised(exported: Path, onnx_sha256: str, form: Form, calibration: Calibra
     """The quantised model (.xml, with a .bin beside it), made once into the store."""
     key = {
         "onnx": onnx_sha256, "calibration": calibration.sha256, "nncf": installed("nncf"),
-        "openvino": openvino.__version__, "source": source_digest("quantise.py", "fixed.py", "calibration.py"),
+        "openvino": openvino.__version__, "source": source_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
     }  # fmt: skip
     return (
         store.build("int8", key, lambda folder: quantise(exported, form, calibration, folder / "int8.xml")) / "int8.xml"

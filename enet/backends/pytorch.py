@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from enet import weights as checkpoints
 from enet.backends.base import Artifact, Watch
-from enet.calibration import Calibration
+from enet.backends.calibration import Calibration
 from enet.deliverable import Deliverable, Form
+from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.machine import cores
-from enet.store import Store, hash_file
-from enet.target import Target
+from enet.host import cores
+from enet.model import checkpoint as checkpoints
+from enet.storage.store import Store, hash_file
 
 
 class PyTorchModel:

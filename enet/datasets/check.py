@@ -14,10 +14,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from enet.datasets.base import Dataset, Sample
+from enet.datasets.preprocess import open_image
 from enet.errors import InputError, listing
-from enet.machine import cores
-from enet.preprocess import open_image
-from enet.store import canonical, hash_file, hash_text, require_plain_file
+from enet.host import cores
+from enet.storage.store import canonical, hash_file, hash_text, require_plain_file
 
 
 @dataclass(frozen=True)

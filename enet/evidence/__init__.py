@@ -6,8 +6,8 @@ model or a device.
 """
 
 from enet.evidence.accuracy import Accuracy, DeviceShare
-from enet.evidence.agreement import Difference, Digests, Parity
 from enet.evidence.files import KINDS, Evidence, load, save
+from enet.evidence.parity import Difference, Digests, Parity
 from enet.evidence.provenance import RECORDED, SCHEMA, Provenance
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Share, Throughput

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from enet import scoring
 from enet.evidence.provenance import SCHEMA, Provenance
+from enet.metrics import segmentation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Accuracy:
     kind: ClassVar[str] = "accuracy"
     provenance: Provenance
     classes: tuple[str, ...]
-    absent_classes: scoring.AbsentClasses
+    absent_classes: segmentation.AbsentClasses
     images: tuple[str, ...]
     images_expected: int
     matrices: NDArray[np.int64]
@@ -66,18 +66,18 @@ class Accuracy:
     @property
     def miou(self) -> float:
         """Mean IoU in 0..1, under the deliverable's rule for absent classes."""
-        return scoring.miou(self.matrix, self.absent_classes)
+        return segmentation.miou(self.matrix, self.absent_classes)
 
     def summary(self) -> dict[str, Any]:
         """What people and scripts ask for first; fractions in 0..1, seconds, images per second."""
-        iou = [None if np.isnan(value) else float(value) for value in scoring.iou_per_class(self.matrix)]
+        iou = [None if np.isnan(value) else float(value) for value in segmentation.iou_per_class(self.matrix)]
         return {
             "miou": self.miou,
             "miou_rule": f"absent classes: {self.absent_classes}",
             "label_grid": self.label_grid,
-            "miou_absent_zero": scoring.miou(self.matrix, "zero"),
-            "miou_absent_skip": scoring.miou(self.matrix, "skip"),
-            "pixel_accuracy": scoring.pixel_accuracy(self.matrix),
+            "miou_absent_zero": segmentation.miou(self.matrix, "zero"),
+            "miou_absent_skip": segmentation.miou(self.matrix, "skip"),
+            "pixel_accuracy": segmentation.pixel_accuracy(self.matrix),
             "iou_per_class": dict(zip(self.classes, iou, strict=True)),
             "confusion_matrix": self.matrix.tolist(),
             "images": len(self.images),

@@ -9,11 +9,11 @@ import numpy as np
 
 from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
-from enet.evidence.agreement import Difference, Digests, Parity
+from enet.evidence.parity import Difference, Digests, Parity
 from enet.evidence.provenance import SCHEMA
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
-from enet.store import canonical, hash_text, make_folder, write_text
+from enet.storage.store import canonical, hash_text, make_folder, write_text
 
 Evidence = Accuracy | Parity | Difference | Digests | Throughput | Speed
 KINDS: dict[str, type[Evidence]] = {

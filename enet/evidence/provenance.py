@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from enet.target import DeviceState
+from enet.deliverable.target import DeviceState
 
 #: Raised when the meaning of a field changes; evidence of another version is refused, not guessed at.
 SCHEMA = 4

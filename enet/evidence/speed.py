@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from enet.evidence.provenance import SCHEMA, Provenance
-from enet.timing import Ratio, Times, speedup
+from enet.metrics.latency import Ratio, Times, speedup
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enet import scoring
 from enet.deliverable import Deliverable
 from enet.errors import listing
 from enet.evidence import RECORDED, Accuracy, Difference, Digests, Parity, Provenance
 from enet.gates.base import LIMITED, Outcome, Verdict, decided, too_few, unfit
+from enet.metrics import segmentation
 
 #: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little; unless hardly any
 #: of them made use of it. A fault in the export moves nearly all logits, a near-tie a few.
@@ -119,7 +119,7 @@ def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverabl
     problem = problem or flattened(evidence, reference)
     if problem:
         return Verdict(gate="class_floor", outcome=Outcome.NO_EVIDENCE, sentence=problem)
-    ours, theirs = (np.nan_to_num(scoring.iou_per_class(side.matrix)) for side in (evidence, reference))
+    ours, theirs = (np.nan_to_num(segmentation.iou_per_class(side.matrix)) for side in (evidence, reference))
     worst = int(np.argmin(ours - theirs))
     loss, limit = float(theirs[worst] - ours[worst]), deliverable.tolerances.class_iou
     sentence = (
@@ -325,7 +325,7 @@ def paired_interval(evidence: Accuracy, reference: Accuracy, samples: int = 2000
     return float(low), float(high)
 
 
-def resampled_miou(draws: np.ndarray, evidence: Accuracy, absent_classes: scoring.AbsentClasses) -> np.ndarray:
+def resampled_miou(draws: np.ndarray, evidence: Accuracy, absent_classes: segmentation.AbsentClasses) -> np.ndarray:
     """mIoU of every draw (a row of counts per image), shape (draws,)."""
     diagonals = np.diagonal(evidence.matrices, axis1=1, axis2=2)
     unions = evidence.matrices.sum(axis=1) + evidence.matrices.sum(axis=2) - diagonals

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enet.deliverable import Deliverable
 from enet.evidence import Speed
 from enet.gates.base import Outcome, Verdict, unfit
-from enet.timing import BUSY, CONFIDENCE, UNSTABLE, Ratio
+from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
 
 
 def speedup(evidence: Speed, deliverable: Deliverable) -> Verdict:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from enet import baselines
-from enet.baselines import BEST, Batch
-from enet.deliverable import Deliverable, ThroughputLimit
+from enet.deliverable import Deliverable, ThroughputLimit, baselines
+from enet.deliverable.baselines import BEST, Batch
 from enet.errors import listing
 from enet.evidence import Throughput
 from enet.gates.base import LIMITED, Outcome, Verdict, decided, told, unfit

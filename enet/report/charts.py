@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from enet import baselines, scoring
+from enet.deliverable import baselines
 from enet.evidence import Accuracy
+from enet.metrics import segmentation
 from enet.report.contents import Contents
 
 BLUE, ORANGE, GREEN, PURPLE, GREY = "#2C8CC9", "#E69F00", "#009E73", "#CC79A7", "#7F7F7F"
@@ -88,7 +89,7 @@ def classes(contents: Contents) -> Spec | None:
     rows = [
         {"class": name, "run": run, "IoU in %": None if np.isnan(iou) else 100 * float(iou)}
         for run, evidence in runs
-        for name, iou in zip(evidence.classes, scoring.iou_per_class(evidence.matrix), strict=True)
+        for name, iou in zip(evidence.classes, segmentation.iou_per_class(evidence.matrix), strict=True)
     ]
     return {
         "height": 10 * len(rows), "data": {"values": rows}, "mark": {"type": "bar"},

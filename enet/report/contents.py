@@ -12,7 +12,7 @@ from typing import Any
 from enet.backends import REFERENCE
 from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, Difference, Parity, Speed, Throughput, load
-from enet.pictures import INDEX
+from enet.report.pictures import INDEX
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,14 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from enet import baselines, pictures
-from enet.baselines import BEST, title
-from enet.deliverable import Form
+from enet.deliverable import Form, baselines
+from enet.deliverable.baselines import BEST, title
 from enet.errors import BackendUnavailable
 from enet.evidence import Difference, Parity, Provenance
-from enet.report import charts
+from enet.report import charts, pictures
 from enet.report.contents import Contents
-from enet.store import make_folder, write_text
+from enet.storage.store import make_folder, write_text
 
 HERE = Path(__file__).parent
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PARTS = {
     "faults": "enet.selftest.faults",
     "sensitivity": "enet.selftest.sensitivity",
-    "bad-input": "enet.selftest.bad_input",
-    "crashes": "enet.selftest.crashes",
+    "bad-input": "tests.bad_input",
+    "crashes": "tests.suite.crashes",
 }
 
 

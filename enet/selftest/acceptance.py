@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from enet import agreement, deliverable, gates, pipeline, reference_preprocessing
+from enet import deliverable, gates
 from enet.backends import REFERENCE
 from enet.datasets import scenes
 from enet.deliverable import Deliverable, Form
 from enet.evidence import Accuracy
 from enet.gates import Verdict
-from enet.store import Store
-from enet.subject import Subject
+from enet.measure import parity, pipeline, reference_preprocessing
+from enet.measure.subject import Subject
+from enet.storage.store import Store
 
 BACKEND = "onnxruntime"
 
@@ -67,16 +68,16 @@ def verdicts(subject: Subject) -> Iterator[Verdict]:
             evidence, _ = measured[BACKEND, size]
             yield gates.artifact_miou(evidence, spec, reference)
             yield gates.class_floor(evidence, reference, spec)
-            yield gates.logits(agreement.onnx_logits(subject, size, source), spec)
+            yield gates.logits(parity.onnx_logits(subject, size, source), spec)
         (single, one_by_one) = measured[BACKEND, 1]
         for size in spec.batch_sizes[1:]:
             batched, labels = measured[BACKEND, size]
             pair, files = (batched, single), (labels, one_by_one)
-            yield gates.parity(agreement.between_runs("batch parity", pair, files), spec)
-            tail = agreement.between_runs("padded tail", pair, files, last=len(source.names) % size)
+            yield gates.parity(parity.between_runs("batch parity", pair, files), spec)
+            tail = parity.between_runs("padded tail", pair, files, last=len(source.names) % size)
             yield gates.parity(tail, spec)
             artifact = subject.artifact(BACKEND, size)
-            yield gates.parity(agreement.equal_rows(subject, artifact, source), spec)
+            yield gates.parity(parity.equal_rows(subject, artifact, source), spec)
         for form in FORMS[1:]:
             artifacts = subject.artifact(BACKEND, 1, form), subject.artifact(BACKEND, 1, Form())
-            yield gates.parity(agreement.between_artifacts("forms", subject, artifacts, source), spec)
+            yield gates.parity(parity.between_artifacts("forms", subject, artifacts, source), spec)

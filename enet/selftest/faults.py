@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from enet.gates import Outcome, Verdict
+from enet.measure.subject import Subject
 from enet.selftest.acceptance import apart, small, verdicts
 from enet.selftest.planted import FAULTS, Fault
 from enet.selftest.planted.base import STAGES
 from enet.selftest.table import Row
-from enet.subject import Subject
 
 #: Images, and pixels of a side. Ten leave a batch of four with a tail of two.
 WHOLE, QUICK = {"images": 10, "side": 480}, {"images": 10, "side": 240}

@@ -13,16 +13,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from enet import gates, pipeline, speed
+from enet import gates
 from enet.backends import REFERENCE
 from enet.deliverable import Deliverable
 from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome, Verdict
+from enet.measure import pipeline
+from enet.measure import race as speed
+from enet.measure.subject import Subject
+from enet.metrics.latency import Ratio, Rule
 from enet.selftest.acceptance import BACKEND, small
 from enet.selftest.planted.records import race
 from enet.selftest.table import Row
-from enet.subject import Subject
-from enet.timing import Ratio, Rule
 
 #: How many images: of Cityscapes' val split, and of a tenth of it.
 COUNTS = (500, 50)

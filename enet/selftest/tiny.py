@@ -54,7 +54,7 @@ def untrained(variant: str, outputs: int = 19) -> dict[str, Tensor]:
     """A state dict, the same each time."""
     import torch
 
-    from enet.network import build
+    from enet.model.architectures import build
 
     torch.manual_seed(0)
     return build(variant, outputs).state_dict()

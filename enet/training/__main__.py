@@ -24,15 +24,15 @@ from PIL import Image
 from torch import Tensor
 
 from enet import deliverable as deliverables
-from enet import weights as checkpoints
-from enet.arguments import positive
 from enet.datasets import Dataset, Sample, find
+from enet.datasets.image_source import Photographs
+from enet.datasets.preprocess import brought_to, open_image, open_label, window
 from enet.deliverable import Network, Preprocessing
 from enet.errors import InputError, exit_code
-from enet.preprocess import brought_to, open_image, open_label, window
-from enet.scoring import confusion_matrix, iou_per_class, miou
-from enet.source import Photographs
-from enet.store import make_folder
+from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou
+from enet.model import checkpoint as checkpoints
+from enet.options import positive
+from enet.storage.store import make_folder
 from enet.training.curves import draw
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
 

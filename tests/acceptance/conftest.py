@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from enet import baselines
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, Form, baselines
 from fixtures.options import OPTIONS, FormCase, Options
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from enet.deliverable import Deliverable
-from fixtures.measurements import Run, RunCase
+from fixtures.accuracy_runs import Run, RunCase
 from fixtures.options import Case
 from fixtures.verdicts import Judge
 
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.accuracy
 @pytest.fixture
 def explanation(case: Case, run: RunCase, reference: Run | None) -> Callable[[], str] | None:
     """What to print when an artifact's accuracy fails: it beside PyTorch's, class by class, and the worst images."""
-    from enet import explain
+    from enet.report import comparison
 
     if reference is None:
         return None
-    return lambda: explain.comparison(run(case.backend, case.batch_size).evidence, reference.evidence)
+    return lambda: comparison.comparison(run(case.backend, case.batch_size).evidence, reference.evidence)
 
 
 @pytest.mark.built
@@ -61,10 +61,11 @@ def test_every_class(
 @pytest.mark.built
 def test_int8_miou(quantised_case: Case, judged: Deliverable, run: RunCase, reference: Run, judge: Judge) -> None:
     """Quantising has changed mIoU by no more than the tolerance."""
-    from enet import explain, gates
+    from enet import gates
+    from enet.report import comparison
 
     evidence = run(quantised_case.backend, quantised_case.batch_size).evidence
     judge(
         gates.int8_miou(evidence, reference.evidence, judged),
-        explanation=lambda: explain.comparison(evidence, reference.evidence),
+        explanation=lambda: comparison.comparison(evidence, reference.evidence),
     )

@@ -7,26 +7,25 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enet.deliverable import Deliverable, Form
-from fixtures.measurements import Keep, RunCase
+from fixtures.accuracy_runs import Keep, RunCase
 from fixtures.options import Case, FormCase, Options
 from fixtures.subject import reported
 from fixtures.verdicts import Judge
 
 if TYPE_CHECKING:
-    from enet.source import Prepared
-    from enet.subject import Subject
+    from enet.datasets.image_source import Prepared
+    from enet.measure.subject import Subject
 
 pytestmark = pytest.mark.accuracy
 
 
 def test_batch_parity(batched_case: Case, judged: Deliverable, run: RunCase, keep: Keep, judge: Judge) -> None:
     """A large batch gives the label maps that batch 1 gives; the last, padded batch is among them."""
-    from enet import agreement, gates
+    from enet import gates
+    from enet.measure import parity
 
     single, batched = run(batched_case.backend, 1), run(batched_case.backend, batched_case.batch_size)
-    evidence = agreement.between_runs(
-        "batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels)
-    )
+    evidence = parity.between_runs("batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels))
     keep(f"parity-{batched_case}", evidence)
     judge(gates.parity(evidence, judged))
 
@@ -42,12 +41,13 @@ def test_padded_tail(
     judge: Judge,
 ) -> None:
     """A last batch that isn't full gives what the same images give one by one."""
-    from enet import agreement, gates
+    from enet import gates
+    from enet.measure import parity
 
     size = batched_case.batch_size
     if left := len(prepared.names) % size:
         batched, single = run(batched_case.backend, size), run(batched_case.backend, 1)
-        evidence = agreement.between_runs(
+        evidence = parity.between_runs(
             "padded tail", (batched.evidence, single.evidence), (batched.labels, single.labels), last=left
         )
     elif options.recorded is not None:
@@ -56,7 +56,7 @@ def test_padded_tail(
     else:  # every batch of the split was full: make one that isn't
         with reported():
             pair = (subject.artifact(batched_case.backend, size), subject.artifact(batched_case.backend, 1))
-            evidence = agreement.between_artifacts("padded tail", subject, pair, prepared)
+            evidence = parity.between_artifacts("padded tail", subject, pair, prepared)
     keep(f"padded-tail-{batched_case}", evidence)
     judge(gates.parity(evidence, judged))
 
@@ -66,11 +66,12 @@ def test_equal_rows(
     batched_case: Case, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:
     """A batch of equal images gives equal rows."""
-    from enet import agreement, gates
+    from enet import gates
+    from enet.measure import parity
 
     with reported():
         artifact = subject.artifact(batched_case.backend, batched_case.batch_size)
-        evidence = agreement.equal_rows(subject, artifact, prepared)
+        evidence = parity.equal_rows(subject, artifact, prepared)
     keep(f"equal-rows-{batched_case}", evidence)
     judge(gates.parity(evidence, judged))
 
@@ -80,10 +81,11 @@ def test_onnx_logits(
     batch_size: int, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:
     """The exported ONNX gives PyTorch's logits, for photographs and for noise."""
-    from enet import agreement, gates
+    from enet import gates
+    from enet.measure import parity
 
     with reported():
-        evidence = agreement.onnx_logits(subject, batch_size, prepared)
+        evidence = parity.onnx_logits(subject, batch_size, prepared)
     keep(f"logits-{judged.name}-bs{batch_size}", evidence)
     judge(gates.logits(evidence, judged))
 
@@ -93,10 +95,11 @@ def test_forms(
     form_case: FormCase, judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge
 ) -> None:
     """Argmax or normalisation inside the graph give the labels of the plain form."""
-    from enet import agreement, gates
+    from enet import gates
+    from enet.measure import parity
 
     with reported():
         changed, plain = (subject.artifact("onnxruntime", 1, form) for form in (form_case.form, Form()))
-        evidence = agreement.between_artifacts("forms", subject, (changed, plain), prepared)
+        evidence = parity.between_artifacts("forms", subject, (changed, plain), prepared)
     keep(f"forms-{form_case}", evidence)
     judge(gates.parity(evidence, judged))

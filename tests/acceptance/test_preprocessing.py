@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enet.deliverable import Deliverable
-from fixtures.measurements import Keep
+from fixtures.accuracy_runs import Keep
 from fixtures.subject import reported
 from fixtures.verdicts import Judge
 
 if TYPE_CHECKING:
-    from enet.source import Prepared
-    from enet.subject import Subject
+    from enet.datasets.image_source import Prepared
+    from enet.measure.subject import Subject
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.built]
 
 
 def test_preprocessing(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
     """Images and label maps, resized, cropped and normalised, byte for byte."""
-    from enet import gates, reference_preprocessing
+    from enet import gates
+    from enet.measure import reference_preprocessing
 
     with reported():
         evidence = reference_preprocessing.compare(subject, prepared)

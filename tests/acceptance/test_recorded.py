@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from enet import baselines
-from enet.baselines import Batch
-from enet.deliverable import Deliverable
+from enet.deliverable import Deliverable, baselines
+from enet.deliverable.baselines import Batch
 from fixtures.verdicts import Judge
 
 pytestmark = pytest.mark.perf

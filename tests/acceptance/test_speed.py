@@ -8,7 +8,7 @@ import pytest
 
 from enet.deliverable import Deliverable
 from fixtures.options import Case, Options, Quantised
-from fixtures.speeds import Raced
+from fixtures.race import Raced
 from fixtures.verdicts import Judge
 
 pytestmark = [pytest.mark.perf, pytest.mark.built]

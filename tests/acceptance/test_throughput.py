@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from enet import baselines
-from enet.deliverable import Deliverable
-from enet.replay.times import Timed as Log
+from enet.deliverable import Deliverable, baselines
+from enet.records.timed import Timed as Log
+from fixtures.device_throughput import Timed
 from fixtures.options import Case, Device, Options
-from fixtures.timings import Timed
 from fixtures.verdicts import Judge
 
 pytestmark = pytest.mark.perf
@@ -38,6 +37,6 @@ def test_directory(device: Device, judged: Deliverable, timed: Timed, judge: Jud
 def test_log(log: Log, options: Options, judge: Judge) -> None:
     """What trtexec said, among the results; told, and judged only if its figures deny each other."""
     from enet import gates
-    from enet.replay.evidence import of_log
+    from enet.records.throughput import of_log
 
     judge(gates.throughput(of_log(log, options.deliverable), options.deliverable, baselines.load()))

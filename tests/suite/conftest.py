@@ -24,9 +24,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     """The embedded deliverable over these scenes alone, with its reference measured over them."""
-    from enet import pipeline
-    from enet.store import Store
-    from enet.subject import Subject
+    from enet.measure import pipeline
+    from enet.measure.subject import Subject
+    from enet.storage.store import Store
 
     folder = tmp_path_factory.mktemp("deliverable")
     path = folder / "small.toml"

@@ -21,7 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if name != "none":
         from importlib import import_module
 
-        from enet.subject import Subject
+        from enet.measure.subject import Subject
 
         plant = getattr(import_module(f"enet.selftest.planted.{FAULTS[name]}"), name)
         planted = contextlib.ExitStack()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from enet import baselines, deliverable, gates
+from enet import deliverable, gates
+from enet.deliverable import baselines
 from enet.gates import Outcome
 from fixtures.ascend_simulator import environment
 from tests.lazy import lazily

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from enet import cli
-from enet.selftest import records
+from enet.selftest import result_folders
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"
@@ -80,7 +80,7 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
 
 def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:
     """Another chip than the gate is for is no evidence, whatever it reached."""
-    (genuine / "npu_smi.txt").write_text(records.NPU_SMI.replace("310P3", "910B "))
+    (genuine / "npu_smi.txt").write_text(result_folders.NPU_SMI.replace("310P3", "910B "))
     done = replay(genuine, tmp_path, "-k", "test_throughput")
     assert done.returncode == 1
     found = [verdict for test, verdict in verdicts(tmp_path).items() if test.startswith("test_throughput[")]

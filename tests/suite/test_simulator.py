@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import onnx
     from onnx import helper
 
-    from enet.replay import ais_bench
+    from enet.records import summary as ais_bench
 else:
-    ais_bench, helper, np, onnx = lazily("enet.replay.ais_bench", "onnx.helper", "numpy", "onnx")
+    ais_bench, helper, np, onnx = lazily("enet.records.summary", "onnx.helper", "numpy", "onnx")
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"

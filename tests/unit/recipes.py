@@ -54,7 +54,7 @@ def seeded_entry(key: str, entry: Tensor) -> Tensor:
 
 def seeded(variant: str, outputs: int = 19) -> nn.Module:
     """A network in evaluation mode with ``seeded_state``."""
-    from enet.network import build
+    from enet.model.architectures import build
 
     network = build(variant, outputs)
     network.load_state_dict(seeded_state(network))

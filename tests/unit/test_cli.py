@@ -15,18 +15,18 @@ from PIL import Image
 
 from enet import __version__, cli, command_line
 from enet.deliverable import TO_FILL_IN, shipped, template
-from enet.store import hash_file
+from enet.storage.store import hash_file
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
-    from enet.subject import Subject
+    from enet.measure.subject import Subject
     from tests.unit import recipes
     from tests.unit import tiny as data
 else:
-    onnx, torch, recipes, data = lazily("onnx", "torch", "recipes", "tiny")
+    onnx, torch, recipes, data = lazily("onnx", "torch", "tests.unit.recipes", "tests.unit.tiny")
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,8 +42,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def subject(here: Path) -> Subject:
     from enet.deliverable import load
-    from enet.store import Store
-    from enet.subject import Subject
+    from enet.measure.subject import Subject
+    from enet.storage.store import Store
 
     return Subject(load(str(here / "tiny.toml")), Store(here / "cache"), data_root=here / "data")
 

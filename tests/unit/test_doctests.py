@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("name", ["enet.errors", "enet.gates.accuracy", "enet.scoring"])
+@pytest.mark.parametrize("name", ["enet.errors", "enet.gates.accuracy", "enet.metrics.segmentation"])
 def test_examples(name: str) -> None:
     result = doctest.testmod(import_module(name))
     assert result.attempted > 0

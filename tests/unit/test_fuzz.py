@@ -12,20 +12,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enet import deliverable, evidence, speed_record
+from enet import deliverable, evidence
 from enet.ascend import npu_smi
 from enet.errors import InputError
-from enet.replay import ais_bench, console, eval_log, trtexec
-from enet.replay import folder as results
-from enet.selftest import records
-from enet.timing import Ratio
+from enet.evidence import speed_record
+from enet.metrics.latency import Ratio
+from enet.records import console, eval_log, trtexec
+from enet.records import results_folder as results
+from enet.records import summary as ais_bench
+from enet.selftest import result_folders
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
-    from enet import preprocess, weights
+    from enet.datasets import preprocess
+    from enet.model import checkpoint as weights
     from enet.selftest import tiny
 else:
-    preprocess, weights, tiny = lazily("enet.preprocess", "enet.weights", "enet.selftest.tiny")
+    preprocess, weights, tiny = lazily("enet.datasets.preprocess", "enet.model.checkpoint", "enet.selftest.tiny")
 
 fuzzed = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -54,7 +57,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sound")
     tiny.write(folder)
     outputs = {f"image{number}": np.zeros(4, np.float32) for number in range(5)}
-    summary = records.write(folder / "results", outputs, 1, 2.0)
+    summary = result_folders.write(folder / "results", outputs, 1, 2.0)
     (image,) = (folder / "data" / "leftImg8bit" / "val" / "alpha").glob("*1_leftImg8bit.png")
     (label,) = (folder / "data" / "gtFine" / "val" / "alpha").glob("*1_gtFine_labelIds.png")
     speeds = folder / "speeds.json"
@@ -66,7 +69,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "summary": summary.read_bytes(), "summary with times": summary.read_bytes(),
         "console": (folder / "results" / "console_bs1.txt").read_bytes(),
         "log of mIoU": b"miou: 54.627\nbs1 mIoU 54.6\n", "log of trtexec": trt.encode(),
-        "npu-smi": records.NPU_SMI.encode(), "earlier speeds": speeds.read_bytes(),
+        "npu-smi": result_folders.NPU_SMI.encode(), "earlier speeds": speeds.read_bytes(),
         "checkpoint": (folder / "tiny.pth").read_bytes()[:20_000],
         "image": image.read_bytes(), "label map": label.read_bytes(),
     }  # fmt: skip

@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet import deliverable, evidence, gates, scoring
+from enet import deliverable, evidence, gates
 from enet.deliverable import Deliverable, Preprocessing
 from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome
+from enet.metrics import segmentation
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
-    from enet import preprocess, reference_preprocessing
+    from enet.datasets import preprocess
+    from enet.measure import reference_preprocessing
 else:
-    preprocess, reference_preprocessing = lazily("enet.preprocess", "enet.reference_preprocessing")
+    preprocess, reference_preprocessing = lazily("enet.datasets.preprocess", "enet.measure.reference_preprocessing")
 
 thorough = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -48,8 +50,8 @@ def maps(seed: int, ignored: float = 0.2) -> tuple[NDArray[np.uint8], NDArray[np
 def test_the_order_of_pixels_does_not_matter(seed: int) -> None:
     prediction, truth = maps(seed)
     order = np.random.default_rng(seed).permutation(truth.size)
-    shuffled = scoring.confusion_matrix(prediction.ravel()[order], truth.ravel()[order], CLASSES)
-    assert (shuffled == scoring.confusion_matrix(prediction, truth, CLASSES)).all()
+    shuffled = segmentation.confusion_matrix(prediction.ravel()[order], truth.ravel()[order], CLASSES)
+    assert (shuffled == segmentation.confusion_matrix(prediction, truth, CLASSES)).all()
 
 
 @thorough
@@ -58,9 +60,9 @@ def test_parts_add_up(seed: int) -> None:
     prediction, truth = maps(seed)
     cut = seed % (truth.shape[0] + 1)
     parts = [
-        scoring.confusion_matrix(prediction[rows], truth[rows], CLASSES) for rows in (slice(cut), slice(cut, None))
+        segmentation.confusion_matrix(prediction[rows], truth[rows], CLASSES) for rows in (slice(cut), slice(cut, None))
     ]
-    assert (parts[0] + parts[1] == scoring.confusion_matrix(prediction, truth, CLASSES)).all()
+    assert (parts[0] + parts[1] == segmentation.confusion_matrix(prediction, truth, CLASSES)).all()
 
 
 @thorough
@@ -68,11 +70,11 @@ def test_parts_add_up(seed: int) -> None:
 def test_other_numbers_for_the_classes_change_nothing(seed: int) -> None:
     prediction, truth = maps(seed)
     names = np.append(np.random.default_rng(seed).permutation(CLASSES), np.full(256 - CLASSES, 255)).astype(np.uint8)
-    matrix = scoring.confusion_matrix(prediction, truth, CLASSES)
-    renamed = scoring.confusion_matrix(names[prediction], names[truth], CLASSES)
+    matrix = segmentation.confusion_matrix(prediction, truth, CLASSES)
+    renamed = segmentation.confusion_matrix(names[prediction], names[truth], CLASSES)
     assert (renamed[np.ix_(names[:CLASSES], names[:CLASSES])] == matrix).all()
     for rule in ("zero", "skip"):
-        first, second = (scoring.miou(each, rule) for each in (renamed, matrix))
+        first, second = (segmentation.miou(each, rule) for each in (renamed, matrix))
         assert first == pytest.approx(second, rel=1e-12, nan_ok=True)
 
 
@@ -81,15 +83,15 @@ def test_other_numbers_for_the_classes_change_nothing(seed: int) -> None:
 def test_bounds(seed: int) -> None:
     """Every IoU is in 0..1 and at most the share of its truth that was found; equal maps score 1."""
     prediction, truth = maps(seed)
-    matrix = scoring.confusion_matrix(prediction, truth, CLASSES)
+    matrix = segmentation.confusion_matrix(prediction, truth, CLASSES)
     assert matrix.sum() == np.count_nonzero(truth != 255)
-    iou, found = scoring.iou_per_class(matrix), matrix.sum(axis=1)
+    iou, found = segmentation.iou_per_class(matrix), matrix.sum(axis=1)
     present = found > 0
     assert ((iou[present] >= 0) & (iou[present] <= np.diagonal(matrix)[present] / found[present])).all()
     if (truth != 255).any():
-        assert scoring.miou(matrix, "zero") <= scoring.miou(matrix, "skip")
-        same = scoring.confusion_matrix(np.where(truth == 255, 0, truth).astype(np.uint8), truth, CLASSES)
-        assert scoring.miou(same, "skip") == scoring.pixel_accuracy(same) == 1
+        assert segmentation.miou(matrix, "zero") <= segmentation.miou(matrix, "skip")
+        same = segmentation.confusion_matrix(np.where(truth == 255, 0, truth).astype(np.uint8), truth, CLASSES)
+        assert segmentation.miou(same, "skip") == segmentation.pixel_accuracy(same) == 1
 
 
 # Preprocessing.

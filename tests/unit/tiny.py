@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from enet import deliverable
 from enet.deliverable import Form
 from enet.selftest.tiny import IMAGES, SIDE, TOML, data_set
-from enet.store import Store
+from enet.storage.store import Store
 from tests.lazy import lazily
 
 if TYPE_CHECKING:
     import torch
 
-    from enet import network as networks
-    from enet import reference_preprocessing
-    from enet.subject import Subject
+    from enet.measure import reference_preprocessing
+    from enet.measure.subject import Subject
+    from enet.model import architectures as networks
     from tests.unit import recipes
 else:
     recipes, torch, networks, reference_preprocessing = lazily(
-        "recipes", "torch", "enet.network", "enet.reference_preprocessing"
+        "tests.unit.recipes", "torch", "enet.model.architectures", "enet.measure.reference_preprocessing"
     )
 
 __all__ = ["FORMS", "IMAGES", "SIDE", "TOML", "data_set", "over", "slow_logits", "slow_matrices", "slow_matrix", "tiny"]
@@ -37,7 +37,7 @@ FORMS = {
 
 def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
     """A seeded network over a tiny data set: ``data/``, ``tiny.toml``, ``tiny.pth`` and ``cache/`` in ``folder``."""
-    from enet.subject import Subject
+    from enet.measure.subject import Subject
 
     torch.save(recipes.seeded(variant, outputs).state_dict(), folder / "tiny.pth")
     toml = folder / "tiny.toml"
@@ -47,7 +47,7 @@ def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
 
 def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject:
     """The same network over other images."""
-    from enet.subject import Subject
+    from enet.measure.subject import Subject
 
     return Subject(subject.deliverable, subject.store, data_root=data_root, limit=limit)
 

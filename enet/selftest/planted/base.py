@@ -9,8 +9,8 @@ from pathlib import Path
 
 from enet.errors import EnetError
 from enet.gates import Outcome, Verdict
+from enet.measure.subject import Subject
 from enet.selftest.acceptance import apart, verdicts
-from enet.subject import Subject
 
 #: The gate of what is refused before anything is measured.
 REFUSED = "refused"

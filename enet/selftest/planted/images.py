@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet import gates, pipeline, scoring, source
+from enet import gates
+from enet.datasets import image_source
+from enet.datasets.preprocess import Normalise, Window, load_image
 from enet.deliverable import Preprocessing
 from enet.gates import Verdict
-from enet.preprocess import Normalise, Window, load_image
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.metrics import segmentation
 from enet.selftest.acceptance import BACKEND
 from enet.selftest.planted.base import planted, recorded
-from enet.subject import Subject
 
 Pixels = NDArray[np.uint8]
 Colour = tuple[float, float, float]
@@ -27,7 +30,9 @@ Colour = tuple[float, float, float]
 
 def loading(change: Callable[[Pixels], Pixels]) -> Any:
     """While this lasts, images are changed after they were preprocessed."""
-    return mock.patch.object(source, "load_image", lambda *given: np.ascontiguousarray(change(load_image(*given))))
+    return mock.patch.object(
+        image_source, "load_image", lambda *given: np.ascontiguousarray(change(load_image(*given)))
+    )
 
 
 def normalising(mean: Colour, std: Colour) -> Any:
@@ -237,9 +242,9 @@ def image_cut_short(subject: Subject, folder: Path) -> Iterator[Subject]:
 
 def scoring_by(change: Callable[[Pixels, Pixels], tuple[Pixels, Pixels]]) -> Any:
     """While this lasts, prediction and truth are changed before they are counted."""
-    original = scoring.confusion_matrix
+    original = segmentation.confusion_matrix
 
-    def faulty(prediction: Pixels, target: Pixels, classes: int) -> scoring.Matrix:
+    def faulty(prediction: Pixels, target: Pixels, classes: int) -> segmentation.Matrix:
         return original(*change(prediction, target), classes)
 
     return mock.patch.object(pipeline, "confusion_matrix", faulty)
@@ -279,7 +284,7 @@ def absent_class_left_out(subject: Subject, folder: Path) -> Iterator[Verdict]:
 def mean_of_images(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """The log that comes with the results took every image's mIoU and their mean."""
     measured = pipeline.measure(subject, subject.artifact(BACKEND, 1), subject.prepared())
-    claimed = np.mean([100 * scoring.miou(matrix, "skip") for matrix in measured.matrices])
+    claimed = np.mean([100 * segmentation.miou(matrix, "skip") for matrix in measured.matrices])
     yield gates.artifact_miou(replace(measured, stated_miou_percent=float(claimed)), subject.deliverable)
 
 
@@ -292,7 +297,7 @@ def float32_counts(subject: Subject, folder: Path) -> Iterator[Verdict]:
     spec = subject.deliverable
     at_scale = replace(
         measured, matrices=many, images=tuple(f"image{i:03}" for i in range(500)), images_expected=500,
-        stated_miou_percent=100 * scoring.miou(np.minimum(many.sum(axis=0), 1 << 24), "zero"),
+        stated_miou_percent=100 * segmentation.miou(np.minimum(many.sum(axis=0), 1 << 24), "zero"),
     )  # fmt: skip
     stated = replace(spec.reference, miou_percent=100 * at_scale.miou)
     yield gates.artifact_miou(at_scale, replace(spec, reference=stated, dataset=replace(spec.dataset, images=500)))

@@ -13,20 +13,22 @@ import torch
 from onnx import ModelProto, numpy_helper
 from torch import Tensor, nn
 
-from enet import agreement, deliverable, export, gates, network, weights
+from enet import deliverable, gates
+from enet.datasets.preprocess import Normalise
 from enet.gates import Verdict
-from enet.preprocess import Normalise
+from enet.measure import parity
+from enet.measure.subject import Subject
+from enet.model import architectures, checkpoint, export
 from enet.selftest.acceptance import apart
 from enet.selftest.planted.base import planted, recorded
-from enet.store import hash_file
-from enet.subject import Subject
+from enet.storage.store import hash_file
 
 State = dict[str, Tensor]
 
 
 def with_weights(subject: Subject, folder: Path, change: Callable[[State], None]) -> Subject:
     """The subject with a changed checkpoint."""
-    state = weights.read(subject.weights)
+    state = checkpoint.read(subject.weights)
     change(state)
     torch.save(state, folder / "changed.pth")
     return replace(subject, weights_path=folder / "changed.pth")
@@ -136,7 +138,7 @@ def weights_of_another_data_set(subject: Subject, folder: Path) -> Iterator[Subj
 @planted("weights", "reference", "miou")
 def pooling_of_another_variant(subject: Subject, folder: Path) -> Iterator[Subject]:
     """Shortcuts are pooled by maximum where the deliverable averages; the keys are the same."""
-    original = network.build
+    original = architectures.build
 
     def faulty(variant: str, outputs: int = 19) -> nn.Module:
         built = original(variant, outputs)
@@ -146,7 +148,7 @@ def pooling_of_another_variant(subject: Subject, folder: Path) -> Iterator[Subje
                 setattr(built.get_submodule(parent), last, nn.MaxPool2d(2, 2))
         return built
 
-    with mock.patch.object(weights, "build", faulty):
+    with mock.patch.object(checkpoint, "build", faulty):
         yield subject
 
 
@@ -314,7 +316,7 @@ def normalisation_in_the_graph_without_std(subject: Subject, folder: Path) -> It
 def with_statistics(variant: str, subject: Subject) -> State:
     """Untrained weights whose batch normalisation knows the images, so that values are as large as in a trained one."""
     torch.manual_seed(0)
-    built = network.build(variant, subject.deliverable.network.outputs).train()
+    built = architectures.build(variant, subject.deliverable.network.outputs).train()
     for module in built.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = None  # the mean of all batches
@@ -347,4 +349,4 @@ def unpool_tie(subject: Subject, folder: Path) -> Iterator[Verdict]:
         weights_path=folder / "tramac.pth",
     )
     with mock.patch.dict(export.WRITERS, {nn.MaxUnpool2d: faulty}):
-        yield gates.logits(agreement.onnx_logits(unpooling, 1, unpooling.prepared()), spec)
+        yield gates.logits(parity.onnx_logits(unpooling, 1, unpooling.prepared()), spec)

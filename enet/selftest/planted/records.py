@@ -11,18 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from enet import agreement, baselines, deliverable, evidence, gates, pipeline, scoring
+from enet import deliverable, evidence, gates
 from enet.backends.base import Place
+from enet.deliverable import baselines
+from enet.deliverable.target import Target
 from enet.evidence import Accuracy, Speed, Throughput
 from enet.gates import Verdict
-from enet.replay import evidence as replayed
-from enet.replay import folder as results
-from enet.selftest import records
+from enet.measure import parity as agreement
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.metrics import segmentation
+from enet.metrics.latency import Times
+from enet.records import results_folder as results
+from enet.records import throughput as replayed
+from enet.selftest import result_folders
 from enet.selftest.acceptance import BACKEND
 from enet.selftest.planted.base import REFUSED, recorded
-from enet.subject import Subject
-from enet.target import Target
-from enet.timing import Times
 
 #: A run that would be let pass: half as fast again as the recorded 310 at this batch size.
 BATCH, MARGIN = 16, 1.5
@@ -36,12 +40,12 @@ def guide() -> deliverable.Deliverable:
 
 def run(
     folder: Path, change: Callable[[dict[str, Any]], None] | None = None, *, margin: float = MARGIN,
-    npu_smi: str = records.NPU_SMI,
+    npu_smi: str = result_folders.NPU_SMI,
 ) -> Throughput:  # fmt: skip
     """What a device brought back, read as any results are; ``change`` edits the summary."""
     outputs = {f"image{number:03}": np.zeros(0, np.float32) for number in range(guide().dataset.images)}
     over = baselines.load().column("310").by_batch[BATCH]
-    summary = records.write(folder, outputs, BATCH, 1000 / (margin * over))
+    summary = result_folders.write(folder, outputs, BATCH, 1000 / (margin * over))
     (folder / "npu-smi.txt").write_text(npu_smi, encoding="utf-8")
     table = json.loads(summary.read_text(encoding="utf-8"))
     if change is not None:
@@ -59,7 +63,7 @@ def asked(measured: Throughput) -> Iterator[Verdict]:
 def timed(table: dict[str, Any], times: list[float]) -> None:
     """Other times, with statistics and throughput that follow from them."""
     table["npu_compute_time_list"] = times
-    table["NPU_compute_time"] = records.statistics(np.array(times)) | {"count": len(times)}
+    table["NPU_compute_time"] = result_folders.statistics(np.array(times)) | {"count": len(times)}
     table["throughput"] = 1000 * BATCH / table["NPU_compute_time"]["mean"]
 
 
@@ -121,13 +125,13 @@ def clock_throttled(subject: Subject, folder: Path) -> Iterator[Verdict]:
 @recorded("throughput", "throughput")
 def another_process(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """Somebody else's program runs on the device, too."""
-    yield from asked(run(folder, npu_smi=records.NPU_SMI.replace("| 0            934", "| 87           934")))
+    yield from asked(run(folder, npu_smi=result_folders.NPU_SMI.replace("| 0            934", "| 87           934")))
 
 
 @recorded("throughput", "throughput")
 def another_device(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """Measured on a 910, not on the 310P3 that is asked for."""
-    yield from asked(run(folder, npu_smi=records.NPU_SMI.replace("310P3", "910B ")))
+    yield from asked(run(folder, npu_smi=result_folders.NPU_SMI.replace("310P3", "910B ")))
 
 
 @recorded("throughput", "throughput")
@@ -236,7 +240,7 @@ def counts_edited(subject: Subject, folder: Path) -> Iterator[Verdict]:
         table["matrices"][0] = table["matrices"][1]
         classes = len(table["iou_per_class"])
         matrices = np.array(table["matrices"]).reshape(-1, classes, classes)
-        table["miou"] = scoring.miou(matrices.sum(axis=0), table["absent_classes"])
+        table["miou"] = segmentation.miou(matrices.sum(axis=0), table["absent_classes"])
 
     return edited(subject, folder, change)
 

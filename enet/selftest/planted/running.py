@@ -12,13 +12,14 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from enet import gates, pipeline
+from enet import gates
 from enet.backends.onnxruntime import OnnxRuntimeModel
+from enet.datasets.preprocess import Normalise
 from enet.gates import Verdict
-from enet.preprocess import Normalise
+from enet.measure import pipeline
+from enet.measure.subject import Subject
 from enet.selftest.acceptance import BACKEND
 from enet.selftest.planted.base import planted, recorded
-from enet.subject import Subject
 
 Result = NDArray[Any]
 

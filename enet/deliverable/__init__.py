@@ -1,0 +1,31 @@
+"""What is judged, against what: the deliverable's file, recorded baselines, the device it is meant for."""
+
+from enet.deliverable.spec import (
+    CLASSES,
+    MAX_BATCH,
+    SCENE_SPLITS,
+    SHIPPED,
+    TO_FILL_IN,
+    VARIANTS,
+    DataSpec,
+    Deliverable,
+    Form,
+    Network,
+    Preprocessing,
+    Reference,
+    ThroughputLimit,
+    Tolerances,
+    load,
+    parse,
+    read_toml,
+    require,
+    shipped,
+    template,
+    with_line,
+)
+
+__all__ = [
+    "CLASSES", "MAX_BATCH", "SCENE_SPLITS", "SHIPPED", "TO_FILL_IN", "VARIANTS", "DataSpec", "Deliverable", "Form", "Network",
+    "Preprocessing", "Reference", "ThroughputLimit", "Tolerances", "load", "parse", "read_toml", "require", "shipped",
+    "template", "with_line",
+]  # fmt: skip

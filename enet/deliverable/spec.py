@@ -1,0 +1,392 @@
+"""The deliverable: everything that is fixed before anything is measured, read from one TOML file.
+
+The shipped ones are in ``builtin/``; a user's own file is given by its path. A file is checked whole and
+an unknown key is an error, so that a mistyped tolerance can't be ignored.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+import sys
+import types
+import typing
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from enet.errors import InputError, unknown
+from enet.storage.store import require_plain_file
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+SHIPPED = Path(__file__).parent / "builtin"
+
+#: The networks that go by the name ENet; ``enet.model.architectures`` describes and builds them.
+Variant = Literal["ascend", "tramac", "paper"]
+VARIANTS: tuple[Variant, ...] = typing.get_args(Variant)
+
+#: Largest batch size that is taken for meant.
+MAX_BATCH = 1024
+
+#: No TOML file of ours is larger.
+MAX_BYTES = 1_000_000
+
+#: Splits that scenes are drawn for.
+SCENE_SPLITS = ("train", "val", "test")
+
+#: What the template says in place of a source.
+TO_FILL_IN = "say where the figure is from"
+
+#: Scored classes by data set layout.
+CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which ENet, and its checkpoint; ``weights`` is relative to the TOML file, or None: given by the user.
+
+    ``sha256`` is that of the checkpoint which is promised, hexadecimal; where it is given, no other is judged. Results
+    that were brought back from a device don't tell of theirs: of these it is only noted.
+    """
+
+    variant: Variant
+    outputs: int = 19
+    weights: str | None = None
+    sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        require(1 <= self.outputs <= 255, f"outputs={self.outputs}, but should be in 1..255")
+        digest = self.sha256
+        plain = digest is None or re.fullmatch(r"[0-9a-f]{64}", digest)
+        require(bool(plain), f"sha256={digest!r}, but should be 64 digits of 0-9 and a-f, as sha256sum prints")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """Which images are scored: layout on disk, split, and how many there must be."""
+
+    layout: Literal["cityscapes", "camvid", "scenes"]
+    split: str = "val"
+    images: int
+    #: Seed of the generator; for layout ``scenes`` only.
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.images >= 1, f"images={self.images}, but should be at least 1")
+        name = self.split
+        require(name.isidentifier(), f"split={name!r}, but should be a plain name such as 'val'")
+        if self.layout == "scenes":
+            require(name in SCENE_SPLITS, f"split={name!r}, but scenes should have one of {', '.join(SCENE_SPLITS)}")
+        require(self.seed >= 0, f"seed={self.seed}, but should be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """From a photograph to the network's input. Pillow's BILINEAR for images, NEAREST for labels.
+
+    ``short-side`` scales until width and height cover ``size`` exactly at the shorter relative side, then crops
+    the centre; ``exact`` scales to ``size`` whatever the aspect. Then ``(x / 255 - mean) / std``, channels RGB.
+    """
+
+    resize: Literal["short-side", "exact"] = "short-side"
+    #: Width and height of the network's input in pixels; both divisible by 8.
+    size: tuple[int, int] = (480, 480)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    #: Where predictions are compared: at the network's grid, to which label maps are brought by NEAREST; or at the
+    #: photograph's, to which predictions are, as official evaluators do it.
+    label_grid: Literal["network", "photograph"] = "network"
+
+    def __post_init__(self) -> None:
+        for side in self.size:
+            require(
+                8 <= side <= 8192 and side % 8 == 0, f"size holds {side}, but should hold multiples of 8 in 8..8192"
+            )
+        if self.resize == "short-side":
+            require(self.size[0] == self.size[1], f"size={list(self.size)}, but 'short-side' should have a square one")
+        whole = self.label_grid == "network" or self.resize == "exact"
+        require(
+            whole, "label_grid='photograph', but 'short-side' cuts off sides that nothing predicts: 'exact' doesn't"
+        )
+        require(all(math.isfinite(m) for m in self.mean), f"mean={list(self.mean)}, but should be finite")
+        require(all(math.isfinite(s) and s > 0 for s in self.std), f"std={list(self.std)}, but should be above 0")
+
+    @property
+    def of_images(self) -> dict[str, Any]:
+        """What decides the network's input, as JSON; where labels are compared doesn't."""
+        return {"resize": self.resize, "size": self.size, "mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What goes in and out of the artifact. The guide's form is float images in, logits out."""
+
+    #: "float": normalised float32 (N, 3, H, W); "uint8": RGB (N, H, W, 3), normalised inside the graph.
+    input: Literal["float", "uint8"] = "float"
+    #: "logits": float32 (N, outputs, H, W); "labels": uint8 (N, H, W), the argmax is inside the graph.
+    output: Literal["logits", "labels"] = "logits"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The mIoU that the deliverable must reproduce, in percent, and where the number is from."""
+
+    miou_percent: float
+    source: str
+    #: A class in neither truth nor prediction counts as IoU 0 (the guide's scripts) or is left out of the mean
+    #: (the official Cityscapes evaluator).
+    absent_classes: Literal["zero", "skip"] = "zero"
+
+    def __post_init__(self) -> None:
+        require(0 < self.miou_percent <= 100, f"miou_percent={self.miou_percent}, but should be in 0..100")
+        require(bool(self.source.strip()), f"source={self.source!r}, but should say where the number is from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerances:
+    """The numbers that decide; each is the limit of one gate."""
+
+    #: mIoU of artifact against reference, relative, both sides.
+    miou_relative: float = 0.01
+    #: Largest loss of IoU (0..1) of a single class, artifact against PyTorch.
+    class_iou: float = 0.05
+    #: Least share of pixels on which two runs that should agree do, over all images.
+    label_agreement: float = 0.9999
+    #: The same for the worst image.
+    image_agreement: float = 0.999
+    #: Largest difference of mIoU (0..1) between batch sizes.
+    batch_miou: float = 1e-4
+    #: Largest absolute difference of logits, ONNX against PyTorch.
+    logits: float = 1e-4
+    #: Where that is more: the same as a share of the image's largest logit. float32 rounds what it adds up in
+    #: proportion; the default is that of torch.testing.assert_close for float32.
+    logits_relative: float = 1.3e-6
+    #: Images/s on the machine at hand, artifact over PyTorch, in the same run.
+    speedup: float = 1.2
+    #: How much of that factor may be lost against an earlier run.
+    slowdown: float = 0.1
+    #: Images/s of an INT8 artifact over the fastest float32 one, in the same run.
+    int8_speedup: float = 1.5
+
+    def __post_init__(self) -> None:
+        for name in ("miou_relative", "class_iou", "batch_miou", "logits", "logits_relative", "slowdown"):
+            value = getattr(self, name)
+            require(0 < value < 1, f"{name}={value}, but should be between 0 and 1")
+        for name in ("label_agreement", "image_agreement"):
+            value = getattr(self, name)
+            require(0.5 <= value <= 1, f"{name}={value}, but should be in 0.5..1")
+        for name in ("speedup", "int8_speedup"):
+            value = getattr(self, name)
+            require(0 < value <= 1000, f"{name}={value}, but should be above 0 and at most 1000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThroughputLimit:
+    """What the device must reach: so many times the recorded baseline, at every batch size and at the best one.
+
+    ``baseline`` names a column of the recorded table (``enet.deliverable.baselines``), ``chip`` the device that is asked.
+    """
+
+    chip: str
+    baseline: str
+    at_least: float
+    source: str
+
+    def __post_init__(self) -> None:
+        require(0 < self.at_least < math.inf, f"at_least={self.at_least}, but should be above 0")
+        require(bool(self.source.strip()), f"source={self.source!r}, but should say where the limit is from")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverable:
+    """What is judged, and against what. ``path`` is the file it was read from."""
+
+    name: str
+    summary: str
+    network: Network
+    dataset: DataSpec
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+    artifact: Form = field(default_factory=Form)
+    reference: Reference
+    tolerances: Tolerances = field(default_factory=Tolerances)
+    #: None: no recorded baseline is of this network and size.
+    throughput: ThroughputLimit | None = None
+    batch_sizes: tuple[int, ...] = (1, 16)
+    path: Path
+
+    def __post_init__(self) -> None:
+        # The name becomes part of file names.
+        plain = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name)
+        require(bool(plain), f"name={self.name!r}, but should be letters, digits, '.', '_' and '-'")
+        sizes = self.batch_sizes
+        require(len(sizes) > 0 and len(set(sizes)) == len(sizes), f"batch_sizes={list(sizes)}, but should be distinct")
+        require(
+            all(1 <= n <= MAX_BATCH for n in sizes),
+            f"batch_sizes={list(sizes)}, but should hold numbers in 1..{MAX_BATCH}",
+        )
+        outputs, classes = self.network.outputs, self.scored_classes
+        require(outputs >= classes, f"outputs={outputs}, but should be at least the data set's {classes} classes")
+
+    @property
+    def scored_classes(self) -> int:
+        """How many classes the data set has; the network's outputs beyond them (a void class) are not scored."""
+        return CLASSES[self.dataset.layout]
+
+    @property
+    def weights(self) -> Path | None:
+        """The checkpoint's path, or None where the user must give it."""
+        return None if self.network.weights is None else self.path.parent / self.network.weights
+
+
+def shipped() -> list[str]:
+    """Names of the deliverables that come with the package."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def load(name_or_path: str) -> Deliverable:
+    """Read and check a deliverable.
+
+    Args:
+        name_or_path: a shipped name, or the path of a TOML file.
+    Raises:
+        InputError: no such deliverable; the file can't be read; a key is unknown, missing, or its value is wrong.
+    """
+    if "/" not in name_or_path and not name_or_path.endswith(".toml"):
+        if name_or_path not in shipped():
+            raise unknown("deliverable", name_or_path, [*shipped(), "or the path of a .toml file"])
+        path = SHIPPED / f"{name_or_path}.toml"
+    else:
+        path = Path(name_or_path)
+    table = read_toml(path, "deliverable", f". Give a .toml file or one of {shipped()}")
+    try:
+        if "path" in table:
+            raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
+        deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
+    except InputError as error:
+        raise InputError(with_line(str(error), path)) from error
+    return deliverable
+
+
+def template() -> str:
+    """A commented file to begin with, every key in it."""
+    return Path(__file__).with_name("template.txt").read_text(encoding="utf-8")
+
+
+def with_line(message: str, path: Path) -> str:
+    """A message about a key or table of a TOML file, with the line that it is on where that can be found.
+
+    The message names the file, then tables and key in brackets, as ``parse`` does, or a key followed by ``=``.
+    """
+    place, _, rest = message.removeprefix(str(path)).partition(" is " if "] is " in message else ":")
+    keys = re.findall(r"\[([^\[\]]+)\]", place)
+    if named := re.match(r"\W*(?:key=(?P<key>'.*?'|\".*?\") is |(?!value=)(\w+)(?:=| holds))", rest):
+        keys.append(ast.literal_eval(named["key"]) if named["key"] else named[2])
+    table: list[str] = []
+    found = None
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+        if header := re.match(r"\s*\[{1,2}([^\[\]=]+)\]", line):
+            table = plain_keys(header[1])
+            if keys and table == keys[: len(table)]:
+                found = number  # where the key itself is missing
+        elif key := re.match(rf"\s*({NAME}(?:\s*\.\s*{NAME})*)\s*=", line):
+            here = [*table, *plain_keys(key[1])]
+            if keys in (here, here[-1:]):
+                found = number
+                break
+            shared = min(len(keys), len(here))
+            if found is None and shared and here[:shared] == keys[:shared]:
+                found = number  # an inline table, or dotted keys
+    return message if found is None else message.replace(str(path), f"{path}:{found}", 1)
+
+
+#: A part of a TOML key: bare, or quoted.
+NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
+
+
+def plain_keys(dotted: str) -> list[str]:
+    """The parts of a TOML key without their quotes.
+
+    >>> plain_keys('network . "outputs"')
+    ['network', 'outputs']
+    """
+    return [part.strip("\"'") for part in re.findall(NAME, dotted)]
+
+
+def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Args:
+        what: what the file is, for messages; ``advice`` follows if there is no such file.
+    Raises:
+        InputError: it can't be read, or isn't TOML.
+    """
+    try:
+        require_plain_file(path, at_most=MAX_BYTES)
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{what} {path}: {error.strerror}{advice}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{what} {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers or nesting beyond any use
+        raise InputError(f"{what} {path}: not valid TOML: {error}") from error
+
+
+def require(condition: bool, message: str) -> None:
+    """Refuse a value; ``parse`` adds the place."""
+    if not condition:
+        raise ValueError(message)
+
+
+def parse(kind: type[Any], table: object, where: str) -> Any:
+    """Make a dataclass from a TOML table, checking every key and type.
+
+    Raises:
+        InputError: naming the place (``where``), the key and what it should be.
+    """
+    if not isinstance(table, dict):
+        raise InputError(f"{where} is {table!r}, but should be a table")
+    hints = typing.get_type_hints(kind)
+    names = [f.name for f in fields(kind)]
+    for key in table:
+        if key not in names:
+            raise unknown("key", key, [n for n in names if n != "path"], where=where)
+    missing = [
+        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in table
+    ]
+    if missing:
+        raise InputError(f"{where}: {', '.join(missing)} missing, but should be given")
+    values = {key: convert(hints[key], value, f"{where} [{key}]") for key, value in table.items()}
+    try:
+        return kind(**values)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
+def convert(hint: Any, value: object, where: str) -> Any:
+    """Check one value against its type hint; numbers may be given as whole numbers where a float is due."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # TOML's own limit; Python prints no number of any length
+        raise InputError(f"{where} is too large a number")
+    if hasattr(hint, "__dataclass_fields__"):
+        return parse(hint, value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise unknown("value", value, arguments, where=where)
+        return value
+    if origin is types.UnionType:  # the only unions here are with None, which TOML hasn't
+        return convert(arguments[0], value, where)
+    if origin is tuple:
+        length = None if arguments[-1] is ... else len(arguments)
+        if not isinstance(value, list) or length not in (None, len(value)):
+            raise InputError(f"{where} is {value!r}, but should be a list of {length or 'one or more'} values")
+        return tuple(convert(arguments[0], item, where) for item in value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise InputError(f"{where} is {value!r}, but should be of type {hint.__name__}")
+    return value

@@ -1,0 +1,1 @@
+"""What runs: a deliverable with its data is measured, and evidence comes out."""

@@ -1,0 +1,1 @@
+"""One network from checkpoint to ONNX: architectures, checkpoints, export, graph rewriting."""

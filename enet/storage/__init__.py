@@ -1,0 +1,1 @@
+"""Files that are kept: atomic writes, hashes, the artifact cache, the journal of an interrupted run."""

@@ -1,0 +1,182 @@
+"""Every table that npu-smi is known to print is read whole, or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from enet.ascend import npu_smi
+from enet.deliverable.target import DeviceState
+from enet.errors import BackendUnavailable, InputError
+from enet.selftest.result_folders import NPU_SMI
+
+ASCEND_310 = """\
++------------------------------------------------------------------------------+
+| npu-smi 21.0.3.1                     Version: 21.0.3.1                       |
++-------------------+-----------------+----------------------------------------+
+| NPU     Name      | Health          | Power(W)          Temp(C)              |
+| Chip    Device    | Bus-Id          | AICore(%)         Memory-Usage(MB)     |
++===================+=================+========================================+
+| 0       310       | OK              | 12.8              58                   |
+| 0       0         | NA              | 0                 5324 / 8192          |
++===================+=================+========================================+
+"""
+FOUR_CHIPS = """\
+| 1       310       | OK              | 12.8              49                   |
+| 0       0         | 0000:01:00.0    | 0                 2621 / 8192          |
++-------------------+-----------------+----------------------------------------+
+| 1       310       | OK              | 12.8              49                   |
+| 1       1         | 0000:02:00.0    | 3                 2621 / 8192          |
++-------------------+-----------------+----------------------------------------+
+"""
+WIDE = """\
+| npu-smi 22.0.2                           Version: 22.0.4                                       |
+| NPU     Name          | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
+| Chip    Device        | Bus-Id          | AICore(%)    Memory-Usage(MB)                        |
+| 2144    310P3         | OK              | NA           47                0    / 0              |
+| 0       0             | 0000:86:00.0    | 0            1807 / 21527                            |
+"""
+ASCEND_910B = """\
++------------------------------------------------------------------------------------------------+
+| npu-smi 24.1.0                   Version: 24.1.0                                               |
++---------------------------+---------------+----------------------------------------------------+
+| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+| Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
++===========================+===============+====================================================+
+| 0     910B1               | OK            | 100.4       50                0    / 0             |
+| 0                         | 0000:C1:00.0  | 0           0    / 0          3395 / 65536         |
++===========================+===============+====================================================+
+| 1     910B1               | Warning       | 101.0       51                0    / 0             |
+| 0                         | 0000:C2:00.0  | 7           0    / 0          41697/ 65536         |
++===========================+===============+====================================================+
++---------------------------+---------------+----------------------------------------------------+
+| NPU     Chip              | Process id    | Process name             | Process memory(MB)      |
++===========================+===============+====================================================+
+| No running processes found in NPU 0                                                            |
++===========================+===============+====================================================+
+| 1       0                 | 4711          | python3.9                | 38210                   |
+| 1       0                 | 4712          |                          | 17                      |
++===========================+===============+====================================================+
+"""
+A3 = """\
+| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+| Chip  Phy-ID              | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
+| 0     Ascend910           | OK            | 167.9       36                0    / 0             |
+| 0     0                   | 0000:9D:00.0  | 0           0    / 0          3139 / 65536         |
++------------------------------------------------------------------------------------------------+
+| 0     Ascend910           | OK            | -           37                0    / 0             |
+| 1     1                   | 0000:9F:00.0  | 0           0    / 0          2905 / 65536         |
+"""
+
+
+def chip(
+    device: int, npu: int, number: int, name: str, power: float | None, temp: float, **more: object
+) -> DeviceState:
+    known: dict[str, object] = {"health": "OK", "utilisation": 0.0, "processes": (), "driver": ""}
+    return DeviceState(
+        device=device, npu=npu, chip=number, name=name, power=power, temperature=temp,
+        **{**known, **more},  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+TABLES: dict[str, tuple[str, list[DeviceState]]] = {
+    "310": (
+        ASCEND_310,
+        [chip(0, 0, 0, "310", 12.8, 58.0, memory_used=5324, memory_total=8192, driver="21.0.3.1")],
+    ),
+    "chips of a card, no banner": (
+        FOUR_CHIPS,
+        [
+            chip(0, 1, 0, "310", 12.8, 49.0, memory_used=2621, memory_total=8192),
+            chip(1, 1, 1, "310", 12.8, 49.0, memory_used=2621, memory_total=8192, utilisation=3.0),
+        ],
+    ),
+    "310P3": (
+        NPU_SMI,
+        [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")],
+    ),
+    "310P3, wide, no power": (
+        WIDE,
+        [chip(0, 2144, 0, "310P3", None, 47.0, memory_used=1807, memory_total=21527, driver="22.0.4")],
+    ),
+    "910B with processes": (
+        ASCEND_910B,
+        [
+            chip(0, 0, 0, "910B1", 100.4, 50.0, memory_used=3395, memory_total=65536, driver="24.1.0"),
+            chip(
+                1, 1, 0, "910B1", 101.0, 51.0, memory_used=41697, memory_total=65536, driver="24.1.0",
+                health="Warning", utilisation=7.0, processes=("python3.9 (4711)", " (4712)"),
+            ),
+        ],
+    ),
+    "A3": (
+        A3,
+        [
+            chip(0, 0, 0, "Ascend910", 167.9, 36.0, memory_used=3139, memory_total=65536),
+            chip(1, 0, 1, "Ascend910", None, 37.0, memory_used=2905, memory_total=65536),
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_tables(name: str) -> None:
+    text, expected = TABLES[name]
+    assert npu_smi.parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hello", "| NPU     Name      | Health |", "\0\n\xff", ASCEND_910B.split("| 0  ")[0]]
+)
+def test_no_table(text: str) -> None:
+    with pytest.raises(InputError, match="somewhere: no table of npu-smi info") as raised:
+        npu_smi.parse(text, "somewhere")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("lines", [7, 8])
+def test_cut_short(lines: int) -> None:
+    text = "\n".join(ASCEND_910B.splitlines()[:lines])
+    if lines == 8:
+        assert len(npu_smi.parse(text)) == 1
+    else:
+        with pytest.raises(InputError, match="cut short after NPU 0"):
+            npu_smi.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "soc"), [("310", "Ascend310"), ("310P3", "Ascend310P3"), ("910B1", "Ascend910B1"), ("910A", "Ascend910A")]
+)
+def test_soc_version(name: str, soc: str) -> None:
+    assert npu_smi.soc_version(name) == soc
+
+
+@pytest.mark.parametrize("name", ["Ascend910", "910", "950"])
+def test_names_that_are_a_familys(name: str) -> None:
+    with pytest.raises(InputError, match="Give --soc-version"):
+        npu_smi.soc_version(name)
+
+
+def executable(folder: Path, name: str, body: str) -> None:
+    path = folder / name
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+
+
+def test_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "table").write_text(ASCEND_910B)
+    executable(tmp_path, "npu-smi", f'[ "$1" = info ] && cat {tmp_path / "table"}')
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert npu_smi.states() == TABLES["910B with processes"][1]
+    assert [state.processes for state in npu_smi.states(own={4711})] == [(), (" (4712)",)]
+
+
+def test_missing_and_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BackendUnavailable, match="npu-smi: not found on the PATH; install the NPU's driver"):
+        npu_smi.states()
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    executable(tmp_path, "npu-smi", "echo dcmi module initialize failed. ret is -8005; exit 1")
+    with pytest.raises(Exception, match=r"npu-smi: dcmi module initialize failed. ret is -8005 \(exit code 1\)"):
+        npu_smi.states()

@@ -1,0 +1,85 @@
+"""``enet infer``: what a device would leave, made here."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from enet.deliverable import Form, Preprocessing
+from enet.errors import InputError
+from tests.lazy import lazily
+
+if TYPE_CHECKING:
+    import onnxruntime
+    import torch
+
+    from enet.backends import bin_folder as infer
+    from enet.model import architectures as network
+    from enet.model import export
+else:
+    onnxruntime, torch, export, infer, network = lazily(
+        "onnxruntime", "torch", "enet.model.export", "enet.backends.bin_folder", "enet.model.architectures"
+    )
+
+NAMES = ("a_0", "b.c", "d")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "enet.onnx"
+    torch.manual_seed(0)
+    spec = Preprocessing(resize="exact", size=(32, 16))
+    export.save(export.to_onnx(network.build("ascend", 5), spec, Form(input="uint8")), path)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> tuple[Path, NDArray[np.uint8]]:
+    folder = tmp_path / "prep"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 16, 32, 3), np.uint8)
+    for name, image in zip(NAMES, pixels, strict=True):
+        (folder / f"{name}.bin").write_bytes(image.tobytes())
+    return folder, pixels
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4])
+@pytest.mark.parametrize("outfmt", ["BIN", "NPY"])
+def test_outputs_and_summary(
+    batch_size: int, outfmt: str, model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path: Path
+) -> None:
+    folder, pixels = images
+    summary = infer.run(model, folder, tmp_path / "out", batch_size, outfmt, progress=False)  # type: ignore[arg-type]
+    assert summary == tmp_path / "out_summary.json"
+    (expected,) = onnxruntime.InferenceSession(model.read_bytes()).run(None, {"image": pixels})
+    table = json.loads(summary.read_text())
+    assert len(table["filesinfo"]) == 3
+    assert len(table["compute_time_list_ms"]) == -(-3 // batch_size)
+    for entry, name, logits in zip(table["filesinfo"].values(), NAMES, expected, strict=True):
+        assert entry["infiles"] == [str(folder / f"{name}.bin")]
+        (output,) = (Path(file) for file in entry["outfiles"])
+        read = np.load(output) if outfmt == "NPY" else np.fromfile(output, np.float32).reshape(logits.shape)
+        np.testing.assert_allclose(read, logits, atol=1e-5)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+def test_bad_input(model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path: Path) -> None:
+    folder, _ = images
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    text = tmp_path / "text.onnx"
+    text.write_text("not a model")
+    (folder / "short.bin").write_bytes(b"123")
+    for bad, inputs, message in (
+        (model, empty, "no .bin files"), (model, folder, r"short\.bin \(3\)"), (text, folder, "not an ONNX file"),
+        (tmp_path / "absent.onnx", folder, "No such file"), (tmp_path, folder, "Is a directory"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=message) as error:
+            infer.run(bad, inputs, tmp_path / "out", 1, "BIN", progress=False)
+        assert "\n" not in str(error.value)
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,67 @@
+"""The graph for GPUs gives PyTorch's labels, computed here in float32; on a GPU, where there is one, in float16."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from enet.errors import BackendUnavailable
+from tests.lazy import lazily
+from tests.unit import tiny as data
+
+if TYPE_CHECKING:
+    import torch
+
+    from enet.backends import cuda
+    from enet.datasets import preprocess
+    from enet.measure import pipeline
+    from enet.measure.subject import Subject
+    from enet.model import checkpoint as weights
+else:
+    torch, pipeline, preprocess, weights, cuda = lazily(
+        "torch", "enet.measure.pipeline", "enet.datasets.preprocess", "enet.model.checkpoint", "enet.backends.cuda"
+    )
+
+VOID = 20
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return data.tiny(tmp_path_factory.mktemp("cuda"), outputs=VOID)
+
+
+@pytest.mark.parametrize("form", data.FORMS)
+def test_graph(form: str, subject: Subject) -> None:
+    spec, wanted = subject.deliverable, data.FORMS[form]
+    normalise = preprocess.Normalise(spec.preprocessing)
+    network = weights.load(subject.weights, spec.network.variant, spec.network.outputs)
+    graph = cuda.InOneGraph(network, normalise.table, wanted, spec.scored_classes).eval()
+    source, logits = subject.photographs(), data.slow_logits(subject)
+    images = np.stack([source.load(index)[0] for index in range(2)])
+    with torch.inference_mode():
+        result = graph(torch.from_numpy(images if wanted.input == "uint8" else normalise(images))).numpy()
+    expected = np.stack([logits[name] for name in source.names[:2]])
+    if wanted.output == "labels":
+        assert result.dtype == np.uint8
+        np.testing.assert_array_equal(result, expected[:, : spec.scored_classes].argmax(axis=1))
+    else:
+        np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+def test_without_a_gpu(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    for attempt in (lambda: subject.artifact("cuda", 1), cuda.versions):
+        with pytest.raises(BackendUnavailable, match=r"finds 0 CUDA devices, none of number 0. Install a CUDA build"):
+            attempt()
+
+
+@pytest.mark.parametrize(("batch_size", "form"), [*((1, form) for form in data.FORMS), (4, "uint8 to labels")])
+def test_on_a_gpu(batch_size: int, form: str, subject: Subject) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU")
+    evidence = pipeline.measure(subject, subject.artifact("cuda", batch_size, data.FORMS[form]), subject.photographs())
+    expected = data.slow_matrices(subject)
+    assert np.abs(evidence.matrices - expected).sum() < 0.05 * expected.sum()  # random weights decide narrowly
+    assert evidence.provenance.precision == "fp16"

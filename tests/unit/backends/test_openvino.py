@@ -1,0 +1,142 @@
+"""OpenVINO gives the labels that PyTorch gives; quantised, it is calibrated on train images alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enet import deliverable
+from enet.datasets import cityscapes
+from enet.deliverable.target import Target
+from enet.errors import InputError
+from tests.lazy import lazily
+from tests.unit import tiny as data
+
+if TYPE_CHECKING:
+    from enet import backends
+    from enet.backends import calibration
+    from enet.measure import pipeline
+    from enet.measure.subject import Subject
+else:
+    backends, calibration, pipeline = lazily("enet.backends", "enet.backends.calibration", "enet.measure.pipeline")
+
+installed = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
+quantiser = pytest.mark.skipif(not importlib.util.find_spec("nncf"), reason="nncf is not installed")
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    """With a train split of other images."""
+    found = data.tiny(tmp_path_factory.mktemp("openvino"))
+    assert found.data_root is not None
+    data.data_set(found.data_root, images=60, seed=1, split="train")
+    return found
+
+
+def in_int8(subject: Subject) -> Subject:
+    return dataclasses.replace(subject, target=Target(precision="int8"))
+
+
+@installed
+@pytest.mark.parametrize(
+    ("batch_size", "form"), [*((1, form) for form in data.FORMS), (2, "float to logits"), (8, "uint8 to labels")]
+)
+def test_labels(batch_size: int, form: str, subject: Subject) -> None:
+    artifact = subject.artifact("openvino", batch_size, data.FORMS[form])
+    evidence = pipeline.measure(subject, artifact, subject.photographs())
+    np.testing.assert_array_equal(evidence.matrices, data.slow_matrices(subject))
+    where = evidence.provenance
+    assert (where.backend, where.precision, where.calibration_sha256) == ("openvino", "fp32", "")
+    assert str(where) == f"tiny-openvino-bs{batch_size}"
+
+
+@installed
+def test_logits_are_not_those_of_a_later_run(subject: Subject) -> None:
+    images = np.stack([subject.prepared().load(index)[0] for index in range(2)])
+    with pipeline.open_predictor(subject, subject.artifact("openvino", 1)) as opened:
+        first = opened.raw(images[:1])
+        kept = first.copy()
+        assert not np.array_equal(opened.raw(images[1:]), kept)
+    np.testing.assert_array_equal(first, kept)
+
+
+@installed
+def test_artifact_that_cannot_be_loaded(subject: Subject, tmp_path: Path) -> None:
+    artifact = subject.artifact("openvino", 1)
+    for content in (b"", b"no blob", artifact.path.read_bytes()[:1000]):
+        damaged = dataclasses.replace(artifact, path=tmp_path / "model.blob")
+        damaged.path.write_bytes(content)
+        with (
+            pytest.raises(InputError, match=r"model\.blob: OpenVINO can't load it"),
+            pipeline.open_predictor(subject, damaged),
+        ):
+            pass
+
+
+@installed
+@quantiser
+@pytest.mark.parametrize("form", ["float to logits", "uint8 to labels"])
+def test_int8(form: str, subject: Subject) -> None:
+    """Not the float labels, but most of them, and the same at any batch size."""
+    quantised = in_int8(subject)
+    runs = [quantised.artifact("openvino", size, data.FORMS[form]) for size in (1, 3)]
+    first, second = (pipeline.measure(quantised, run, quantised.photographs()) for run in runs)
+    np.testing.assert_array_equal(first.matrices, second.matrices)
+    plain = subject.artifact("openvino", 1, data.FORMS[form])
+    float_matrices = pipeline.measure(subject, plain, subject.photographs()).matrices
+    assert not np.array_equal(first.matrices, float_matrices)
+    assert np.abs(first.matrices - float_matrices).sum() < 0.4 * float_matrices.sum()  # random weights decide narrowly
+    where = first.provenance
+    assert (str(where), where.precision) == ("tiny-openvino-int8-bs1", "int8")
+    assert len(where.calibration_sha256) == 64
+    assert runs[0].onnx_sha256 == plain.onnx_sha256
+    assert runs[0].sha256 != plain.sha256
+    assert quantised.artifact("openvino", 1, data.FORMS[form], precision="fp32").sha256 == plain.sha256
+    assert quantised.artifact("onnxruntime", 1).precision == "fp32"
+
+
+def test_calibration_is_of_train_images_all_over_the_split(subject: Subject) -> None:
+    found = subject.calibration()
+    names = found.source.names
+    assert len(names) == calibration.IMAGES < 60
+    every = [sample.name for sample in cityscapes.find(subject.data_root or Path(), "train").samples]
+    assert names[0] == every[0]
+    assert set(names) <= set(every)
+    assert every.index(names[-1]) > 0.95 * len(every)
+    first = next(iter(found.inputs(data.FORMS["uint8 to labels"])))
+    assert (first.shape, str(first.dtype)) == ((1, data.SIDE, data.SIDE, 3), "uint8")
+    first = next(iter(found.inputs(data.FORMS["float to logits"])))
+    assert (first.shape, str(first.dtype)) == ((1, 3, data.SIDE, data.SIDE), "float32")
+    assert subject.calibration().sha256 == found.sha256
+    path = next((subject.data_root or Path()).glob(f"leftImg8bit/train/*/{names[0].split('/')[-1]}*.png"))
+    content = path.read_bytes()
+    altered = dataclasses.replace(subject)
+    Image.fromarray(np.full((32, 64, 3), 60, np.uint8)).save(path)
+    assert altered.calibration().sha256 != found.sha256
+    path.write_bytes(subject.dataset.samples[0].image.read_bytes())
+    with pytest.raises(InputError, match=f"{names[0]} of the split train are among the scored images"):
+        dataclasses.replace(subject).calibration()
+    path.write_bytes(content)
+
+
+def test_calibration_without_train_images(tmp_path: Path) -> None:
+    found = data.tiny(tmp_path)
+    with pytest.raises(InputError, match=r"calibrated on train images: .*leftImg8bit/train"):
+        found.calibration()
+    scored = dataclasses.replace(found.deliverable.dataset, split="train")
+    same = dataclasses.replace(found, deliverable=dataclasses.replace(found.deliverable, dataset=scored))
+    with pytest.raises(InputError, match="but they are scored"):
+        same.calibration()
+
+
+def test_int8_is_refused_elsewhere() -> None:
+    for name in ("pytorch", "onnxruntime", "ascend"):
+        with pytest.raises(InputError, match=f"backend {name}: has no --precision int8. Those that have: openvino"):
+            backends.require_precision(name, "int8")
+    assert deliverable.load("scenes").tolerances.int8_speedup == 1.5

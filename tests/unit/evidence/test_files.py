@@ -1,0 +1,139 @@
+"""Evidence survives being written and read, and what was edited by hand is noticed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from enet import evidence
+from enet.deliverable.target import DeviceState
+from enet.errors import InputError
+from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance, Share, Throughput
+from enet.storage.store import canonical, hash_text
+
+PROVENANCE = Provenance(
+    deliverable="scenes", backend="onnxruntime", device="cpu", batch_size=16, form={"input": "float"},
+    weights_sha256="w", onnx_sha256="o", artifact_sha256="a", dataset_sha256="d", preprocessing_sha256="p",
+    versions={"numpy": "2"},
+)  # fmt: skip
+STATE = DeviceState(
+    device=1, npu=0, chip=1, name="310P3", health="OK", power=17.5, temperature=None, utilisation=0.0, memory_used=934,
+    memory_total=23054, processes=("python (4711)",), driver="22.0.2",
+)  # fmt: skip
+MATRICES = np.array([[[5, 1], [0, 2]], [[2**40, 0], [3, 0]]], np.int64)
+ALL: dict[str, evidence.Evidence] = {
+    "accuracy": Accuracy(
+        provenance=PROVENANCE, classes=("a", "b"), absent_classes="skip", images=("x", "y"), images_expected=3,
+        matrices=MATRICES, non_finite=None, seconds=0.5,
+    ),
+    "parity": Parity(
+        what="batch parity", first=PROVENANCE, second=PROVENANCE, images=("x", "y"), images_expected=2, pixels=10,
+        differing=(0, 3), non_finite=0, constant=False, miou=(0.5, 0.25),
+    ),
+    "difference": Difference(
+        what="logits", first=PROVENANCE, second=PROVENANCE, values=10, largest=1e-5, limit=1e-4, relative=1e-6,
+        beyond=2, unexplained=1, excusable=0.5, non_finite=0,
+    ),
+    "digests": Digests(
+        what="preprocessing", dataset_sha256="d", preprocessing_sha256="p", limited=False, images_expected=1,
+        ours={"x": "1"}, theirs={"x": "2"},
+    ),
+    "throughput": Throughput(
+        provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
+        tool="ais_bench", batch_size=4, batch_known_from="the compiled model", stated_batch_size=4, images_expected=10,
+        shares=(
+            Share(device="0", images=5, executions=2, compute_ms=(1.25, 1.75), mean_ms=1.5, started=1.0, ended=3.0),
+            Share(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, stated=2000.0),
+        ),
+        denials=("said so",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_round_trip(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "evidence.json"
+    evidence.save(ALL[kind], path)
+    again = evidence.load(path)
+    assert again.to_json() == ALL[kind].to_json()
+    if isinstance(again, Accuracy):
+        assert again.matrices.dtype == np.int64
+        np.testing.assert_array_equal(again.matrices, MATRICES)
+    assert [p.name for p in path.parent.iterdir()] == ["evidence.json"]
+
+
+def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
+    """Evidence that was edited by somebody who thought of its checksum."""
+    path = tmp_path / "evidence.json"
+    table = json.loads(json.dumps(ALL[kind].to_json())) | changes
+    path.write_text(json.dumps(table | {"sha256": hash_text(canonical(table))}))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("accuracy", {"miou": 0.99}),
+        ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
+        ("parity", {"agreement": 1.0}),
+        ("parity", {"differing": [0, 0]}),
+        ("throughput", {"images_per_second": 9999.0}),
+    ],
+)
+def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"states \w+=.*, but its counts give .* It was edited"):
+        evidence.load(edited(tmp_path, kind, changes))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_edited_without_a_contradiction(kind: str, tmp_path: Path) -> None:
+    """A byte anywhere is noticed by the checksum, and so is a checksum that was taken away."""
+    path = tmp_path / "evidence.json"
+    evidence.save(ALL[kind], path)
+    table = json.loads(path.read_text())
+    for wrong in ({**table, "more": 1}, {name: value for name, value in table.items() if name != "sha256"}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(InputError, match="its checksum is another"):
+            evidence.load(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"schema": 1}, {"kind": "opinion"}, {"matrices": [[1, 2]]}, {"matrices": "none"}, {"image_names": ["x"]}],
+)
+def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="Measure again"):
+        evidence.load(edited(tmp_path, "accuracy", changes))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 4}'])
+def test_damaged_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "evidence.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="not evidence"):
+        evidence.load(path)
+
+
+def test_absent_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        evidence.load(tmp_path / "absent.json")
+
+
+def test_summary_names_both_rules_for_absent_classes() -> None:
+    matrices = np.zeros((1, 3, 3), np.int64)
+    matrices[0, 0, 0] = matrices[0, 1, 1] = 5
+    measured = Accuracy(
+        provenance=PROVENANCE, classes=("a", "b", "absent"), absent_classes="zero", images=("x",), images_expected=1,
+        matrices=matrices, non_finite=0, seconds=2.0,
+    )  # fmt: skip
+    summary = measured.summary()
+    assert summary["miou"] == summary["miou_absent_zero"] == pytest.approx(2 / 3)
+    assert summary["miou_absent_skip"] == 1.0
+    assert summary["miou_rule"] == "absent classes: zero"
+    assert summary["iou_per_class"]["absent"] is None
+    assert summary["images_per_second"] == 0.5

@@ -1,0 +1,200 @@
+"""Speed: raced, judged, kept, and compared with an earlier run; each refused where it says nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from enet import deliverable, gates
+from enet.deliverable import Deliverable
+from enet.errors import InputError
+from enet.evidence import speed_record
+from enet.gates import Outcome
+from enet.metrics.latency import Ratio, Rule, Times
+from tests.lazy import lazily
+from tests.unit import tiny as data
+
+if TYPE_CHECKING:
+    from enet import evidence
+    from enet.evidence import Speed
+    from enet.measure import race as speed
+    from enet.measure.subject import Subject
+else:
+    evidence, speed = lazily("enet.evidence", "enet.measure.race")
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return data.tiny(tmp_path_factory.mktemp("speed"))
+
+
+@pytest.fixture(scope="module")
+def raced(subject: Subject) -> Speed:
+    with speed.race(subject, "onnxruntime", 2, subject.prepared()) as race:
+        race.run(Rule(warm_up=0, seconds=0.01, rounds=4), limit=1.2)
+        return race.evidence()
+
+
+@pytest.fixture
+def judged() -> Deliverable:
+    return deliverable.load("scenes")
+
+
+def altered(raced: Speed, ours: list[float], theirs: list[float], **where: Any) -> Speed:
+    """The same race with other times, in seconds a round of one image."""
+
+    def times(rounds: list[float]) -> Times:
+        return Times(images=1, rounds=tuple(rounds), executions=tuple(rounds))
+
+    provenance = dataclasses.replace(raced.provenance, **{"deliverable": "scenes", **where})
+    return dataclasses.replace(raced, provenance=provenance, times=times(ours), baseline_times=times(theirs))
+
+
+def test_a_race(raced: Speed, tmp_path: Path) -> None:
+    assert (raced.provenance.backend, raced.baseline.backend, raced.batch_size) == ("onnxruntime", "pytorch", 2)
+    assert len(raced.times.rounds) == len(raced.baseline_times.rounds) >= 4
+    assert raced.times.images % 2 == 0
+    assert {"cpu", "cores", "governor", "threads", "busy_before"} <= set(raced.conditions)
+    evidence.save(raced, tmp_path / "speed.json")
+    again = evidence.load(tmp_path / "speed.json")
+    assert again.to_json() == json.loads(json.dumps(raced.to_json())) | {
+        key: again.to_json()[key] for key in ("provenance", "baseline", "times", "baseline_times")
+    }
+    table = json.loads((tmp_path / "speed.json").read_text()) | {"images_per_second": 1e6}
+    (tmp_path / "speed.json").write_text(json.dumps(table))
+    with pytest.raises(InputError, match="It was edited"):
+        evidence.load(tmp_path / "speed.json")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "outcome"),
+    [
+        ([1.0] * 5, [1.3] * 5, Outcome.PASS),
+        ([1.0] * 5, [1.1] * 5, Outcome.FAIL),
+        ([1.0, 2.0, 1.0, 2.0, 1.0], [1.3] * 5, Outcome.NO_EVIDENCE),
+        ([1.0] * 2, [9.0] * 2, Outcome.NO_EVIDENCE),
+    ],
+)
+def test_speedup(ours: list[float], theirs: list[float], outcome: Outcome, raced: Speed, judged: Deliverable) -> None:
+    verdict = gates.speedup(altered(raced, ours, theirs), judged)
+    assert verdict.outcome is outcome, verdict
+    assert ("too noisy" in verdict.sentence) == (outcome is Outcome.NO_EVIDENCE and len(ours) > 3)
+
+
+@pytest.mark.parametrize(
+    ("where", "words"),
+    [
+        ({"deliverable": "camvid"}, "evidence for 'camvid'"),
+        ({"weights_sha256": "other"}, "different weights"),
+        ({"batch_size": 9}, "different batch sizes"),
+        ({"simulated": True}, "simulated device"),
+    ],
+)
+def test_speedup_of_what_cannot_be_compared(
+    where: dict[str, Any], words: str, raced: Speed, judged: Deliverable
+) -> None:
+    verdict = gates.speedup(altered(raced, [1.0] * 5, [9.0] * 5, **where), judged)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("earlier", "outcome"),
+    [
+        (Ratio(3.0, 2.95, 3.05), Outcome.PASS),
+        (Ratio(3.2, 3.15, 3.25), Outcome.PASS),
+        (Ratio(4.0, 3.9, 4.1), Outcome.FAIL),
+        (Ratio(3.3, 2.0, 5.0), Outcome.NO_EVIDENCE),
+    ],
+)
+def test_regression(earlier: Ratio, outcome: Outcome, raced: Speed, judged: Deliverable) -> None:
+    """Three times PyTorch now."""
+    verdict = gates.regression(altered(raced, [1.0] * 5, [3.0] * 5), earlier, judged)
+    assert verdict.outcome is outcome, verdict
+
+
+@pytest.mark.parametrize(
+    ("theirs", "where", "outcome", "words"),
+    [
+        (1.6, {"precision": "int8"}, Outcome.PASS, "in INT8 is 1.6 x"),
+        (1.4, {"precision": "int8"}, Outcome.FAIL, "should be at least 1.5 x"),
+        (1.6, {}, Outcome.NO_EVIDENCE, "not INT8 against float32"),
+        (1.6, {"precision": "int8", "simulated": True}, Outcome.NO_EVIDENCE, "simulated device"),
+    ],
+)
+def test_int8_speedup(
+    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, raced: Speed, judged: Deliverable
+) -> None:
+    verdict = gates.int8_speedup(altered(raced, [1.0] * 5, [theirs] * 5, **where), judged)
+    assert verdict.outcome is outcome, verdict
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize(("has", "told"), [([], True), (["avx512_vnni"], False), (None, False)])
+def test_int8_that_no_instruction_helps(has: list[str] | None, told: bool, raced: Speed, judged: Deliverable) -> None:
+    """It fails all the same; why is said where it is known."""
+    slow = altered(raced, [1.0] * 5, [1.1] * 5, precision="int8")
+    conditions = {key: value for key, value in slow.conditions.items() if key != "int8_instructions"}
+    if has is not None:
+        conditions["int8_instructions"] = has
+    verdict = gates.int8_speedup(dataclasses.replace(slow, conditions=conditions), judged)
+    assert verdict.outcome is Outcome.FAIL
+    assert any("no instructions for it" in note for note in verdict.notes) == told
+
+
+def test_record(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "base.json"
+    speeds = {"scenes-onnxruntime-bs1": Ratio(3.0, 2.9, 3.1)}
+    speed_record.save(speeds, path)
+    assert speed_record.load(path) == speeds
+
+
+WRONG = {
+    "absent": (None, "Make one with --record-baseline"),
+    "text": ("fast", "no record of speeds"),
+    "another schema": ({"schema": 9}, "schema 9"),
+    "another machine": ({"machine": {"cpu": "Z80", "cores": 999}}, "of another machine (cpu, cores"),
+    "no numbers": ({"over_pytorch": {"a": {"value": "x", "low": 1, "high": 1}}}, "no record of speeds"),
+    "an interval beside its value": ({"over_pytorch": {"a": {"value": 9, "low": 1, "high": 2}}}, "don't hold"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_record_that_cannot_be_used(what: str, tmp_path: Path) -> None:
+    content, words = WRONG[what]
+    path = tmp_path / "base.json"
+    if isinstance(content, str):
+        path.write_text(content)
+    elif content is not None:
+        speed_record.save({"a": Ratio(3.0, 2.9, 3.1)}, path)
+        path.write_text(json.dumps(json.loads(path.read_text()) | content))
+    with pytest.raises(InputError) as caught:
+        speed_record.load(path)
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ({1: 1.0, 4: 4.0, 16: 16.2}, "compute-bound"),
+        ({1: 1.0, 4: 3.0, 16: 10.0}, "costs that a batch shares"),
+        ({1: 1.0, 4: 4.0, 16: 24.0}, "outgrow the caches"),
+        ({1: 1.0}, "says nothing of scaling"),
+    ],
+)
+def test_what_a_sweep_says(seconds: dict[int, float], words: str) -> None:
+    sweep = {size: Times(images=size, rounds=(took,), executions=(took,)) for size, took in seconds.items()}
+    assert words in speed.explained(sweep)
+
+
+def test_sweep(subject: Subject) -> None:
+    times = speed.sweep(subject, "onnxruntime", (1, 2), subject.prepared(), Rule(warm_up=0, seconds=0, rounds=2))
+    assert list(times) == [1, 2]
+    row = speed.described(times[2])
+    assert row["images/s"] == pytest.approx(times[2].images_per_second)
+    assert row["MLPerf p90 ms"] is None

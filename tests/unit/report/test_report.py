@@ -1,0 +1,228 @@
+"""The report shows what the evidence holds, of the latest run alone, and takes nothing for markup."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from enet.errors import BackendUnavailable, InputError
+from tests.lazy import lazily
+from tests.unit import tiny as data
+
+if TYPE_CHECKING:
+    from enet import evidence, report
+    from enet.evidence import Accuracy
+    from enet.measure import pipeline
+    from enet.measure.subject import Subject
+    from enet.report import page, pictures
+else:
+    evidence, pictures, pipeline, report, page = lazily(
+        "enet.evidence", "enet.report.pictures", "enet.measure.pipeline", "enet.report", "enet.report.page"
+    )
+
+EVIL = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return data.tiny(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def measured(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> tuple[Accuracy, Accuracy, Path]:
+    """PyTorch's and ONNX Runtime's evidence, and the label maps of the latter."""
+    labels = tmp_path_factory.mktemp("labels") / "labels.npy"
+    theirs = pipeline.measure(subject, subject.artifact("pytorch", 1), subject.prepared())
+    ours = pipeline.measure(subject, subject.artifact("onnxruntime", 1), subject.prepared(), labels_to=labels)
+    return theirs, ours, labels
+
+
+def verdict(test: str, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
+    gate = test.partition("[")[0].removeprefix("test_")
+    table = {"test": test, "gate": gate, "outcome": outcome, "sentence": f"{gate} was looked at", "numbers": {}}
+    return {**table, "notes": [], "incomplete": False, "reported": False, **more}
+
+
+@pytest.fixture
+def folder(subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path: Path) -> Path:
+    """What a run of the suite would leave."""
+    theirs, ours, labels = measured
+    evidence.save(theirs, tmp_path / "accuracy-tiny-pytorch-bs1.json")
+    evidence.save(ours, tmp_path / "accuracy-tiny-onnxruntime-bs1.json")
+    case = tmp_path / "pictures" / str(ours.provenance)
+    pictures.keep_worst(ours, labels, subject.prepared(), subject.dataset.classes, case, count=3)
+    percent = {"miou_percent": 100 * ours.miou, "low": 1.0, "high": 90.0, "difference_low": -1.0, "difference_high": 1}
+    conclude(
+        tmp_path, "ACCEPTED (accuracy): all 2 gates passed", theirs.provenance.time,
+        [verdict("test_reference[tiny]", numbers=percent), verdict("test_miou[tiny-onnxruntime-bs1]", numbers=percent)],
+    )  # fmt: skip
+    return tmp_path
+
+
+def conclude(folder: Path, conclusion: str, began: str, verdicts: list[dict[str, Any]]) -> None:
+    table = {"deliverable": "tiny", "conclusion": conclusion, "began": began, "verdicts": verdicts}
+    (folder / "verdicts.json").write_text(json.dumps(table))
+
+
+def test_contents(folder: Path, measured: tuple[Accuracy, Accuracy, Path]) -> None:
+    contents = report.read(folder)
+    theirs, ours, _ = measured
+    assert contents.reference is not None
+    assert contents.reference.provenance == theirs.provenance
+    assert [each.provenance for each in contents.artifacts] == [ours.provenance]
+    assert contents.accepted
+    assert len(contents.pictures) == 3
+    assert page.headline(contents) == "tiny may ship, as far as accuracy goes."
+
+
+def test_evidence_of_an_earlier_run_is_left_out(folder: Path) -> None:
+    table = json.loads((folder / "verdicts.json").read_text())
+    (folder / "verdicts.json").write_text(json.dumps(table | {"began": "9999-01-01T00:00:00+00:00"}))
+    contents = report.read(folder)
+    assert (contents.accuracies, contents.pictures) == ((), ())
+
+
+def test_a_file_of_an_earlier_version_does_not_stop_the_report(folder: Path) -> None:
+    """It was there before the run began; one that is as young as the run's own is looked into, and refused."""
+    old = folder / "accuracy-old.json"
+    old.write_text('{"schema": 1}')
+    with pytest.raises(InputError, match="schema 1"):
+        report.read(folder)
+    os.utime(old, (0, 0))
+    assert report.read(folder).accuracies
+
+
+@pytest.mark.parametrize(
+    ("outcome", "conclusion", "words"),
+    [
+        ("FAIL", "NOT ACCEPTED: 1 of 2 gates failed", "tiny may not ship: miou failed."),
+        ("NO EVIDENCE", "NOT ACCEPTED: no evidence for 1 of 2 gates", "may not ship yet"),
+        ("PASS", "NOT ACCEPTED YET: 1 gates passed", "may not ship yet"),
+    ],
+)
+def test_what_is_not_accepted_never_ships(outcome: str, conclusion: str, words: str, folder: Path) -> None:
+    conclude(folder, conclusion, "", [verdict("test_miou[tiny-onnxruntime-bs1]", outcome)])
+    contents = report.read(folder)
+    assert not contents.accepted
+    assert words in page.headline(contents)
+
+
+def test_nothing_is_taken_for_markup(folder: Path) -> None:
+    wanted = [
+        verdict(f"test_miou[{EVIL}]", sentence=EVIL, notes=[EVIL], numbers={"miou_percent": 1, "low": 0, "high": 2})
+    ]
+    conclude(folder, EVIL, "", wanted)
+    path = folder / "out" / "report.html"
+    report.write(report.read(folder), path)
+    text = path.read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert "&lt;img src=x onerror" in text
+    report.compare(report.read(folder), report.read(folder), path)
+    assert EVIL not in path.read_text(encoding="utf-8")
+
+
+def test_markdown_has_every_gate_failures_first_and_nothing_else(folder: Path) -> None:
+    conclude(
+        folder, "NOT ACCEPTED: 1 of 2 gates failed", "",
+        [verdict("test_reference[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
+    )  # fmt: skip
+    lines = report.summary(report.read(folder)).splitlines()
+    assert lines[0] == "## tiny may not ship: miou failed."
+    table = [line for line in lines if line.startswith("|")]
+    assert len(table) == 4
+    assert table[2].startswith(r"| ✗ fail | test\_miou\[a\|b\] | \</script\>")
+    assert table[3].startswith("| ✓ pass | ")
+    assert not [line for line in lines[1:] if line.startswith("#")]
+
+
+def test_one_file_of_less_than_5_mb_that_loads_nothing(folder: Path) -> None:
+    path = folder / "report.html"
+    report.write(report.read(folder), path)
+    assert path.stat().st_size < 5e6
+    head = path.read_text(encoding="utf-8").partition("<script")[0]
+    assert "http" not in head
+    assert head.count("data:image/jpeg;base64,") == 3
+    assert head.count("data:image/png;base64,") == 4 * 3  # prediction twice: shown, and to come back to
+
+
+def test_compare_names_what_changed_first(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    conclude(
+        other, "NOT ACCEPTED: 1 of 3 gates failed", "",
+        [verdict("test_new"), verdict("test_miou[tiny-onnxruntime-bs1]", "FAIL", sentence="worse")],
+    )  # fmt: skip
+    path = tmp_path / "compare.html"
+    report.compare(report.read(folder), report.read(other), path)
+    text = path.read_text(encoding="utf-8")
+    assert "3 of 3 gates say something else" in text
+    assert "worse" in text
+    assert text.count("not asked") == 2
+
+
+WRONG = {
+    "absent": (None, "Give the evidence folder of a run of pytest"),
+    "no JSON": ("{", "no verdicts"),
+    "a list": ("[]", "no verdicts"),
+    "without sentences": (json.dumps({"deliverable": "a", "conclusion": "b", "verdicts": [{}]}), "no verdicts"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_no_evidence_folder_is_refused(what: str, tmp_path: Path) -> None:
+    content, words = WRONG[what]
+    if content is not None:
+        (tmp_path / "verdicts.json").write_text(content)
+    with pytest.raises(InputError, match=words):
+        report.read(tmp_path)
+
+
+def test_edited_evidence_and_missing_pictures_are_refused(folder: Path) -> None:
+    path = folder / "accuracy-tiny-onnxruntime-bs1.json"
+    sound = path.read_text()
+    path.write_text(json.dumps(json.loads(sound) | {"miou": 0.99}))
+    with pytest.raises(InputError, match="It was edited"):
+        report.read(folder)
+    path.write_text(sound)
+    next(folder.glob("pictures/*/*-photo.jpg")).unlink()
+    with pytest.raises(InputError, match="a picture is missing"):
+        report.read(folder)
+
+
+def test_without_the_chart_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page.library.cache_clear()
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(BackendUnavailable, match="pip install vl-convert-python"):
+        report.write(report.read(folder), folder / "report.html")
+    assert not (folder / "report.html").exists()
+
+
+def test_pictures_are_the_worst_and_say_where(
+    subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path: Path
+) -> None:
+    _, ours, labels = measured
+    source = subject.prepared()
+    pictures.keep_worst(ours, labels, source, subject.dataset.classes, tmp_path, count=3)
+    index = json.loads((tmp_path / pictures.INDEX).read_text())
+    shares = [image["pixel_accuracy"] for image in index["images"]]
+    every = sorted(np.trace(m) / m.sum() for m in ours.matrices)
+    assert shares == pytest.approx(every[:3])
+    first = index["images"][0]
+    row = ours.images.index(first["name"])
+    truth, predicted = source.load(row)[1], np.load(labels)[row]
+    error = np.asarray(Image.open(tmp_path / f"{first['stem']}-error.png").convert("RGB"))
+    for colour, where in ((pictures.UNSCORED, truth == 255), (pictures.RIGHT, truth == predicted)):
+        np.testing.assert_array_equal((error == colour).all(axis=-1), where)
+    shown = np.asarray(Image.open(tmp_path / f"{first['stem']}-prediction.png").convert("RGB"))
+    np.testing.assert_array_equal(shown, np.array(subject.dataset.classes.colours, np.uint8)[predicted])
+    again = dataclasses.replace(ours)
+    pictures.keep_worst(again, labels, source, subject.dataset.classes, tmp_path, count=99)
+    assert len(json.loads((tmp_path / pictures.INDEX).read_text())["images"]) == data.IMAGES

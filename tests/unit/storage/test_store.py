@@ -1,0 +1,309 @@
+"""The artifact store: one build for all, nothing half-made, and a damaged entry made anew."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from enet.errors import InputError
+from enet.storage import store
+from enet.storage.store import MANIFEST, Store, hash_file, hash_text, write_bytes, write_text
+
+if TYPE_CHECKING:
+    from tests.unit import recipes
+else:
+    from tests.unit import recipes
+
+KEY = {"weights": "abc", "batch": 1}
+
+
+class Builder:
+    """Writes a small artifact and counts how often."""
+
+    def __init__(self, content: str = "built") -> None:
+        self.content, self.times = content, 0
+
+    def __call__(self, folder: Path) -> None:
+        assert list(folder.iterdir()) == []
+        self.times += 1
+        (folder / "sub").mkdir()
+        (folder / "model.onnx").write_text(self.content)
+        (folder / "sub" / "notes.txt").write_text("notes")
+
+
+def left_over(root: Path) -> list[str]:
+    """Everything in a store but its finished entries and its locks."""
+    folders = [path for path in root.glob("*/*") if not path.name.endswith(".lock")]
+    return sorted(path.name for path in folders if path.name.startswith("."))
+
+
+def test_built_once_then_found(tmp_path: Path) -> None:
+    make, cache = Builder(), Store(tmp_path)
+    first = cache.build("onnx", KEY, make)
+    assert cache.build("onnx", KEY, make) == first == cache.entry("onnx", KEY)
+    assert Store(tmp_path).build("onnx", dict(reversed(KEY.items())), make) == first
+    assert make.times == 1
+    assert recipes.files(first) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
+    assert left_over(tmp_path) == []
+
+
+def test_manifest_says_how_it_was_made(tmp_path: Path) -> None:
+    entry = Store(tmp_path).build("onnx", KEY, Builder())
+    manifest = json.loads((entry / MANIFEST).read_text())
+    assert (manifest["kind"], manifest["key"]) == ("onnx", KEY)
+    assert manifest["files"] == {"model.onnx": hash_text("built"), "sub/notes.txt": hash_text("notes")}
+    assert abs(manifest["created"] - time.time()) < 600
+
+
+def test_every_key_and_kind_has_its_own_entry(tmp_path: Path) -> None:
+    make, cache = Builder(), Store(tmp_path)
+    keys: list[dict[str, object]] = [{**KEY}, {**KEY, "batch": 16}, {**KEY, "batch": "1"}, {"weights": "abc"}]
+    entries = {cache.build(kind, key, make) for kind in ("onnx", "om") for key in keys}
+    assert len(entries) == make.times == 8
+
+
+def test_a_build_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        Builder()(folder)
+        raise RuntimeError("no compiler")
+
+    cache = Store(tmp_path)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        cache.build("onnx", KEY, fail)
+    assert not cache.entry("onnx", KEY).exists()
+    assert left_over(tmp_path) == []
+    make = Builder()
+    cache.build("onnx", KEY, make)
+    assert make.times == 1
+
+
+def test_a_builds_own_error_is_not_blamed_on_the_cache(tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "weights.pth")
+
+    with pytest.raises(PermissionError, match=r"weights\.pth"):
+        Store(tmp_path).build("onnx", KEY, fail)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_no_room_is_said_in_a_line(number: int, tmp_path: Path) -> None:
+    def fail(folder: Path) -> None:
+        (folder / "half").write_text("half")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(InputError, match=r"cache .*: onnx can't be written \(.*\)\. Make room"):
+        Store(tmp_path).build("onnx", KEY, fail)
+    assert left_over(tmp_path) == []
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "changed file": lambda entry: (entry / "model.onnx").write_text("bUilt"),
+    "cut file": lambda entry: (entry / "model.onnx").write_text("bui"),
+    "missing file": lambda entry: (entry / "sub" / "notes.txt").unlink(),
+    "extra file": lambda entry: (entry / "more.txt").write_text("x"),
+    "missing manifest": lambda entry: (entry / MANIFEST).unlink(),
+    "empty manifest": lambda entry: (entry / MANIFEST).write_text(""),
+    "cut manifest": lambda entry: (entry / MANIFEST).write_text('{"kind": "onnx", "files"'),
+    "binary manifest": lambda entry: (entry / MANIFEST).write_bytes(b"\xff\xfe\x00"),
+    "manifest of something else": lambda entry: (entry / MANIFEST).write_text("[1]"),
+    "manifest without files": lambda entry: (entry / MANIFEST).write_text("{}"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_entry_is_built_anew(tmp_path: Path, damage: str) -> None:
+    entry = Store(tmp_path).build("onnx", KEY, Builder())
+    DAMAGES[damage](entry)
+    make = Builder()
+    assert Store(tmp_path).build("onnx", KEY, make) == entry
+    assert make.times == 1
+    assert recipes.files(entry) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
+    assert (entry / "model.onnx").read_text() == "built"
+    assert left_over(tmp_path) == []
+
+
+def slow_build(root: Path, log: Path, barrier: Barrier) -> None:
+    """Runs in a process of its own."""
+
+    def make(folder: Path) -> None:
+        with log.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        (folder / "half").write_text("half")
+        time.sleep(0.5)
+        (folder / "whole").write_text("whole")
+
+    barrier.wait(60)
+    entry = Store(root).build("onnx", KEY, make)
+    assert sorted(path.name for path in entry.iterdir()) == ["half", MANIFEST, "whole"]
+
+
+def test_two_processes_share_one_build(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier, log = context.Barrier(2), tmp_path / "log"
+    workers = [context.Process(target=slow_build, args=(tmp_path / "cache", log, barrier)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(90)
+    assert [worker.exitcode for worker in workers] == [0, 0]
+    assert len(log.read_text().splitlines()) == 1
+    assert left_over(tmp_path / "cache") == []
+
+
+def killed_build(root: Path) -> None:
+    """Runs in a process of its own, and does not survive."""
+
+    def make(folder: Path) -> None:
+        (folder / "model.onnx").write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Store(root).build("onnx", KEY, make)
+
+
+@pytest.fixture
+def after_a_kill(tmp_path: Path) -> Path:
+    worker = multiprocessing.get_context("spawn").Process(target=killed_build, args=(tmp_path,))
+    worker.start()
+    worker.join(90)
+    assert worker.exitcode == -signal.SIGKILL
+    return tmp_path
+
+
+def test_a_killed_build_leaves_no_entry_and_no_lock(after_a_kill: Path) -> None:
+    cache, make = Store(after_a_kill), Builder()
+    assert not cache.entry("onnx", KEY).exists()
+    assert (cache.build("onnx", KEY, make) / "model.onnx").read_text() == "built"
+    assert make.times == 1
+
+
+def test_what_a_killed_build_left_goes_with_the_next_build(after_a_kill: Path) -> None:
+    Store(after_a_kill).build("onnx", KEY, Builder())
+    assert left_over(after_a_kill) == []
+
+
+@pytest.mark.parametrize("root", ["file", "file/below", "dangling"])
+def test_a_root_that_is_no_folder(tmp_path: Path, root: str) -> None:
+    (tmp_path / "file").write_text("here first")
+    (tmp_path / "dangling").symlink_to("/proc/none")
+    with pytest.raises(InputError, match=r"can't be written.*--artifact-cache") as caught:
+        Store(tmp_path / root).build("onnx", KEY, Builder())
+    assert recipes.is_plain(str(caught.value))
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC], ids=errno.errorcode.get)
+def test_a_root_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code), str(self))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(InputError, match=f"cache {tmp_path}: can't be written .{os.strerror(code)}"):
+        Store(tmp_path).build("onnx", KEY, Builder())
+
+
+def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENET_CACHE", "/somewhere")
+    assert store.default_root() == Path("/somewhere")
+    monkeypatch.setenv("ENET_CACHE", "")
+    assert store.default_root() == Path(".enet/cache")
+    monkeypatch.delenv("ENET_CACHE")
+    assert store.default_root() == Path(".enet/cache")
+
+
+def test_write_bytes_replaces_the_whole_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_text(path, "old, and longer than the new one")
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert recipes.files(tmp_path) == ["a.json"]
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+def test_a_failed_write_keeps_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "a.json"
+    write_bytes(path, b"old")
+    monkeypatch.setattr(os, step, refuse)
+    with pytest.raises(InputError, match=r"can't be written \(No space left on device\)") as caught:
+        write_bytes(path, b"new")
+    assert str(path) in str(caught.value)
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert recipes.files(tmp_path) == ["a.json"]
+
+
+def test_write_bytes_into_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"can't be written \(No such file or directory\)"):
+        write_bytes(tmp_path / "none" / "a.json", b"x")
+
+
+def test_write_bytes_over_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(InputError, match="can't be written"):
+        write_bytes(tmp_path / "a", b"x")
+    assert recipes.files(tmp_path) == ["a"]
+
+
+def test_write_bytes_from_many_threads(tmp_path: Path) -> None:
+    contents = [bytes([number]) * 200_000 for number in range(4)]
+    errors: list[str] = []
+
+    def write(content: bytes) -> None:
+        for _ in range(5):
+            try:
+                write_bytes(tmp_path / "a", content)
+                seen = (tmp_path / "a").read_bytes()
+                assert seen in contents, "a part of a file"
+            except Exception as error:
+                errors.append(f"{type(error).__name__}: {error}")
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_hash_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc" * 1_000_000)
+    assert hash_file(tmp_path / "a") == hash_text("abc" * 1_000_000)
+    with pytest.raises(InputError, match="No such file or directory"):
+        hash_file(tmp_path / "none")
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from enet.datasets import scenes
+from enet.storage.store import Store
+Store(Path(sys.argv[1])).build("scenes", {}, lambda folder: scenes.write(folder, images=2, workers=2))
+"""
+
+
+def test_a_script_whose_workers_import_it_does_not_wait_for_itself(tmp_path: Path) -> None:
+    """Spawned workers import the script again; without a guard they come to the same build."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, str(script), str(tmp_path / "cache")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "must do so behind: if __name__ == '__main__'" in done.stderr
+    assert "a worker process died. Look above for why" in done.stderr
+    guarded = SCRIPT.replace("\nStore", "\nif __name__ == '__main__': Store")
+    script.write_text(guarded)
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
