@@ -21,10 +21,12 @@ import torch
 from benchmarks import plain
 from enet import deliverable
 from enet.host import conditions, cores, int8_instructions
-from enet.measure import pipeline
+from enet.measure import pipeline, predictor
+from enet.measure.contest import Contest, Rule, Work
 from enet.measure.race import batch_of, work
 from enet.measure.subject import Subject
-from enet.metrics.latency import Contest, Ratio, Rule, Times, Work, speedup
+from enet.metrics.labels import argmax
+from enet.metrics.latency import Ratio, Times, speedup
 from enet.metrics.segmentation import confusion_matrix
 from enet.model import checkpoint
 from enet.storage.store import Store
@@ -72,7 +74,7 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     with contextlib.ExitStack() as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
-        ours = opened.enter_context(pipeline.open_predictor(subject, subject.artifact("onnxruntime", 1)))
+        ours = opened.enter_context(predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)))
         batch = ours.given(images)
         side = 2048
         left, right = np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32)
@@ -85,11 +87,11 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
         }
         if importlib.util.find_spec("openvino"):
             works["openvino"] = openvino_default(folder / "plain.onnx", batch)
-            second = opened.enter_context(pipeline.open_predictor(subject, subject.artifact("openvino", 1)))
+            second = opened.enter_context(predictor.open_predictor(subject, subject.artifact("openvino", 1)))
             works["second"] = work(second, images)
             if importlib.util.find_spec("nncf"):
                 artifact = subject.artifact("openvino", 1, precision="int8")
-                works["int8"] = work(opened.enter_context(pipeline.open_predictor(subject, artifact)), images)
+                works["int8"] = work(opened.enter_context(predictor.open_predictor(subject, artifact)), images)
         contest = opened.enter_context(Contest(list(works.values())))
         contest.warm_up(rule.warm_up)
         contest.run(rule)
@@ -176,11 +178,11 @@ def scoring(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     label = rng.integers(0, plain.CLASSES + 1, (480, 480))
     label[label == plain.CLASSES] = -1
     truth = np.where(label < 0, 255, label).astype(np.uint8)
-    labels = pipeline.argmax(logits, plain.CLASSES)
+    labels = argmax(logits, plain.CLASSES)
     scores = plain.Scores()
     works = [
         Work(lambda: scores.update(logits, label), 1),
-        Work(lambda: confusion_matrix(pipeline.argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
+        Work(lambda: confusion_matrix(argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
         Work(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
     ]
     with Contest(works) as contest:
@@ -193,7 +195,7 @@ def scoring(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
 
 def false_alarms(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     """An artifact against itself, 50 times, by the gate's rule: never slower or faster by 10 %."""
-    with pipeline.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
+    with predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
         one = work(opened, batch_of(subject.prepared(), 1))
         found = []
         for _ in range(50):

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from enet.command_line import Command, parser
-from enet.deliverable import TO_FILL_IN, Deliverable, Form, load, shipped, template, with_line
+from enet.deliverable import TO_FILL_IN, Deliverable, Form, load, shipped, template
 from enet.deliverable.target import Target
+from enet.deliverable.toml_reader import with_line
 from enet.errors import EnetError, InputError, exit_code, unknown
 from enet.options import target
-from enet.storage.store import Store, default_root, hash_file, make_folder, write_text
+from enet.storage.files import hash_file, make_folder, write_text
+from enet.storage.store import Store, default_root
 
 # Everything heavy is imported by the command that needs it: `enet --help` must not load torch.
 
@@ -283,12 +285,12 @@ def compared_at(grid: str | None, this: Any) -> Any:
 def bench(options: argparse.Namespace) -> int:
     from enet import host
     from enet.backends import require_precision
-    from enet.measure import race
+    from enet.measure import contest, race
     from enet.metrics import latency
 
     this = subject(options, options.data_root, options.weights)
     require_precision(options.backend, options.precision)
-    rule = latency.MLPERF if options.mlperf_like else latency.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
+    rule = contest.MLPERF if options.mlperf_like else contest.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
     busy = host.busy()
     chosen = form(options, this.form(options.backend))
     times = race.sweep(this, options.backend, options.batch_size, this.prepared(), rule, chosen)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from enet.ascend import tool
 from enet.errors import BackendUnavailable, InputError
-from enet.storage.store import make_folder, write_text
+from enet.storage.files import make_folder, write_text
 
 #: Where the vendor's two packages come from; neither is on a package index.
 INSTALL = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from enet.ascend import atc, tool
 from enet.errors import InputError
-from enet.storage.store import make_folder
+from enet.storage.files import make_folder
 
 JOB_TYPES = (1, 2)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from enet.ascend import tool
 from enet.errors import InputError, listing
-from enet.storage.store import make_folder
+from enet.storage.files import make_folder
 
 #: Values of ``--precision_mode``; the first is what atc does if nothing is said.
 PRECISION_MODES = (

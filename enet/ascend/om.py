@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enet.ascend import aipp, aoe, atc, npu_smi
-from enet.backends.ascend import chip
-from enet.backends.bin_folder import input_of
+from enet.ascend.devices import chip
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.storage.store import hash_file, write_text
+from enet.model.onnx_file import input_of
+from enet.storage.files import hash_file, write_text
 
 
 @dataclass(frozen=True, kw_only=True)

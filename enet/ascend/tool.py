@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from enet.errors import BackendUnavailable, EnetError
-from enet.storage.store import write_text
+from enet.storage.files import write_text
 
 #: Where CANN's tools come from, by tool.
 SOURCE = {

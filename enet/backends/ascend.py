@@ -6,7 +6,6 @@ A model with uint8 input has the normalisation in the ``.om``, as AIPP, not in t
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import tempfile
@@ -21,14 +20,16 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from enet.ascend import aipp, ais_bench, aoe, atc, npu_smi, tool
+from enet.ascend.devices import chip, states
 from enet.ascend.simulation import is_simulated_om
 from enet.backends.base import Artifact, Watch
 from enet.backends.calibration import Calibration
 from enet.deliverable import Deliverable, Form
-from enet.deliverable.target import DeviceState, Target
+from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable, InputError
 from enet.model.onnx_cache import onnx_of
-from enet.storage.store import Store, hash_file, source_digest, write_text
+from enet.storage.files import hash_file, write_text
+from enet.storage.store import Store, source_digest
 
 #: What decides a ``.om``'s content, apart from what is given to it.
 SOURCE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.py")
@@ -118,45 +119,6 @@ def watched(target: Target) -> Iterator[Watch]:
         watch = Watch(before=states(target))
         yield watch
         watch.after = states(target)
-
-
-def states(target: Target) -> tuple[DeviceState, ...]:
-    """What npu-smi says of the target's devices.
-
-    Raises:
-        InputError: there is no such device.
-    """
-    found = {state.device: state for state in npu_smi.states(own=family())}
-    absent = [device for device in target.devices if device not in found]
-    if absent:
-        raise InputError(f"--device {absent[0]}: npu-smi shows devices {', '.join(map(str, found)) or 'none'}")
-    return tuple(found[device] for device in target.devices)
-
-
-@functools.cache
-def chip(target: Target) -> str:
-    """What npu-smi calls the target's devices, such as "310P3".
-
-    Raises:
-        InputError: they are of different kinds.
-        BackendUnavailable: npu-smi is missing.
-    """
-    names = {state.name for state in states(target)}
-    if len(names) > 1:
-        raise InputError(f"--device {','.join(map(str, target.devices))}: of different kinds, {', '.join(names)}")
-    return names.pop()
-
-
-def family() -> set[int]:
-    """Processes of this test session: what they hold of a device lies idle while another of them measures."""
-    parent = os.getppid()
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        return {os.getpid()}
-    try:
-        children = Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()
-    except OSError:
-        return {os.getpid()}
-    return {os.getpid(), *map(int, children)}
 
 
 def versions() -> Mapping[str, str]:

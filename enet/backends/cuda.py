@@ -24,7 +24,8 @@ from enet.deliverable import Deliverable, Form
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable
 from enet.model import checkpoint as checkpoints
-from enet.storage.store import Store, hash_file
+from enet.storage.files import hash_file
+from enet.storage.store import Store
 
 #: While one batch computes, the next is copied there and the last one back.
 LANES = 3

@@ -24,9 +24,9 @@ from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
 from enet.model.onnx_cache import onnx_of
-from enet.model.onnx_graph import OUTPUT, fixed
-from enet.model.stable import stable
-from enet.storage.store import Store, hash_file, source_digest
+from enet.model.onnx_graph import OUTPUT, fixed, stable
+from enet.storage.files import hash_file
+from enet.storage.store import Store, source_digest
 
 #: Errors are raised, so they need no line of their own; warnings (that an optimised model suits this machine alone) are
 #: known here.
@@ -86,7 +86,7 @@ def build(
     onnx_sha256 = hash_file(exported)
     key = {
         "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
-        "source": source_digest("backends/onnxruntime.py", "model/onnx_graph.py", "model/stable.py"),
+        "source": source_digest("backends/onnxruntime.py", "model/onnx_graph.py"),
     }  # fmt: skip
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"

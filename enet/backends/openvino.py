@@ -27,7 +27,8 @@ from enet.errors import InputError
 from enet.host import cores, cpu
 from enet.model.onnx_cache import onnx_of
 from enet.model.onnx_graph import OUTPUT, fixed
-from enet.storage.store import Store, hash_file, source_digest, write_bytes
+from enet.storage.files import hash_file, write_bytes
+from enet.storage.store import Store, source_digest
 
 
 class OpenVinoModel:
@@ -100,7 +101,8 @@ def quantised(exported: Path, onnx_sha256: str, form: Form, calibration: Calibra
     """The quantised model (.xml, with a .bin beside it), made once into the store."""
     key = {
         "onnx": onnx_sha256, "calibration": calibration.sha256, "nncf": installed("nncf"),
-        "openvino": openvino.__version__, "source": source_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
+        "openvino": openvino.__version__,
+        "source": source_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
     }  # fmt: skip
     return (
         store.build("int8", key, lambda folder: quantise(exported, form, calibration, folder / "int8.xml")) / "int8.xml"

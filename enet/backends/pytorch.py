@@ -19,7 +19,8 @@ from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores
 from enet.model import checkpoint as checkpoints
-from enet.storage.store import Store, hash_file
+from enet.storage.files import hash_file
+from enet.storage.store import Store
 
 
 class PyTorchModel:

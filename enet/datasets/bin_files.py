@@ -18,7 +18,7 @@ from enet import __version__
 from enet.datasets.image_source import Photographs
 from enet.datasets.preprocess import Normalise
 from enet.host import cores
-from enet.storage.store import hash_file, make_folder, write_bytes, write_text
+from enet.storage.files import hash_file, make_folder, write_bytes, write_text
 
 MANIFEST = "preprocessed.json"
 

@@ -17,7 +17,7 @@ from enet.datasets.base import Dataset, Sample
 from enet.datasets.preprocess import open_image
 from enet.errors import InputError, listing
 from enet.host import cores
-from enet.storage.store import canonical, hash_file, hash_text, require_plain_file
+from enet.storage.files import canonical, hash_file, hash_text, require_plain_file
 
 
 @dataclass(frozen=True)

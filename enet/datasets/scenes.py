@@ -26,7 +26,7 @@ from enet.datasets.scenery.light import exposed, grained, shadows
 from enet.datasets.scenery.plan import lay_out
 from enet.datasets.scenery.street import Street
 from enet.errors import EnetError
-from enet.storage.store import make_folder, write_bytes
+from enet.storage.files import make_folder, write_bytes
 
 SCENES_VERSION = 1  # raise it whenever a pixel changes
 

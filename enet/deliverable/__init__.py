@@ -16,16 +16,11 @@ from enet.deliverable.spec import (
     ThroughputLimit,
     Tolerances,
     load,
-    parse,
-    read_toml,
-    require,
     shipped,
     template,
-    with_line,
 )
 
 __all__ = [
-    "CLASSES", "MAX_BATCH", "SCENE_SPLITS", "SHIPPED", "TO_FILL_IN", "VARIANTS", "DataSpec", "Deliverable", "Form", "Network",
-    "Preprocessing", "Reference", "ThroughputLimit", "Tolerances", "load", "parse", "read_toml", "require", "shipped",
-    "template", "with_line",
+    "CLASSES", "MAX_BATCH", "SCENE_SPLITS", "SHIPPED", "TO_FILL_IN", "VARIANTS", "DataSpec", "Deliverable", "Form",
+    "Network", "Preprocessing", "Reference", "ThroughputLimit", "Tolerances", "load", "shipped", "template",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from enet.deliverable import parse, read_toml, require
+from enet.deliverable.toml_reader import parse, read_toml, require
 from enet.errors import unknown
 
 FILE = Path(__file__).with_name("baselines.toml")

@@ -13,7 +13,7 @@ from enet.evidence.parity import Difference, Digests, Parity
 from enet.evidence.provenance import SCHEMA
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
-from enet.storage.store import canonical, hash_text, make_folder, write_text
+from enet.storage.files import canonical, hash_text, make_folder, write_text
 
 Evidence = Accuracy | Parity | Difference | Digests | Throughput | Speed
 KINDS: dict[str, type[Evidence]] = {

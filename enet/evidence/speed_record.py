@@ -10,7 +10,7 @@ from pathlib import Path
 from enet.errors import InputError
 from enet.host import fingerprint
 from enet.metrics.latency import Ratio
-from enet.storage.store import make_folder, write_text
+from enet.storage.files import make_folder, write_text
 
 SCHEMA = 1
 

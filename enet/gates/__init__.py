@@ -5,19 +5,11 @@ are no numbers, one class everywhere, a simulated or busy device, evidence that 
 pass.
 """
 
-from enet.gates.accuracy import (
-    RELATIONS,
-    artifact_miou,
-    band,
-    class_floor,
-    int8_miou,
-    logits,
-    paired_interval,
-    parity,
-    preprocessing,
-    reference_miou,
-)
+from enet.gates.accuracy import artifact_miou, band, class_floor, int8_miou, reference_miou
 from enet.gates.base import Outcome, Verdict, told
+from enet.gates.bootstrap import paired_interval
+from enet.gates.parity import logits, parity, preprocessing
+from enet.gates.relation import RELATIONS
 from enet.gates.speed import int8_speedup, regression, speedup
 from enet.gates.throughput import best_batch, directory, recorded, throughput
 

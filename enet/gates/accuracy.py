@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 
 from enet.deliverable import Deliverable
 from enet.errors import listing
-from enet.evidence import RECORDED, Accuracy, Difference, Digests, Parity, Provenance
-from enet.gates.base import LIMITED, Outcome, Verdict, decided, too_few, unfit
+from enet.evidence import Accuracy
+from enet.gates.base import Outcome, Verdict, decided, too_few, unfit
+from enet.gates.bootstrap import paired_interval
+from enet.gates.relation import unrelated
 from enet.metrics import segmentation
-
-#: Share of logits that may lie beside near-ties of a max-pool before a comparison says too little; unless hardly any
-#: of them made use of it. A fault in the export moves nearly all logits, a near-tie a few.
-MOST_EXCUSABLE = 0.5
-HARDLY_ANY = 0.01
 
 #: How far a figure in a log may be from the one it was printed from, in percent: the guide's has three decimals.
 PRINTED = 0.0006
@@ -130,89 +125,6 @@ def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverabl
     return decided("class_floor", loss <= limit, sentence, {"loss": loss, "limit": limit}, missing)
 
 
-def parity(evidence: Parity, deliverable: Deliverable) -> Verdict:
-    """Two runs give the same labels on all but a stated share of pixels, over all images and in each, and the same
-    mIoU. Rows of one batch must agree in every pixel.
-
-    Raises:
-        ValueError: nobody has said how two such runs are related.
-    """
-    gate = evidence.what.replace(" ", "_")
-    if evidence.what not in RELATIONS:
-        raise ValueError(f"what={evidence.what!r}, but should be one of {', '.join(RELATIONS)}")
-    relation = RELATIONS[evidence.what]
-    strange = unrelated([evidence.first, evidence.second], relation)
-    if not strange and (evidence.pixels < 1 or not evidence.images):
-        strange = "no pixel was compared"
-    if not strange and evidence.non_finite:
-        strange = f"{evidence.non_finite} images gave logits that are not finite numbers"
-    if not strange and evidence.constant:
-        strange = "one class is predicted everywhere"
-    if strange:
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=strange)
-    limits = deliverable.tolerances
-    overall, each = (1.0, 1.0) if relation.exact else (limits.label_agreement, limits.image_agreement)
-    worst = int(np.argmax(evidence.differing))
-    least = 1 - evidence.differing[worst] / evidence.pixels
-    sentence = (
-        f"{100 * evidence.agreement:.6g} % of pixels agree ({sum(evidence.differing)} of "
-        f"{evidence.pixels * len(evidence.images)} differ), should be at least {100 * overall:.6g} %"
-    )
-    if evidence.differing[worst]:
-        sentence += f"; worst image {evidence.images[worst]} {100 * least:.6g} %, should be at least {100 * each:.6g} %"
-    numbers = {"agreement": evidence.agreement, "limit": overall, "worst_image": least, "worst_image_limit": each}
-    ok = evidence.agreement >= overall and least >= each
-    if evidence.miou is not None:
-        difference = abs(evidence.miou[0] - evidence.miou[1])
-        ok = ok and difference <= limits.batch_miou
-        numbers["miou_difference"] = difference
-        sentence += f"; mIoU differs by {difference:.3g}, should be at most {limits.batch_miou:.3g}"
-    limited = evidence.first.limited or evidence.second.limited
-    return decided(gate, ok, sentence, numbers, too_few(evidence.images, evidence.images_expected, limited))
-
-
-def logits(evidence: Difference, deliverable: Deliverable) -> Verdict:
-    """ONNX and PyTorch give the same numbers, but where a near-tie of a max-pool lets rounding decide."""
-    strange = unrelated([evidence.first, evidence.second])
-    if not strange and evidence.non_finite:
-        strange = f"{evidence.non_finite} logits are not finite numbers"
-    if not strange and evidence.values < 1:
-        strange = "no value was compared"
-    limits = deliverable.tolerances
-    for found, stated in ((evidence.limit, limits.logits), (evidence.relative, limits.logits_relative)):
-        if not strange and found > stated:
-            strange = f"counted beyond {found:.3g}, but should be {stated:.3g}"
-    excused = evidence.beyond - evidence.unexplained
-    if not strange and evidence.excusable > MOST_EXCUSABLE and excused > HARDLY_ANY * evidence.values:
-        strange = (
-            f"{100 * evidence.excusable:.3g} % of the values lie beside near-ties of a max-pool, and "
-            f"{100 * excused / evidence.values:.3g} % differ there: too few can be judged"
-        )
-    if strange:
-        return Verdict(gate="logits", outcome=Outcome.NO_EVIDENCE, sentence=strange)
-    sentence = (
-        f"largest difference {evidence.largest:.3g}, {evidence.unexplained} of {evidence.values} values beyond "
-        f"{evidence.limit:.3g} (or {evidence.relative:.3g} of the image's largest), should be none"
-    )
-    notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
-    numbers = {"largest": evidence.largest, "unexplained": float(evidence.unexplained)}
-    missing = LIMITED if evidence.first.limited else None
-    return decided("logits", evidence.unexplained == 0, sentence, numbers, missing, notes)
-
-
-def preprocessing(evidence: Digests) -> Verdict:
-    """The pipeline's input is that of the reference recipe, byte for byte."""
-    if not evidence.ours or evidence.ours.keys() != evidence.theirs.keys():
-        sentence = "no images, or not the same ones, were compared"
-        return Verdict(gate="preprocessing", outcome=Outcome.NO_EVIDENCE, sentence=sentence)
-    wrong = [name for name, digest in evidence.ours.items() if evidence.theirs[name] != digest]
-    sentence = f"{len(wrong)} of {len(evidence.ours)} images differ from the reference recipe, should be none"
-    if wrong:
-        sentence += f": {listing(wrong)}"
-    missing = too_few(tuple(evidence.ours), evidence.images_expected, evidence.limited)
-    return decided("preprocessing", not wrong, sentence, {"differing": float(len(wrong))}, missing)
-
-
 def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Why an accuracy measurement can't be judged at all, or None."""
     where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
@@ -255,83 +167,3 @@ def unpaired(first: Accuracy, second: Accuracy) -> str | None:
     if first.images != second.images or first.classes != second.classes:
         return "evidence over different images or classes"
     return None
-
-
-@dataclass(frozen=True)
-class Relation:
-    """How two pieces of evidence must be related to be compared; names of ``Provenance``'s fields.
-
-    ``exact``: no pixel may differ.
-    """
-
-    same: tuple[str, ...] = ()
-    different: tuple[str, ...] = ()
-    exact: bool = False
-
-
-#: What every comparison must have in common, and must know.
-SUBJECT = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
-
-RELATIONS = {
-    "batch parity": Relation(
-        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
-        different=("batch_size", "artifact_sha256"),
-    ),
-    "padded tail": Relation(
-        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
-        different=("batch_size", "artifact_sha256"),
-    ),
-    "equal rows": Relation(same=("artifact_sha256",), exact=True),
-    "forms": Relation(same=("backend", "batch_size"), different=("form",)),
-}
-
-
-def unrelated(provenances: Iterable[Provenance], relation: Relation = Relation()) -> str | None:
-    """Why pieces of evidence don't belong together, or None."""
-    first, *others = provenances
-    if absent := next((p.absent for p in (first, *others) if p.absent), None):
-        return absent
-    # Of recorded results the model isn't at hand; that they belong together follows from their data alone.
-    recorded = all(provenance.backend == RECORDED for provenance in (first, *others))
-    for name in SUBJECT:
-        if name == "weights_sha256" and recorded:
-            continue
-        if not all(getattr(provenance, name) for provenance in (first, *others)):
-            return f"{name.removesuffix('_sha256')} not recorded: measure anew"
-    for other in others:
-        for name in (*SUBJECT, *relation.same):
-            if getattr(first, name) != getattr(other, name):
-                return f"evidence from different {name.removesuffix('_sha256')}: measure both anew"
-        for name in relation.different:
-            if getattr(first, name) == getattr(other, name):
-                return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
-    return next((reason for reason in map(unfit, (first, *others)) if reason), None)
-
-
-def paired_interval(evidence: Accuracy, reference: Accuracy, samples: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mIoU difference, by a paired bootstrap over images (percentile method).
-
-    Images are drawn with replacement; both mIoUs are computed from the same draw, so what is common to both (hard
-    and easy images) cancels, as it does not where each has an interval of its own.
-
-    Returns:
-        Lower and upper end, mIoU in 0..1.
-    """
-    count = len(evidence.images)
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=samples)
-    rule = evidence.absent_classes
-    differences = resampled_miou(draws, evidence, rule) - resampled_miou(draws, reference, rule)
-    low, high = np.percentile(differences, [2.5, 97.5])
-    return float(low), float(high)
-
-
-def resampled_miou(draws: np.ndarray, evidence: Accuracy, absent_classes: segmentation.AbsentClasses) -> np.ndarray:
-    """mIoU of every draw (a row of counts per image), shape (draws,)."""
-    diagonals = np.diagonal(evidence.matrices, axis1=1, axis2=2)
-    unions = evidence.matrices.sum(axis=1) + evidence.matrices.sum(axis=2) - diagonals
-    # Sums of pixel counts stay far below 2^53, so float64 holds them exactly and its product is much the quicker.
-    intersection, union = (draws.astype(np.float64) @ side.astype(np.float64) for side in (diagonals, unions))
-    with np.errstate(invalid="ignore"):
-        iou = np.where(union > 0, intersection / union, np.nan)
-    mean: np.ndarray = np.nan_to_num(iou).mean(axis=1) if absent_classes == "zero" else np.nanmean(iou, axis=1)
-    return mean

@@ -6,17 +6,17 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from enet.ascend import ais_bench
-from enet.backends import Artifact, ascend
+from enet.ascend import ais_bench, devices
+from enet.backends import Artifact
 from enet.backends.base import Place
 from enet.evidence import Throughput
-from enet.measure.pipeline import observed, watched
+from enet.measure.predictor import observed, watched
 from enet.measure.subject import Subject
-from enet.records import console
+from enet.records import consistency, console
 from enet.records import summary as records
 from enet.records.throughput import of_timed
 from enet.records.timed import Timed
-from enet.storage.store import make_folder
+from enet.storage.files import make_folder
 
 
 def measure(subject: Subject, batch_size: int) -> Throughput:
@@ -40,9 +40,9 @@ def measure(subject: Subject, batch_size: int) -> Throughput:
         with watched(subject, artifact) as watch:
             summaries = ais_bench.infer(run)
         consoles = [console.read(Path(folder) / "run_console.txt")]
-        timed = [records.times(records.read(path), consoles) for path in summaries]
+        timed = [consistency.times(records.read(path), consoles) for path in summaries]
     place = Place(
-        device=f"{ascend.chip(subject.target)} {','.join(map(str, run.devices))}", chip=ascend.chip(subject.target)
+        device=f"{devices.chip(subject.target)} {','.join(map(str, run.devices))}", chip=devices.chip(subject.target)
     )
     where = observed(subject.provenance(artifact, place), watch)
     return of_timed([checked(each, artifact) for each in timed], where, subject.deliverable.dataset.images)

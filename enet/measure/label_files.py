@@ -15,7 +15,7 @@ from enet.datasets.preprocess import window
 from enet.deliverable import Preprocessing
 from enet.evidence import Accuracy
 from enet.measure.subject import Subject
-from enet.storage.store import make_folder, write_bytes
+from enet.storage.files import make_folder, write_bytes
 
 #: What Cityscapes' images end in, and what their predictions end in here.
 IMAGE_ENDING, ENDING = "_leftImg8bit", "_pred_labelIds.png"

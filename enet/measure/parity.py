@@ -15,7 +15,7 @@ from enet.backends.pytorch import PyTorchModel
 from enet.datasets.image_source import Source
 from enet.deliverable import Form
 from enet.evidence import Accuracy, Difference, Parity
-from enet.measure.pipeline import Predictor, observed, open_predictor, watched
+from enet.measure.predictor import Predictor, observed, open_predictor, watched
 from enet.measure.subject import Subject
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32

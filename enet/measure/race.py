@@ -15,9 +15,10 @@ from enet.datasets.image_source import Source
 from enet.deliverable import Form
 from enet.evidence import Speed
 from enet.host import busy, conditions, cores
-from enet.measure.pipeline import Predictor, open_predictor
+from enet.measure.contest import Contest, Rule, Work
+from enet.measure.predictor import Predictor, open_predictor
 from enet.measure.subject import Subject
-from enet.metrics.latency import Contest, Rule, Times, Work, early_stopped
+from enet.metrics.latency import Times, early_stopped
 
 #: The batch sizes that the recorded table has.
 BATCH_SIZES = (1, 4, 8, 16, 32)

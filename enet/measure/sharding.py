@@ -19,7 +19,7 @@ from enet.backends import Artifact
 from enet.datasets.image_source import Part, Source
 from enet.errors import InputError
 from enet.evidence import Accuracy, DeviceShare
-from enet.measure import pipeline
+from enet.measure import one_device
 from enet.measure.subject import Subject
 from enet.storage.memmap import new_map
 
@@ -76,7 +76,7 @@ def alone(subject: Subject, device: int) -> Subject:
 
 def run_part(subject: Subject, artifact: Artifact, part: Part, labels_to: Path | None) -> Shard:
     """In a process of its own: one device's images."""
-    evidence = pipeline.run(subject, artifact, part, labels_to=labels_to)
+    evidence = one_device.run(subject, artifact, part, labels_to=labels_to)
     ended = time.time()
     return Shard(evidence, ended - evidence.seconds, ended)
 

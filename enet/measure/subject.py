@@ -22,7 +22,8 @@ from enet.deliverable import Deliverable, Form
 from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, listing
 from enet.evidence import Provenance
-from enet.storage.store import Store, canonical, hash_text, source_digest
+from enet.storage.files import canonical, hash_text
+from enet.storage.store import Store, source_digest
 
 
 @dataclass(frozen=True)

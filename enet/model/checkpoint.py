@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from enet.deliverable import VARIANTS
 from enet.errors import InputError, listing
 from enet.model.architectures import build
-from enet.storage.store import require_plain_file
+from enet.storage.files import require_plain_file
 
 #: The classifier's key tells a checkpoint's family; its shape, the number of outputs.
 CLASSIFIERS = {"fullconv.weight": "ascend", "transposed_conv.weight": "paper"}

@@ -30,7 +30,7 @@ from torch import fx, nn
 from enet import __version__
 from enet.deliverable import Form, Preprocessing
 from enet.model.folding import fold_batch_norms
-from enet.storage.store import write_bytes
+from enet.storage.files import write_bytes
 
 OPSET = 11
 #: The IR version that came with opset 11 (onnx 1.6), so that old converters read the file.

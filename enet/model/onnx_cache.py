@@ -7,7 +7,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from enet.deliverable import Deliverable, Form
-from enet.storage.store import Store, hash_file, source_digest
+from enet.storage.files import hash_file
+from enet.storage.store import Store, source_digest
 
 
 def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -> Path:

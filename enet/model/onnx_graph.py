@@ -1,13 +1,18 @@
-"""The exported ONNX for one batch size, as compilers of the host's own processor take it."""
+"""ONNX graphs rewritten: the batch size fixed, as compilers take it; nodes in one order for equal graphs."""
 
 from __future__ import annotations
 
+import heapq
+from collections import defaultdict
 from pathlib import Path
 
 import onnx
 
 #: The output's name as exported; of a model that gives phases it is another.
 OUTPUT = "class"
+
+#: Attributes that hold graphs: branches and loops.
+INNER = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 def fixed(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
@@ -33,3 +38,82 @@ def end_before_layout(model: onnx.ModelProto) -> None:
         4 * channels.dim_value, height.dim_value // 2, width.dim_value // 2
     )  # fmt: skip
     result.name = last.input[0]
+
+
+def given_names(graph: onnx.GraphProto) -> set[str]:
+    """Of inputs and constants: what no node makes."""
+    given = (*graph.input, *graph.initializer, *(tensor.values for tensor in graph.sparse_initializer))
+    return {value.name for value in given}
+
+
+def is_nested(graph: onnx.GraphProto) -> bool:
+    """Whether nodes hold graphs."""
+    return any(item.type in INNER for node in graph.node for item in node.attribute)
+
+
+def stable(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model, its nodes in an order and its inner values under names that follow from the graph alone.
+
+    Names of inputs, outputs and constants stay. A graph with another inside, whose nodes read outer values by name, is
+    left as it is: no ENet has one.
+
+    Raises:
+        ValueError: nodes have inputs that nothing makes.
+    """
+    graph = model.graph
+    if is_nested(graph):
+        return model
+    names = {name: name for name in ("", *given_names(graph), *(value.name for value in graph.output))}
+    ordered = []
+    for position, number in enumerate(in_order(graph)):
+        node = onnx.NodeProto()
+        node.CopyFrom(graph.node[number])
+        node.name = f"node{position}"
+        for place, name in enumerate(node.output):
+            names.setdefault(name, f"{node.name}.{place}")
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+        ordered.append(node)
+    if len(ordered) != len(graph.node):
+        raise ValueError(f"{len(graph.node) - len(ordered)} nodes have inputs that nothing makes")
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(ordered)
+    return model
+
+
+def in_order(graph: onnx.GraphProto) -> list[int]:
+    """Positions of the nodes, each after those it reads from, in an order that doesn't depend on inner names.
+
+    Of the nodes whose inputs are known, the one with the first-made inputs is next; equal ones by operator and
+    attributes, and only nodes that compute the same keep the order they were in. Nodes whose inputs nothing makes are
+    left out.
+    """
+    given = given_names(graph)
+    rank = {name: position for position, name in enumerate(sorted(given))}
+    readers: dict[str, list[int]] = defaultdict(list)
+    missing = []
+    for number, node in enumerate(graph.node):
+        unknown = {name for name in node.input if name and name not in given}
+        for name in unknown:
+            readers[name].append(number)
+        missing.append(len(unknown))
+
+    def key(number: int) -> tuple[list[int], str, bytes, int]:
+        node = graph.node[number]
+        attributes = b"".join(item.SerializeToString(deterministic=True) for item in node.attribute)
+        inputs = sorted((rank[name] for name in node.input if name), reverse=True)
+        return inputs, node.op_type, attributes, number
+
+    ready = [key(number) for number, count in enumerate(missing) if count == 0]
+    heapq.heapify(ready)
+    order: list[int] = []
+    while ready:
+        *_, number = heapq.heappop(ready)
+        order.append(number)
+        for name in graph.node[number].output:
+            rank.setdefault(name, len(rank))
+            for reader in readers[name]:
+                missing[reader] -= 1
+                if missing[reader] == 0:
+                    heapq.heappush(ready, key(reader))
+    return order

@@ -7,14 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from enet.records.console import Console
-
-if TYPE_CHECKING:
-    from enet.records.summary import Summary
+from enet.records.summary import Summary
+from enet.records.timed import Timed
 
 #: Figures that were computed from the same numbers agree this well, relative.
 ROUNDING = 1e-6
@@ -193,3 +191,29 @@ def zeros(summary: Summary) -> bool:
     """Whether the inputs, where they are at hand, are all zero: a data set was only pretended."""
     looked = [path for _, path in inputs_at_hand(summary) if path.suffix.lower() == ".bin"]
     return bool(looked) and not any(path.read_bytes().strip(b"\0") for path in looked)
+
+
+def times(summary: Summary, consoles: Sequence[Console]) -> Timed:
+    """What the summary says of one device's speed, with what speaks against it.
+
+    Args:
+        consoles: texts that may be of the same run.
+    """
+    mean = summary.statistics["mean"]
+    mine = [console for console in consoles if console.is_of(summary.folder.name, mean)]
+    lines = [console.devices[summary.device] for console in consoles if summary.device in console.devices]
+    several = [line for line in lines if close(line.rate, summary.throughput)]  # of this run, not of another one
+    pure = summary.is_pure
+    images = 0 if pure else len(summary.pairs)
+    found = batch_size(summary, mine, images)
+    names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
+    twice = [] if pure else [f"lists {name} more than once" for name in sorted(set(names)) if names.count(name) > 1]
+    return Timed(
+        tool="ais_bench", source=summary.path, device=summary.device, batch_size=found.size,
+        batch_known_from=found.known_from, stated_batch_size=found.stated, executions=found.executions, loop=found.loop,
+        images=images, drops_tail=summary.drops_tail, zero_input=pure or zeros(summary), compute_ms=summary.compute_ms,
+        statistics=summary.statistics, stated_throughput=summary.throughput,
+        started=several[0].started if several else None, ended=several[0].ended if several else None,
+        simulated=summary.simulated, batch_doubt=found.doubt,
+        denials=(*found.denials, *denials(summary, mine, found), *twice[:1]),
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from enet.errors import InputError
-from enet.storage.store import require_plain_file
+from enet.storage.files import require_plain_file
 
 #: No console, log or summary is larger: 500 images listed take 0.2 MB.
 MAX_BYTES = 50_000_000

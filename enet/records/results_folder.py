@@ -13,7 +13,7 @@ from pathlib import Path
 from enet.ascend import npu_smi, simulation
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.records import console, eval_log, trtexec
+from enet.records import consistency, console, eval_log, trtexec
 from enet.records import summary as ais_bench
 from enet.records.summary import Summary
 from enet.records.timed import Timed
@@ -130,7 +130,7 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
         groups.setdefault(summary.path.parent if shared else summary.path, []).append(summary)
     runs: dict[int, Run] = {}
     for group in groups.values():
-        timed = [ais_bench.times(summary, consoles) for summary in group]
+        timed = [consistency.times(summary, consoles) for summary in group]
         known = {each.batch_size for each in timed} - {0}
         if len(known) > 1:
             found = ", ".join(f"{each.source} has {each.batch_size}" for each in timed)

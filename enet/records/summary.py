@@ -8,17 +8,14 @@ batch that isn't full.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from enet.ascend import simulation
 from enet.errors import InputError
-from enet.records.consistency import batch_size, close, denials, zeros
-from enet.records.console import Console
 from enet.records.parsing import number, read_json
-from enet.records.timed import Timed
 
 #: Names by number, which the versions that drop a last batch give.
 BY_NUMBER = re.compile(r"^(sample_id_\d+|input\d+)_output_\d+$")
@@ -160,29 +157,3 @@ def options(arguments: object, path: Path) -> dict[str, str]:
         if name in names:
             found[names[name]] = value if equals else next(words, "")
     return found
-
-
-def times(summary: Summary, consoles: Sequence[Console]) -> Timed:
-    """What the summary says of one device's speed, with what speaks against it.
-
-    Args:
-        consoles: texts that may be of the same run.
-    """
-    mean = summary.statistics["mean"]
-    mine = [console for console in consoles if console.is_of(summary.folder.name, mean)]
-    lines = [console.devices[summary.device] for console in consoles if summary.device in console.devices]
-    several = [line for line in lines if close(line.rate, summary.throughput)]  # of this run, not of another one
-    pure = summary.is_pure
-    images = 0 if pure else len(summary.pairs)
-    found = batch_size(summary, mine, images)
-    names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
-    twice = [] if pure else [f"lists {name} more than once" for name in sorted(set(names)) if names.count(name) > 1]
-    return Timed(
-        tool="ais_bench", source=summary.path, device=summary.device, batch_size=found.size,
-        batch_known_from=found.known_from, stated_batch_size=found.stated, executions=found.executions, loop=found.loop,
-        images=images, drops_tail=summary.drops_tail, zero_input=pure or zeros(summary), compute_ms=summary.compute_ms,
-        statistics=summary.statistics, stated_throughput=summary.throughput,
-        started=several[0].started if several else None, ended=several[0].ended if several else None,
-        simulated=summary.simulated, batch_doubt=found.doubt,
-        denials=(*found.denials, *denials(summary, mine, found), *twice[:1]),
-    )  # fmt: skip

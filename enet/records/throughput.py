@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from enet import datasets
 from enet.deliverable import Deliverable
 from enet.deliverable.target import DeviceState, Target
-from enet.evidence import RECORDED, Accuracy, Provenance, Share, Throughput
+from enet.evidence import RECORDED, Provenance, Share, Throughput
 from enet.records.results_folder import Recorded, Run
 from enet.records.timed import Timed
-from enet.storage.store import canonical, hash_file, hash_text
+from enet.storage.files import canonical, hash_file, hash_text
 
 if TYPE_CHECKING:
-    from enet.measure.subject import Subject
+    pass
 
 
 def throughput(recorded: Recorded, batch_size: int, deliverable: Deliverable, target: Target) -> Throughput:
@@ -86,64 +82,6 @@ def of_log(timed: Timed, deliverable: Deliverable) -> Throughput:
     """A log of another tool's as evidence: of which device it was, nothing tells."""
     where = replace(bare(deliverable, timed.batch_size), artifact_sha256=hash_file(timed.source))
     return of_timed([timed], where, deliverable.dataset.images)
-
-
-def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
-    """Score the recorded outputs of a batch size; evidence of nothing if there are none.
-
-    Args:
-        labels_to: where the predicted labels are written, .npy, uint8 (N, H, W).
-    Raises:
-        InputError: the outputs, or the data set that they are scored on, can't be used.
-    """
-    from enet.measure import recorded_accuracy
-    from enet.records import output_files
-
-    run = recorded.run(batch_size)
-    why = None
-    if run is None:
-        why = nothing_recorded(recorded, batch_size)
-    elif any(summary.is_pure for summary in run.summaries):
-        why = f"{run}: a run without --input feeds zeros and can't be scored"
-    elif all(output_files.of_image(summary) is None for summary in run.summaries):
-        why = f"{run}: the outputs that it lists weren't brought along"
-    if run is None or why is not None:
-        return nothing_scored(recorded, batch_size, subject, why or "", labels_to)
-    states = states_of(recorded, devices(run))
-    measured = with_reason(
-        recorded_accuracy.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to), run
-    )
-    where = replace(
-        measured.provenance, simulated=measured.provenance.simulated or recorded.simulated,
-        devices_before=states, chip=chip(recorded, states, subject.target),
-        busy_allowed=subject.target.allow_busy,
-    )  # fmt: skip
-    claimed = recorded.claimed.get(batch_size)
-    return replace(measured, provenance=where, stated_miou_percent=claimed)
-
-
-def nothing_scored(recorded: Recorded, batch_size: int, subject: Subject, why: str, labels_to: Path) -> Accuracy:
-    """Evidence of nothing, for a reason; ``labels_to`` gets no label map."""
-    spec = subject.deliverable
-    names = datasets.classes(spec.dataset.layout).names
-    width, height = spec.preprocessing.size
-    np.save(labels_to, np.zeros((0, height, width), np.uint8))
-    return Accuracy(
-        provenance=replace(unrecorded(recorded, batch_size, spec), absent=why), classes=names,
-        absent_classes=spec.reference.absent_classes, images=(), images_expected=spec.dataset.images,
-        matrices=np.zeros((0, len(names), len(names)), np.int64), non_finite=0, seconds=0.0,
-    )  # fmt: skip
-
-
-def with_reason(measured: Accuracy, run: Run) -> Accuracy:
-    """Nothing changed, but that a dropped last batch is told as what it is."""
-    missing = measured.images_expected - len(measured.images)
-    if not (run.timed[0].drops_tail and 0 < missing < max(2, run.batch_size)):
-        return measured
-    why = (
-        f"{missing} images of the last batch are missing: this version of ais_bench leaves out a batch that isn't full"
-    )
-    return replace(measured, provenance=replace(measured.provenance, absent=why))
 
 
 def nothing_recorded(recorded: Recorded, batch_size: int) -> str:

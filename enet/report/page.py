@@ -14,7 +14,7 @@ from enet.errors import BackendUnavailable
 from enet.evidence import Difference, Parity, Provenance
 from enet.report import charts, pictures
 from enet.report.contents import Contents
-from enet.storage.store import make_folder, write_text
+from enet.storage.files import make_folder, write_text
 
 HERE = Path(__file__).parent
 

@@ -18,7 +18,7 @@ from enet.datasets.image_source import Source
 from enet.datasets.preprocess import brought_to
 from enet.evidence import Accuracy
 from enet.metrics import segmentation
-from enet.storage.store import make_folder, write_bytes, write_text
+from enet.storage.files import make_folder, write_bytes, write_text
 
 INDEX = "index.json"
 

@@ -20,8 +20,9 @@ from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome, Verdict
 from enet.measure import pipeline
 from enet.measure import race as speed
+from enet.measure.contest import Rule
 from enet.measure.subject import Subject
-from enet.metrics.latency import Ratio, Rule
+from enet.metrics.latency import Ratio
 from enet.selftest.acceptance import BACKEND, small
 from enet.selftest.planted.records import race
 from enet.selftest.table import Row

@@ -32,7 +32,7 @@ from enet.errors import InputError, exit_code
 from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou
 from enet.model import checkpoint as checkpoints
 from enet.options import positive
-from enet.storage.store import make_folder
+from enet.storage.files import make_folder
 from enet.training.curves import draw
 from enet.training.loop import Pairs, Recipe, Trainer, append_row, forget_rows, save_aside
 

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from enet.storage.store import write_bytes
+from enet.storage.files import write_bytes
 
 
 def draw(log: Path, picture: Path) -> None:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from enet.deliverable import Deliverable
 from enet.errors import InputError
 from enet.model.architectures import build
-from enet.storage.store import write_bytes
+from enet.storage.files import write_bytes
 from enet.training.augment import random_view
 from enet.training.loss import Loss, class_weights
 from enet.training.optimiser import Optimiser

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from unittest import mock
 
+from enet import cli
 from enet.selftest.table import Row
 
 #: Takes the tiny deliverable's folder and an empty one to put bad files into; gives the command line's words and what
@@ -87,7 +88,6 @@ def tried(case: Case, here: Path, folder: Path) -> Row:
 
 def command(case: Case, here: Path, folder: Path, words: list[object]) -> tuple[object, str, str]:
     """Exit code, output and errors."""
-    from enet import cli
 
     output, errors = io.StringIO(), io.StringIO()
     away = Path.cwd()

@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
+from enet import cli
 from enet.selftest.tiny import data_set
 from tests.bad_input.base import cases, evaluating, exporting, over, preparing
 
@@ -157,7 +158,6 @@ def no_room_for_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
 
 def with_filled_cache(here: Path, bad: Path) -> list[object]:
     """An evaluation that finds everything built."""
-    from enet import cli
 
     words = evaluating(here, "--artifact-cache", bad / "cache")
     with contextlib.redirect_stdout(None):

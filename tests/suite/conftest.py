@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from enet import deliverable
+from enet.datasets import scenes as generator
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.storage.store import Store
 
 IMAGES = 10
 
@@ -14,7 +18,6 @@ IMAGES = 10
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A few of the embedded scenes."""
-    from enet.datasets import scenes as generator
 
     folder = tmp_path_factory.mktemp("scenes")
     generator.write(folder, images=IMAGES, split="val")
@@ -24,9 +27,6 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     """The embedded deliverable over these scenes alone, with its reference measured over them."""
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from enet.storage.store import Store
 
     folder = tmp_path_factory.mktemp("deliverable")
     path = folder / "small.toml"

@@ -6,19 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+import torch
 
 from enet import cli, deliverable
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from tests.unit import recipes
-else:
-    torch, recipes = lazily("torch", "tests.unit.recipes")
+from tests.unit import recipes
 
 ROOT = Path(__file__).resolve().parents[2]
 

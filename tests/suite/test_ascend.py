@@ -7,21 +7,15 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from enet import deliverable, gates
+from enet import deliverable, evidence, gates
 from enet.deliverable import baselines
+from enet.evidence import Accuracy, Throughput
 from enet.gates import Outcome
 from fixtures.ascend_simulator import environment
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet import evidence
-    from enet.evidence import Accuracy, Throughput
-else:
-    evidence = lazily("enet.evidence")
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from enet.deliverable import SHIPPED
+
 ROOT = Path(__file__).resolve().parents[2]
 
 #: What takes seconds to import, and what is only of use once a test runs.
@@ -73,7 +75,6 @@ def test_folders_elsewhere_are_not_taken_for_test_paths(option: str, tmp_path: P
 
 
 def test_a_deliverable_of_ones_own(tmp_path: Path) -> None:
-    from enet.deliverable import SHIPPED
 
     text = (SHIPPED / "cityscapes.toml").read_text(encoding="utf-8")
     path = tmp_path / "mine.toml"

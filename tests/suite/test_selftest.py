@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from enet import cli, selftest
+from enet.selftest import faults
+from enet.selftest.planted import FAULTS
+from enet.selftest.planted.base import STAGES
 from enet.selftest.table import Row, closing, line
 
 pytestmark = pytest.mark.selftest
@@ -27,9 +30,6 @@ def test_everything_is_noticed(part: str, tmp_path: Path) -> None:
 
 
 def test_every_fault_is_planted_when_all_are_asked_for() -> None:
-    from enet.selftest import faults
-    from enet.selftest.planted import FAULTS
-    from enet.selftest.planted.base import STAGES
 
     whole, quick = (faults.chosen(quick=quick) for quick in (False, True))
     assert {fault.name for fault in whole} == {fault.name for fault in FAULTS}

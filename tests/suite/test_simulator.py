@@ -9,22 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import onnx
 import pytest
+from onnx import helper
 
 from enet.ascend import npu_smi, simulation
+from enet.records import summary as ais_bench
 from fixtures.ascend_simulator import environment
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import numpy as np
-    import onnx
-    from onnx import helper
-
-    from enet.records import summary as ais_bench
-else:
-    ais_bench, helper, np, onnx = lazily("enet.records.summary", "onnx.helper", "numpy", "onnx")
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"

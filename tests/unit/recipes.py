@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Iterable
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
-if TYPE_CHECKING:  # torch takes seconds to import, and the processes that some tests start don't need it
-    from torch import Tensor, nn
+from enet.model.architectures import build
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -34,7 +35,6 @@ def seeded_state(network: nn.Module) -> dict[str, Tensor]:
 
 def seeded_entry(key: str, entry: Tensor) -> Tensor:
     """One entry, in the shape and type of ``entry``."""
-    import torch
 
     rng, shape = np.random.default_rng(zlib.crc32(key.encode())), tuple(entry.shape)
     if key.endswith("num_batches_tracked"):
@@ -54,7 +54,6 @@ def seeded_entry(key: str, entry: Tensor) -> Tensor:
 
 def seeded(variant: str, outputs: int = 19) -> nn.Module:
     """A network in evaluation mode with ``seeded_state``."""
-    from enet.model.architectures import build
 
     network = build(variant, outputs)
     network.load_state_dict(seeded_state(network))
@@ -63,7 +62,6 @@ def seeded(variant: str, outputs: int = 19) -> nn.Module:
 
 def run(network: nn.Module, images: Tensor) -> Tensor:
     """A forward pass without gradients, on one thread: two threads wait for each other where others use the cores."""
-    import torch
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -77,7 +75,6 @@ def run(network: nn.Module, images: Tensor) -> Tensor:
 
 def golden_images() -> Tensor:
     """The images of the golden logits: float32, shape (2, 3, 96, 128)."""
-    import torch
 
     return torch.from_numpy(np.random.default_rng(7).normal(size=(2, 3, 96, 128)).astype(np.float32))
 

@@ -7,26 +7,20 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from PIL import Image
 
 from enet import __version__, cli, command_line
-from enet.deliverable import TO_FILL_IN, shipped, template
-from enet.storage.store import hash_file
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import onnx
-    import torch
-
-    from enet.measure.subject import Subject
-    from tests.unit import recipes
-    from tests.unit import tiny as data
-else:
-    onnx, torch, recipes, data = lazily("onnx", "torch", "tests.unit.recipes", "tests.unit.tiny")
+from enet.deliverable import TO_FILL_IN, load, shipped, template
+from enet.measure.subject import Subject
+from enet.storage.files import hash_file
+from enet.storage.store import Store
+from tests.unit import recipes
+from tests.unit import tiny as data
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,9 +35,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def subject(here: Path) -> Subject:
-    from enet.deliverable import load
-    from enet.measure.subject import Subject
-    from enet.storage.store import Store
 
     return Subject(load(str(here / "tiny.toml")), Store(here / "cache"), data_root=here / "data")
 

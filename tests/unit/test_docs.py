@@ -12,6 +12,7 @@ import pytest
 
 from enet import cli, command_line
 from enet.errors import InputError
+from enet.training import __main__ as training
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,7 +52,6 @@ def test_options_of_pytest_are_known() -> None:
 
 
 def test_recipes_of_training_parse() -> None:
-    from enet.training import __main__ as training
 
     lines = [line for page in PAGES for line in commands(page, "python")]
     assert len(lines) >= 3

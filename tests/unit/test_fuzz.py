@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,21 +14,15 @@ from hypothesis import strategies as st
 
 from enet import deliverable, evidence
 from enet.ascend import npu_smi
+from enet.datasets import preprocess
 from enet.errors import InputError
 from enet.evidence import speed_record
 from enet.metrics.latency import Ratio
-from enet.records import console, eval_log, trtexec
+from enet.model import checkpoint as weights
+from enet.records import consistency, console, eval_log, trtexec
 from enet.records import results_folder as results
 from enet.records import summary as ais_bench
-from enet.selftest import result_folders
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.datasets import preprocess
-    from enet.model import checkpoint as weights
-    from enet.selftest import tiny
-else:
-    preprocess, weights, tiny = lazily("enet.datasets.preprocess", "enet.model.checkpoint", "enet.selftest.tiny")
+from enet.selftest import result_folders, tiny
 
 fuzzed = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
@@ -39,7 +33,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "deliverable": ("x.toml", lambda path: deliverable.load(str(path))),
     "evidence": ("x.json", evidence.load),
     "summary": ("sumary.json", ais_bench.read),
-    "summary with times": ("sumary.json", lambda path: ais_bench.times(ais_bench.read(path), [])),
+    "summary with times": ("sumary.json", lambda path: consistency.times(ais_bench.read(path), [])),
     "console": ("x.txt", console.read),
     "log of mIoU": ("x.txt", eval_log.read),
     "log of trtexec": ("x.txt", trtexec.read),

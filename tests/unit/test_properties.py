@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,17 +14,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enet import deliverable, evidence, gates
+from enet.datasets import preprocess
 from enet.deliverable import Deliverable, Preprocessing
 from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome
+from enet.measure import reference_preprocessing
 from enet.metrics import segmentation
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.datasets import preprocess
-    from enet.measure import reference_preprocessing
-else:
-    preprocess, reference_preprocessing = lazily("enet.datasets.preprocess", "enet.measure.reference_preprocessing")
 
 thorough = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from enet import deliverable
 from enet.deliverable import Form
+from enet.measure import reference_preprocessing
+from enet.measure.subject import Subject
+from enet.model import architectures as networks
 from enet.selftest.tiny import IMAGES, SIDE, TOML, data_set
 from enet.storage.store import Store
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet.measure import reference_preprocessing
-    from enet.measure.subject import Subject
-    from enet.model import architectures as networks
-    from tests.unit import recipes
-else:
-    recipes, torch, networks, reference_preprocessing = lazily(
-        "tests.unit.recipes", "torch", "enet.model.architectures", "enet.measure.reference_preprocessing"
-    )
+from tests.unit import recipes
 
 __all__ = ["FORMS", "IMAGES", "SIDE", "TOML", "data_set", "over", "slow_logits", "slow_matrices", "slow_matrix", "tiny"]
 
@@ -37,7 +29,6 @@ FORMS = {
 
 def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
     """A seeded network over a tiny data set: ``data/``, ``tiny.toml``, ``tiny.pth`` and ``cache/`` in ``folder``."""
-    from enet.measure.subject import Subject
 
     torch.save(recipes.seeded(variant, outputs).state_dict(), folder / "tiny.pth")
     toml = folder / "tiny.toml"
@@ -47,7 +38,6 @@ def tiny(folder: Path, variant: str = "ascend", outputs: int = 19) -> Subject:
 
 def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject:
     """The same network over other images."""
-    from enet.measure.subject import Subject
 
     return Subject(subject.deliverable, subject.store, data_root=data_root, limit=limit)
 

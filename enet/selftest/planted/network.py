@@ -21,7 +21,7 @@ from enet.measure.subject import Subject
 from enet.model import architectures, checkpoint, export
 from enet.selftest.acceptance import apart
 from enet.selftest.planted.base import planted, recorded
-from enet.storage.store import hash_file
+from enet.storage.files import hash_file
 
 State = dict[str, Tensor]
 

@@ -16,7 +16,7 @@ from enet import gates
 from enet.backends.onnxruntime import OnnxRuntimeModel
 from enet.datasets.preprocess import Normalise
 from enet.gates import Verdict
-from enet.measure import pipeline
+from enet.measure import pipeline, predictor
 from enet.measure.subject import Subject
 from enet.selftest.acceptance import BACKEND
 from enet.selftest.planted.base import planted, recorded
@@ -49,13 +49,13 @@ def first_row_repeated(subject: Subject, folder: Path) -> Iterator[Subject]:
 @planted("batching", "padded_tail", "batch_parity")
 def tail_dropped(subject: Subject, folder: Path) -> Iterator[Subject]:
     """A last batch that isn't full is left out, and its label maps stay empty."""
-    original = pipeline.Predictor.labels
+    original = predictor.Predictor.labels
 
-    def faulty(self: pipeline.Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
+    def faulty(self: predictor.Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
         labels, broken = original(self, images)
         return (labels if len(images) == self.batch_size else np.zeros_like(labels)), broken
 
-    with mock.patch.object(pipeline.Predictor, "labels", faulty):
+    with mock.patch.object(predictor.Predictor, "labels", faulty):
         yield subject
 
 

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from enet.backends import bin_folder as infer
 from enet.deliverable import Form, Preprocessing
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import onnxruntime
-    import torch
-
-    from enet.backends import bin_folder as infer
-    from enet.model import architectures as network
-    from enet.model import export
-else:
-    onnxruntime, torch, export, infer, network = lazily(
-        "onnxruntime", "torch", "enet.model.export", "enet.backends.bin_folder", "enet.model.architectures"
-    )
+from enet.model import architectures as network
+from enet.model import export
 
 NAMES = ("a_0", "b.c", "d")
 

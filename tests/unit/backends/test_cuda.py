@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
+import torch
 
+from enet.backends import cuda
+from enet.datasets import preprocess
 from enet.errors import BackendUnavailable
-from tests.lazy import lazily
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.model import checkpoint as weights
 from tests.unit import tiny as data
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet.backends import cuda
-    from enet.datasets import preprocess
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from enet.model import checkpoint as weights
-else:
-    torch, pipeline, preprocess, weights, cuda = lazily(
-        "torch", "enet.measure.pipeline", "enet.datasets.preprocess", "enet.model.checkpoint", "enet.backends.cuda"
-    )
 
 VOID = 20
 

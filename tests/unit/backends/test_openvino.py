@@ -5,26 +5,19 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from enet import deliverable
+from enet import backends, deliverable
+from enet.backends import calibration
 from enet.datasets import cityscapes
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from tests.lazy import lazily
+from enet.measure import pipeline, predictor
+from enet.measure.subject import Subject
 from tests.unit import tiny as data
-
-if TYPE_CHECKING:
-    from enet import backends
-    from enet.backends import calibration
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-else:
-    backends, calibration, pipeline = lazily("enet.backends", "enet.backends.calibration", "enet.measure.pipeline")
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
 quantiser = pytest.mark.skipif(not importlib.util.find_spec("nncf"), reason="nncf is not installed")
@@ -59,7 +52,7 @@ def test_labels(batch_size: int, form: str, subject: Subject) -> None:
 @installed
 def test_logits_are_not_those_of_a_later_run(subject: Subject) -> None:
     images = np.stack([subject.prepared().load(index)[0] for index in range(2)])
-    with pipeline.open_predictor(subject, subject.artifact("openvino", 1)) as opened:
+    with predictor.open_predictor(subject, subject.artifact("openvino", 1)) as opened:
         first = opened.raw(images[:1])
         kept = first.copy()
         assert not np.array_equal(opened.raw(images[1:]), kept)
@@ -74,7 +67,7 @@ def test_artifact_that_cannot_be_loaded(subject: Subject, tmp_path: Path) -> Non
         damaged.path.write_bytes(content)
         with (
             pytest.raises(InputError, match=r"model\.blob: OpenVINO can't load it"),
-            pipeline.open_predictor(subject, damaged),
+            predictor.open_predictor(subject, damaged),
         ):
             pass
 

@@ -8,32 +8,20 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet.datasets import cityscapes
+from enet.datasets import bin_files as bins
+from enet.datasets import cityscapes, preprocess
+from enet.datasets import image_source as source
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.datasets import bin_files as bins
-    from enet.datasets import image_source as source
-    from enet.datasets import preprocess
-    from enet.measure import reference_preprocessing
-    from tests.unit import tiny as data
-else:
-    bins, preprocess, reference_preprocessing, source, data = lazily(
-        "enet.datasets.bin_files",
-        "enet.datasets.preprocess",
-        "enet.measure.reference_preprocessing",
-        "enet.datasets.image_source",
-        "tests.unit.tiny",
-    )
+from enet.measure import reference_preprocessing
+from tests.unit import tiny as data
 
 SPEC = Preprocessing(size=(32, 32))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,12 +14,8 @@ from enet import datasets
 from enet.datasets import IGNORE, Classes, Dataset, camvid, check, cityscapes
 from enet.datasets.pairing import pair
 from enet.errors import InputError
-from enet.storage.store import hash_file
-
-if TYPE_CHECKING:
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
+from enet.storage.files import hash_file
+from tests.unit import recipes
 
 SIZE = (24, 16)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -15,16 +15,7 @@ from enet.datasets.cityscapes import CLASSES
 from enet.datasets.preprocess import Normalise, load_image, load_label, window
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
-
-    torch = lazily("torch")
+from tests.unit import recipes
 
 SPEC = Preprocessing()
 SMALL = Preprocessing(size=(16, 16))

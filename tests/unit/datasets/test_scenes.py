@@ -6,20 +6,14 @@ import errno
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from enet.datasets import scenes
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.datasets import scenes
-else:
-    scenes = lazily("enet.datasets.scenes")
 
 EVALUATED = {7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
 IGNORED = {1, 3, 4, 5, 6, 9, 10, 18}

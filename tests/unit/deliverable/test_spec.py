@@ -5,18 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from enet import deliverable
 from enet.deliverable import CLASSES, SHIPPED, Preprocessing, load
 from enet.errors import InputError
-
-if TYPE_CHECKING:
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
+from tests.unit import recipes
 
 #: A whole file, every key given.
 WHOLE = """

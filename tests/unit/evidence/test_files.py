@@ -14,7 +14,7 @@ from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance, Share, Throughput
-from enet.storage.store import canonical, hash_text
+from enet.storage.files import canonical, hash_text
 
 PROVENANCE = Provenance(
     deliverable="scenes", backend="onnxruntime", device="cpu", batch_size=16, form={"input": "float"},

@@ -5,26 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from enet import deliverable, gates
+from enet import deliverable, evidence, gates
 from enet.deliverable import Deliverable
 from enet.errors import InputError
-from enet.evidence import speed_record
+from enet.evidence import Speed, speed_record
 from enet.gates import Outcome
-from enet.metrics.latency import Ratio, Rule, Times
-from tests.lazy import lazily
+from enet.measure import race as speed
+from enet.measure.contest import Rule
+from enet.measure.subject import Subject
+from enet.metrics.latency import Ratio, Times
 from tests.unit import tiny as data
-
-if TYPE_CHECKING:
-    from enet import evidence
-    from enet.evidence import Speed
-    from enet.measure import race as speed
-    from enet.measure.subject import Subject
-else:
-    evidence, speed = lazily("enet.evidence", "enet.measure.race")
 
 
 @pytest.fixture(scope="module")

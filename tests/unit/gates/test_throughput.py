@@ -6,6 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from enet import deliverable, gates
@@ -200,7 +201,6 @@ def test_devices_are_averaged_and_wall_clock_is_told_beside(judged: Deliverable)
 
 
 def test_percentile_is_numpys() -> None:
-    import numpy as np
 
     times = tuple(np.random.default_rng(0).lognormal(size=37).tolist())
     evidence = timed(1000, shares=(dataclasses.replace(timed(1000).shares[0], compute_ms=times),))

@@ -5,28 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from enet import cli
 from enet.deliverable import Preprocessing, load
+from enet.measure import label_files as predictions
+from enet.measure.subject import Subject
+from enet.selftest import acceptance
 from enet.storage.store import Store
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet.measure import label_files as predictions
-    from enet.measure.subject import Subject
-    from enet.selftest import acceptance
-    from tests.unit import recipes, tiny
-else:
-    torch, predictions, acceptance, recipes, tiny = lazily(
-        "torch", "enet.measure.label_files", "enet.selftest.acceptance", "tests.unit.recipes", "tests.unit.tiny"
-    )
+from tests.unit import recipes, tiny
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +97,6 @@ def test_a_crop_cannot_be_compared_at_full_size(tmp_path: Path, capsys: pytest.C
 
 def test_accepted_at_the_photographs_grid(here: Path, tmp_path: Path) -> None:
     """Every gate is asked of a deliverable that compares there; all but its made-up reference pass."""
-    from enet.measure.subject import Subject
 
     path = here / "full.toml"
     path.write_text((here / "tiny.toml").read_text().replace("size = [32", 'label_grid = "photograph"\nsize = [32'))

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet.datasets import preprocess
-    from enet.datasets.image_source import Photographs
-    from enet.measure import parity as agreement
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from tests.unit import recipes
-    from tests.unit import tiny as data
-else:
-    torch, agreement, pipeline, preprocess, recipes, data = lazily(
-        "torch",
-        "enet.measure.parity",
-        "enet.measure.pipeline",
-        "enet.datasets.preprocess",
-        "tests.unit.recipes",
-        "tests.unit.tiny",
-    )
+from enet.backends.onnxruntime import OnnxRuntimeModel
+from enet.datasets.image_source import Photographs
+from enet.measure import parity as agreement
+from enet.measure import pipeline, predictor
+from enet.measure.subject import Subject
+from tests.unit import recipes
+from tests.unit import tiny as data
 
 INFER = "enet.backends.onnxruntime.OnnxRuntimeModel.infer"
 
@@ -61,7 +48,6 @@ def source(subject: Subject) -> Photographs:
 
 def alter(monkeypatch: pytest.MonkeyPatch, change: Callable[[NDArray[Any]], None], batch_size: int) -> None:
     """Let ONNX Runtime's result for batches of one size be changed in place."""
-    from enet.backends.onnxruntime import OnnxRuntimeModel
 
     original = OnnxRuntimeModel.infer
 
@@ -202,15 +188,15 @@ def test_a_wrong_logit_is_unexplained(
     variant: str, subjects: dict[str, Subject], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject = subjects[variant]
-    raw = pipeline.Predictor.raw
+    raw = predictor.Predictor.raw
 
-    def wrong(self: pipeline.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    def wrong(self: predictor.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
         logits = raw(self, images).copy()
         logits[:, 7] += 2e-4
         logits[:, 2] = np.nan
         return logits
 
-    monkeypatch.setattr("enet.measure.pipeline.Predictor.raw", wrong)
+    monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
     found = agreement.onnx_logits(subject, 4, subject.photographs())
     pixels = 4 * data.SIDE**2
     assert (found.beyond, found.non_finite) == (2 * pixels, pixels)
@@ -223,7 +209,7 @@ def test_beside_large_logits_rounding_is_larger(
     difference: float, beyond: int, subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One logit of 1000 in the first image: there 1.3e-3 is rounding, in the second it isn't."""
-    known, raw = agreement.logits_and_near_ties, pipeline.Predictor.raw
+    known, raw = agreement.logits_and_near_ties, predictor.Predictor.raw
     seen: list[NDArray[Any]] = []
 
     def large(*arguments: Any) -> Any:
@@ -232,7 +218,7 @@ def test_beside_large_logits_rounding_is_larger(
         seen.append(logits)
         return logits, mask
 
-    def wrong(self: pipeline.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    def wrong(self: predictor.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
         logits = raw(self, images).copy()
         logits[:, 3, 0, 0] = 1000, 10
         logits[0, 5, 1, 1] += difference
@@ -240,7 +226,7 @@ def test_beside_large_logits_rounding_is_larger(
         return logits
 
     monkeypatch.setattr("enet.measure.parity.logits_and_near_ties", large)
-    monkeypatch.setattr("enet.measure.pipeline.Predictor.raw", wrong)
+    monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
     found = agreement.onnx_logits(subject, 2, source)
     assert (found.beyond, found.unexplained, found.relative) == (beyond, beyond, 1.3e-6)
 
@@ -255,16 +241,16 @@ def test_only_wrong_logits_away_from_near_ties_are_unexplained(
         mask[..., : data.SIDE // 2] = True
         return logits, mask
 
-    raw = pipeline.Predictor.raw
+    raw = predictor.Predictor.raw
 
-    def wrong(self: pipeline.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
+    def wrong(self: predictor.Predictor, images: NDArray[np.uint8]) -> NDArray[Any]:
         logits = raw(self, images).copy()
         logits[0, 7, 3, 5] += 0.5
         logits[0, 7:9, 3, 20] += 0.25
         return logits
 
     monkeypatch.setattr("enet.measure.parity.logits_and_near_ties", left_half)
-    monkeypatch.setattr("enet.measure.pipeline.Predictor.raw", wrong)
+    monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
     found = agreement.onnx_logits(subject, 2, source)
     assert (found.beyond, found.unexplained, found.excusable) == (3, 2, 0.5)
     assert found.largest == pytest.approx(0.5, abs=1e-4)

@@ -12,32 +12,24 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
+from enet import backends
+from enet.datasets import preprocess
+from enet.datasets.image_source import Source
 from enet.deliverable import Form, Preprocessing
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet import backends
-    from enet.datasets import preprocess
-    from enet.datasets.image_source import Source
-    from enet.evidence import Accuracy
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from tests.unit.tiny import FORMS, IMAGES, SIDE, data_set, over, slow_logits, slow_matrices, tiny
-else:
-    from tests.unit.tiny import FORMS, IMAGES, SIDE, data_set, over, slow_logits, slow_matrices, tiny
-
-    torch, backends, pipeline, preprocess = lazily(
-        "torch", "enet.backends", "enet.measure.pipeline", "enet.datasets.preprocess"
-    )
+from enet.evidence import Accuracy
+from enet.measure import one_device, pipeline
+from enet.measure.predictor import Predictor, open_predictor
+from enet.measure.subject import Subject
+from enet.metrics.labels import argmax, is_finite, labels_of_phases, laid_out
+from tests.unit.tiny import FORMS, IMAGES, SIDE, data_set, over, slow_logits, slow_matrices, tiny
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +71,7 @@ def test_argmax_is_that_of_numpy(kind: str) -> None:
     logits = logits_with_ties(kind)
     before = logits.copy()
     for classes in (len(logits), 1):
-        labels = pipeline.argmax(logits, classes)
+        labels = argmax(logits, classes)
         assert labels.dtype == np.uint8
         np.testing.assert_array_equal(labels, logits[:classes].argmax(axis=0))
     np.testing.assert_array_equal(logits, before)  # it works in place on a copy only
@@ -89,11 +81,11 @@ def test_labels_of_phases() -> None:
     """Of logits that aren't laid out: those of the laid-out ones, which are PyTorch's pixel shuffle."""
     rng = np.random.default_rng(0)
     phases = rng.normal(size=(2, 4 * 5, 3, 6)).astype(np.float32)
-    logits = pipeline.laid_out(phases)
+    logits = laid_out(phases)
     by_channel = phases.reshape(2, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(2, 20, 3, 6)
     np.testing.assert_array_equal(logits, torch.nn.functional.pixel_shuffle(torch.from_numpy(by_channel), 2).numpy())
     for image, expected in zip(phases, logits, strict=True):
-        np.testing.assert_array_equal(pipeline.labels_of_phases(image, 4), expected[:4].argmax(axis=0))
+        np.testing.assert_array_equal(labels_of_phases(image, 4), expected[:4].argmax(axis=0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -101,15 +93,15 @@ def test_labels_of_phases() -> None:
 def test_is_finite_finds_one_value(value: float, place: tuple[int, int, int]) -> None:
     logits = np.ones((3, 4, 5), np.float32)
     logits[place] = value
-    assert not pipeline.is_finite(logits)
+    assert not is_finite(logits)
 
 
 def test_is_finite_of_finite_values() -> None:
-    assert pipeline.is_finite(np.zeros((3, 4, 5), np.float32))
-    assert pipeline.is_finite(np.full((3, 4, 5), 3e38, np.float32))  # their sum is not
+    assert is_finite(np.zeros((3, 4, 5), np.float32))
+    assert is_finite(np.full((3, 4, 5), 3e38, np.float32))  # their sum is not
     both = np.ones((2, 4, 5), np.float32)
     both[0, 0, 0], both[1, 0, 0] = np.inf, -np.inf  # their sum is no number either
-    assert not pipeline.is_finite(both)
+    assert not is_finite(both)
 
 
 # Bounded.
@@ -122,8 +114,8 @@ def test_bounded_keeps_order(under_way: int) -> None:
         return number * number
 
     with ThreadPoolExecutor(3) as pool:
-        assert list(pipeline.bounded(pool, slow_at_first, range(20), under_way)) == [n * n for n in range(20)]
-        assert list(pipeline.bounded(pool, slow_at_first, [], under_way)) == []
+        assert list(one_device.bounded(pool, slow_at_first, range(20), under_way)) == [n * n for n in range(20)]
+        assert list(one_device.bounded(pool, slow_at_first, [], under_way)) == []
 
 
 def test_bounded_submits_no_more_than_asked() -> None:
@@ -135,7 +127,7 @@ def test_bounded_submits_no_more_than_asked() -> None:
             yield number
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in pipeline.bounded(pool, lambda number: number, items(), under_way=4):
+        for _ in one_device.bounded(pool, lambda number: number, items(), under_way=4):
             taken += 1
     assert taken == 20
 
@@ -153,7 +145,7 @@ def test_bounded_cancels_what_has_not_begun() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(InputError, match="the first"):
-            list(pipeline.bounded(pool, work, range(100), under_way=8))
+            list(one_device.bounded(pool, work, range(100), under_way=8))
         release.set()
     assert begun in ([0], [0, 1])
 
@@ -167,7 +159,7 @@ def test_bounded_cancels_when_its_reader_stops() -> None:
         return number
 
     with ThreadPoolExecutor(1) as pool:
-        results = pipeline.bounded(pool, work, range(100), under_way=10)
+        results = one_device.bounded(pool, work, range(100), under_way=10)
         assert next(results) == 0
         results.close()  # type: ignore[attr-defined]
     assert len(begun) < 10
@@ -195,11 +187,11 @@ class FakeModel:
         pass
 
 
-def predictor(model: Any, batch_size: int, form: Form, classes: int = 19) -> pipeline.Predictor:
+def predictor(model: Any, batch_size: int, form: Form, classes: int = 19) -> Predictor:
     artifact = backends.Artifact(
         path=Path("none"), backend="fake", batch_size=batch_size, form=form, sha256="", weights_sha256=""
     )
-    return pipeline.Predictor(model, artifact, preprocess.Normalise(Preprocessing(size=(8, 8))), classes)
+    return Predictor(model, artifact, preprocess.Normalise(Preprocessing(size=(8, 8))), classes)
 
 
 def photographs(count: int) -> NDArray[np.uint8]:
@@ -257,7 +249,7 @@ def test_images_with_non_finite_logits_are_counted_and_padding_is_not() -> None:
 
 def test_open_predictor_takes_the_deliverables_settings(void_subject: Subject) -> None:
     artifact = void_subject.artifact("onnxruntime", 2, Form(input="uint8"))
-    with pipeline.open_predictor(void_subject, artifact) as opened:
+    with open_predictor(void_subject, artifact) as opened:
         assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)
 
 

@@ -7,31 +7,20 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.evidence import Accuracy
-    from enet.measure import pipeline
-    from enet.measure import recorded_accuracy as score
-    from enet.measure.subject import Subject
-    from enet.records import output_files as outputs_module
-    from enet.records import summary as ais_bench
-    from tests.unit import tiny as data
-else:
-    pipeline, ais_bench, score, outputs_module, data = lazily(
-        "enet.measure.pipeline",
-        "enet.records.summary",
-        "enet.measure.recorded_accuracy",
-        "enet.records.output_files",
-        "tests.unit.tiny",
-    )
+from enet.evidence import Accuracy
+from enet.measure import pipeline
+from enet.measure import recorded_accuracy as score
+from enet.measure.subject import Subject
+from enet.records import output_files as outputs_module
+from enet.records import summary as ais_bench
+from tests.unit import tiny as data
 
 RECORDS = Path(__file__).resolve().parents[4] / "shared" / "ais_bench_records"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enet.datasets.image_source import Part
-from enet.measure import pipeline, sharding
+from enet.measure import one_device, sharding
 from enet.measure.subject import Subject
 from tests.unit import tiny as data
 
@@ -23,7 +23,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 def test_shares_add_up(edges: tuple[int, ...], subject: Subject, tmp_path: Path) -> None:
     artifact, source = subject.artifact("onnxruntime", 2), subject.photographs()
     assert edges[-1] == len(source.names)
-    whole = pipeline.run(subject, artifact, source, labels_to=tmp_path / "whole.npy")
+    whole = one_device.run(subject, artifact, source, labels_to=tmp_path / "whole.npy")
     shards, devices = [], []
     for device, (a, b) in enumerate(itertools.pairwise(edges)):
         if a < b:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,13 +11,8 @@ from PIL import Image
 from enet import deliverable
 from enet.datasets import camvid, cityscapes
 from enet.errors import InputError
+from enet.measure import subject as subjects
 from enet.storage.store import Store
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.measure import subject as subjects
-else:
-    subjects = lazily("enet.measure.subject")
 
 
 def save(path: Path, pixels: np.ndarray) -> None:

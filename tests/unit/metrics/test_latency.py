@@ -9,8 +9,9 @@ import time
 import numpy as np
 import pytest
 
+from enet.measure.contest import Contest, Rule, Work, measure
 from enet.metrics import latency
-from enet.metrics.latency import Contest, Ratio, Rule, Times, Work
+from enet.metrics.latency import Ratio, Times
 
 
 def times(rounds: list[float], images: int = 1) -> Times:
@@ -32,7 +33,7 @@ def test_rounds_take_turns() -> None:
 
 
 def test_both_bounds_are_reached() -> None:
-    by_count, by_time = latency.measure(
+    by_count, by_time = measure(
         [Work(lambda: time.sleep(0.02), 1), Work(lambda: time.sleep(0.001), 1)], Rule(warm_up=0, seconds=0.05, rounds=5)
     )
     assert len(by_count.rounds) == len(by_time.rounds)
@@ -44,9 +45,7 @@ def test_both_bounds_are_reached() -> None:
 
 def test_executions_of_a_round_run_at_once() -> None:
     together = threading.Barrier(3, timeout=5)
-    (found,) = latency.measure(
-        [Work(together.wait, images=4, executions=3, threads=3)], Rule(warm_up=0, seconds=0, rounds=2)
-    )
+    (found,) = measure([Work(together.wait, images=4, executions=3, threads=3)], Rule(warm_up=0, seconds=0, rounds=2))
     assert (found.images, len(found.rounds), len(found.executions)) == (12, 2, 6)
 
 

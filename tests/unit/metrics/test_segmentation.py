@@ -6,7 +6,6 @@ import math
 import warnings
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -15,12 +14,7 @@ from PIL import Image
 
 from enet.datasets import IGNORE, cityscapes
 from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou, pixel_accuracy
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from tests.unit import recipes
-else:
-    recipes = lazily("tests.unit.recipes")
+from tests.unit import recipes
 
 Labels = NDArray[np.uint8]
 

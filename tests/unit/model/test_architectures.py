@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from enet.deliverable import VARIANTS
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from enet.model import architectures as networks
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
-
-    torch, nn, networks = lazily("torch", "torch.nn", "enet.model.architectures")
+from enet.model import architectures as networks
+from tests.unit import recipes
 
 #: Outputs of the networks whose facts were recorded.
 RECORDED_OUTPUTS = {"ascend": 19, "tramac": 19, "paper": 20}

@@ -8,25 +8,17 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
 from enet.deliverable import VARIANTS
 from enet.errors import InputError
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
-
-    from enet.model import checkpoint as weights
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
-
-    torch, weights = lazily("torch", "enet.model.checkpoint")
+from enet.model import checkpoint as weights
+from tests.unit import recipes
 
 State = dict[str, Any]
 

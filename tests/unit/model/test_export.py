@@ -8,29 +8,20 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from enet.deliverable import VARIANTS, Form, Preprocessing
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import onnx
-    import onnxruntime
-    import torch
-    from torch import Tensor, nn
-
-    from enet.model import architectures as networks
-    from enet.model import export
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
-
-    onnx, onnxruntime, torch, nn = lazily("onnx", "onnxruntime", "torch", "torch.nn")
-    export, networks = lazily("enet.model.export", "enet.model.architectures")
+from enet.model import architectures as networks
+from enet.model import export
+from tests.unit import recipes
 
 SPEC = Preprocessing(resize="exact", size=(128, 96))
 FLOAT_LOGITS = Form(input="float", output="logits")

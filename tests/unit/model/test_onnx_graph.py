@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import onnx
+import onnxruntime
 import pytest
+from onnx import helper
 
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import onnx
-    import onnxruntime
-    from onnx import helper
-
-    from enet.model import stable as module
-else:
-    onnx, onnxruntime, helper, module = lazily("onnx", "onnxruntime", "onnx.helper", "enet.model.stable")
+from enet.model import onnx_graph as module
 
 
 def model(order: list[int], prefix: str) -> onnx.ModelProto:

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,24 +20,13 @@ from enet.deliverable import ThroughputLimit, baselines
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.gates import Outcome, Verdict
+from enet.measure import pipeline, recorded_accuracy
+from enet.measure.subject import Subject
+from enet.records import results_folder as folder
+from enet.records import summary as ais_bench
+from enet.records import throughput as evidence
 from enet.selftest import result_folders
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from enet.records import results_folder as folder
-    from enet.records import summary as ais_bench
-    from enet.records import throughput as evidence
-    from tests.unit import tiny as data
-else:
-    ais_bench, pipeline, evidence, folder, data = lazily(
-        "enet.records.summary",
-        "enet.measure.pipeline",
-        "enet.records.throughput",
-        "enet.records.results_folder",
-        "tests.unit.tiny",
-    )
+from tests.unit import tiny as data
 
 RECORDS = Path(__file__).resolve().parents[4] / "shared" / "ais_bench_records"
 LIMIT = ThroughputLimit(chip="310P3", baseline="310", at_least=1.2, source="the guide")
@@ -49,7 +38,6 @@ MS = 0.5
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """A tiny deliverable whose reference is what its network reaches, and that asks for throughput."""
-    from enet.measure.subject import Subject
 
     plain = data.tiny(tmp_path_factory.mktemp("records"))
     live = pipeline.measure(plain, plain.artifact("onnxruntime", 1), plain.photographs())
@@ -84,7 +72,7 @@ def judged(root: Path, subject: Subject, soc_version: str | None = None) -> list
     verdicts = [gates.throughput(each, spec, table) for each in timed]
     verdicts.append(gates.best_batch(timed, spec, table))
     for size in sizes:
-        scored = evidence.accuracy(found, size, subject, labels_to=root.parent / f"labels{size}.npy")
+        scored = recorded_accuracy.accuracy(found, size, subject, labels_to=root.parent / f"labels{size}.npy")
         verdicts.append(gates.artifact_miou(scored, spec))
     return verdicts
 
@@ -151,7 +139,7 @@ def test_another_device_than_npu_smi_shows(sound: Path, subject: Subject) -> Non
 def test_a_sick_device_is_no_evidence_of_accuracy(sound: Path, subject: Subject, tmp_path: Path) -> None:
     table = (sound / "npu_smi.txt").read_text()
     (sound / "npu_smi.txt").write_text(table.replace("| OK    ", "| Alarm ", 1))
-    measured = evidence.accuracy(folder.scan(sound), 1, subject, labels_to=tmp_path / "labels.npy")
+    measured = recorded_accuracy.accuracy(folder.scan(sound), 1, subject, labels_to=tmp_path / "labels.npy")
     verdict = gates.artifact_miou(measured, subject.deliverable)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert "health is Alarm" in verdict.sentence
@@ -211,7 +199,7 @@ def test_several_devices(subject: Subject, logits: dict[str, NDArray[Any]], tmp_
     assert timed.images_per_second == pytest.approx(2000, rel=0.01)
     assert timed.seconds == 5
     assert timed.wall_images_per_second == 1  # 5 images in 5 s, not 4000
-    scored = evidence.accuracy(found, 1, subject, labels_to=tmp_path / "labels.npy")
+    scored = recorded_accuracy.accuracy(found, 1, subject, labels_to=tmp_path / "labels.npy")
     assert gates.artifact_miou(scored, subject.deliverable).outcome is Outcome.PASS
 
 

@@ -7,26 +7,19 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from enet import evidence, report
 from enet.errors import BackendUnavailable, InputError
-from tests.lazy import lazily
+from enet.evidence import Accuracy
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.report import page, pictures
 from tests.unit import tiny as data
-
-if TYPE_CHECKING:
-    from enet import evidence, report
-    from enet.evidence import Accuracy
-    from enet.measure import pipeline
-    from enet.measure.subject import Subject
-    from enet.report import page, pictures
-else:
-    evidence, pictures, pipeline, report, page = lazily(
-        "enet.evidence", "enet.report.pictures", "enet.measure.pipeline", "enet.report", "enet.report.page"
-    )
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 

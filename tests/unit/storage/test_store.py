@@ -14,18 +14,14 @@ import time
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from enet.errors import InputError
 from enet.storage import store
-from enet.storage.store import MANIFEST, Store, hash_file, hash_text, write_bytes, write_text
-
-if TYPE_CHECKING:
-    from tests.unit import recipes
-else:
-    from tests.unit import recipes
+from enet.storage.files import hash_file, hash_text, write_bytes, write_text
+from enet.storage.store import MANIFEST, Store
+from tests.unit import recipes
 
 KEY = {"weights": "abc", "batch": 1}
 

@@ -5,28 +5,18 @@ from __future__ import annotations
 import copy
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from enet import datasets, deliverable
 from enet.datasets import image_source
 from enet.errors import InputError, exit_code
-from tests.lazy import lazily
-
-if TYPE_CHECKING:
-    import torch
-
-    from enet.training import __main__ as training
-    from enet.training import augment, loop, loss, optimiser, prelu
-else:
-    torch, training, augment, loop, loss, optimiser, prelu = lazily(
-        "torch",
-        "enet.training.__main__",
-        *(f"enet.training.{name}" for name in ("augment", "loop", "loss", "optimiser", "prelu")),
-    )
+from enet.training import __main__ as training
+from enet.training import augment, loop, loss, optimiser, prelu
 
 DELIVERABLE = """
 name = "tiny"
