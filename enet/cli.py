@@ -135,8 +135,7 @@ def new_deliverable(path: Path) -> int:
 
 
 def pth2onnx(options: argparse.Namespace) -> int:
-    from enet.model import checkpoint as weights
-    from enet.model import export
+    from enet.model import checkpoint as weights, export
 
     spec = load(options.deliverable)
     if not options.output_file.parent.is_dir():

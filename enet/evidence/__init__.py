@@ -5,14 +5,6 @@ counts of pixels, throughput from the time of every execution. Everything can be
 model or a device.
 """
 
-from enet.evidence.accuracy import Accuracy, DeviceShare
-from enet.evidence.files import KINDS, Evidence, load, save
-from enet.evidence.parity import Difference, Digests, Parity
-from enet.evidence.provenance import RECORDED, SCHEMA, Provenance
-from enet.evidence.speed import Speed
-from enet.evidence.throughput import Share, Throughput
+import lazy_loader
 
-__all__ = [
-    "KINDS", "RECORDED", "SCHEMA", "Accuracy", "DeviceShare", "Difference", "Digests", "Evidence", "Parity",
-    "Provenance", "Share", "Speed", "Throughput", "load", "save",
-]  # fmt: skip
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,8 +12,7 @@ from enet.backends.base import Place
 from enet.evidence import Throughput
 from enet.measure.predictor import observed, watched
 from enet.measure.subject import Subject
-from enet.records import consistency, console
-from enet.records import summary as records
+from enet.records import consistency, console, summary as records
 from enet.records.throughput import of_timed
 from enet.records.timed import Timed
 from enet.storage.files import make_folder

@@ -14,8 +14,7 @@ from enet import backends, datasets
 from enet.backends import Artifact, Model, calibration
 from enet.backends.base import Place
 from enet.backends.calibration import Calibration
-from enet.datasets import Dataset
-from enet.datasets import bin_files as bins
+from enet.datasets import Dataset, bin_files as bins
 from enet.datasets.check import digest, fingerprint, inspect
 from enet.datasets.image_source import Photographs, Prepared
 from enet.deliverable import Deliverable, Form

@@ -26,8 +26,7 @@ def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -
 
     def make(folder: Path) -> None:
         # Imported here: with the ONNX in the store, torch need not be loaded at all.
-        from enet.model import checkpoint as checkpoints
-        from enet.model import export
+        from enet.model import checkpoint as checkpoints, export
 
         network = checkpoints.load(weights, deliverable.network.variant, deliverable.network.outputs)
         model = export.to_onnx(network, deliverable.preprocessing, form, classes=deliverable.scored_classes)

@@ -13,8 +13,7 @@ from pathlib import Path
 from enet.ascend import npu_smi, simulation
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.records import consistency, console, eval_log, trtexec
-from enet.records import summary as ais_bench
+from enet.records import consistency, console, eval_log, summary as ais_bench, trtexec
 from enet.records.summary import Summary
 from enet.records.timed import Timed
 

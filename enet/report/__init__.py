@@ -1,7 +1,5 @@
 """The report: one HTML file that says whether a deliverable ships and why, made of evidence and nothing else."""
 
-from enet.report.contents import Contents, read
-from enet.report.markdown import summary
-from enet.report.page import compare, write
+import lazy_loader
 
-__all__ = ["Contents", "compare", "read", "summary", "write"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,8 +18,7 @@ from enet.backends import REFERENCE
 from enet.deliverable import Deliverable
 from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome, Verdict
-from enet.measure import pipeline
-from enet.measure import race as speed
+from enet.measure import pipeline, race as speed
 from enet.measure.contest import Rule
 from enet.measure.subject import Subject
 from enet.metrics.latency import Ratio

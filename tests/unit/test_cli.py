@@ -19,8 +19,7 @@ from enet.deliverable import TO_FILL_IN, load, shipped, template
 from enet.measure.subject import Subject
 from enet.storage.files import hash_file
 from enet.storage.store import Store
-from tests.unit import recipes
-from tests.unit import tiny as data
+from tests.unit import recipes, tiny as data
 
 ROOT = Path(__file__).resolve().parents[2]
 

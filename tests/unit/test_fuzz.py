@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from enet import deliverable, evidence
 from enet.ascend import npu_smi
@@ -19,9 +18,7 @@ from enet.errors import InputError
 from enet.evidence import speed_record
 from enet.metrics.latency import Ratio
 from enet.model import checkpoint as weights
-from enet.records import consistency, console, eval_log, trtexec
-from enet.records import results_folder as results
-from enet.records import summary as ais_bench
+from enet.records import consistency, console, eval_log, results_folder as results, summary as ais_bench, trtexec
 from enet.selftest import result_folders, tiny
 
 fuzzed = settings(max_examples=60, deadline=None, derandomize=True, database=None)

@@ -17,13 +17,11 @@ from enet.deliverable import baselines
 from enet.deliverable.target import Target
 from enet.evidence import Accuracy, Speed, Throughput
 from enet.gates import Verdict
-from enet.measure import parity as agreement
-from enet.measure import pipeline
+from enet.measure import parity as agreement, pipeline
 from enet.measure.subject import Subject
 from enet.metrics import segmentation
 from enet.metrics.latency import Times
-from enet.records import results_folder as results
-from enet.records import throughput as replayed
+from enet.records import results_folder as results, throughput as replayed
 from enet.selftest import result_folders
 from enet.selftest.acceptance import BACKEND
 from enet.selftest.planted.base import REFUSED, recorded

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from enet.backends import bin_folder as infer
 from enet.deliverable import Form, Preprocessing
 from enet.errors import InputError
-from enet.model import architectures as network
-from enet.model import export
+from enet.model import architectures as network, export
 
 NAMES = ("a_0", "b.c", "d")
 

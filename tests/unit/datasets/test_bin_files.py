@@ -15,9 +15,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet.datasets import bin_files as bins
-from enet.datasets import cityscapes, preprocess
-from enet.datasets import image_source as source
+from enet.datasets import bin_files as bins, cityscapes, image_source as source, preprocess
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 from enet.measure import reference_preprocessing

@@ -13,11 +13,9 @@ from numpy.typing import NDArray
 
 from enet.backends.onnxruntime import OnnxRuntimeModel
 from enet.datasets.image_source import Photographs
-from enet.measure import parity as agreement
-from enet.measure import pipeline, predictor
+from enet.measure import parity as agreement, pipeline, predictor
 from enet.measure.subject import Subject
-from tests.unit import recipes
-from tests.unit import tiny as data
+from tests.unit import recipes, tiny as data
 
 INFER = "enet.backends.onnxruntime.OnnxRuntimeModel.infer"
 

@@ -15,11 +15,9 @@ from numpy.typing import NDArray
 
 from enet.errors import InputError
 from enet.evidence import Accuracy
-from enet.measure import pipeline
-from enet.measure import recorded_accuracy as score
+from enet.measure import pipeline, recorded_accuracy as score
 from enet.measure.subject import Subject
-from enet.records import output_files as outputs_module
-from enet.records import summary as ais_bench
+from enet.records import output_files as outputs_module, summary as ais_bench
 from tests.unit import tiny as data
 
 RECORDS = Path(__file__).resolve().parents[4] / "shared" / "ais_bench_records"

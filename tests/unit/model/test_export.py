@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from enet.deliverable import VARIANTS, Form, Preprocessing
-from enet.model import architectures as networks
-from enet.model import export
+from enet.model import architectures as networks, export
 from tests.unit import recipes
 
 SPEC = Preprocessing(resize="exact", size=(128, 96))

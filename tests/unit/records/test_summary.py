@@ -22,9 +22,7 @@ from enet.errors import InputError
 from enet.gates import Outcome, Verdict
 from enet.measure import pipeline, recorded_accuracy
 from enet.measure.subject import Subject
-from enet.records import results_folder as folder
-from enet.records import summary as ais_bench
-from enet.records import throughput as evidence
+from enet.records import results_folder as folder, summary as ais_bench, throughput as evidence
 from enet.selftest import result_folders
 from tests.unit import tiny as data
 

@@ -15,8 +15,7 @@ from PIL import Image
 from enet import datasets, deliverable
 from enet.datasets import image_source
 from enet.errors import InputError, exit_code
-from enet.training import __main__ as training
-from enet.training import augment, loop, loss, optimiser, prelu
+from enet.training import __main__ as training, augment, loop, loss, optimiser, prelu
 
 DELIVERABLE = """
 name = "tiny"

@@ -1,0 +1,8 @@
+from . import (
+    architectures as architectures,
+    checkpoint as checkpoint,
+    export as export,
+    onnx_cache as onnx_cache,
+    onnx_file as onnx_file,
+    onnx_graph as onnx_graph,
+)
