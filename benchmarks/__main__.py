@@ -20,9 +20,9 @@ import torch
 
 from benchmarks import plain
 from enet import deliverable
-from enet.host import conditions, cores, int8_instructions
+from enet.host import cores, host_conditions, int8_instructions
 from enet.measure import pipeline, predictor
-from enet.measure.contest import Contest, Rule, Work
+from enet.measure.contest import Contest, TimingSettings, Workload
 from enet.measure.race import batch_of, work
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax
@@ -52,8 +52,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--seconds", type=float, default=8.0, help="of each thing, at least (default: %(default)s)")
     options = parser.parse_args()
-    rule = Rule(warm_up=1.0, seconds=options.seconds, rounds=8)
-    seen = conditions()
+    rule = TimingSettings(warmup_seconds=1.0, seconds=options.seconds, rounds=8)
+    seen = host_conditions()
     print(f"{seen['cpu']}, {seen['cores']} cores, governor {seen['governor']}, threads {seen['threads'] or 'default'}")
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(deliverable.load("scenes"), Store(Path(folder) / "cache"))
@@ -66,7 +66,7 @@ def main() -> None:
                 )
 
 
-def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """From the network's input to labels, batch 1."""
     spec = subject.deliverable
     network = checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
@@ -80,10 +80,10 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
         left, right = np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32)
         torch.set_num_threads(cores())
         works = {
-            "plain": Work(lambda: plain.predict(usual, batch), 1),
+            "plain": Workload(lambda: plain.predict(usual, batch), 1),
             "ours": work(ours, images),
-            "eager": Work(lambda: eager_all_threads(network, batch), 1),
-            "sgemm": Work(lambda: left @ right, 1),
+            "eager": Workload(lambda: eager_all_threads(network, batch), 1),
+            "sgemm": Workload(lambda: left @ right, 1),
         }
         if importlib.util.find_spec("openvino"):
             works["openvino"] = openvino_default(folder / "plain.onnx", batch)
@@ -93,7 +93,7 @@ def inference(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
                 artifact = subject.artifact("openvino", 1, precision="int8")
                 works["int8"] = work(opened.enter_context(predictor.open_predictor(subject, artifact)), images)
         contest = opened.enter_context(Contest(list(works.values())))
-        contest.warm_up(rule.warm_up)
+        contest.warmup_seconds(rule.warmup_seconds)
         contest.run(rule)
         times = dict(zip(works, contest.times(), strict=True))
         agree = float(np.mean(plain.predict(usual, batch) == ours.labels(images)[0]))
@@ -123,7 +123,7 @@ def eager_all_threads(network: torch.nn.Module, batch: np.ndarray) -> np.ndarray
     return plain.eager(network, batch)
 
 
-def openvino_default(path: Path, batch: np.ndarray) -> Work:
+def openvino_default(path: Path, batch: np.ndarray) -> Workload:
     """What its documentation recommends for throughput: the hint, and as many requests as it asks for."""
     import threading
 
@@ -139,10 +139,10 @@ def openvino_default(path: Path, batch: np.ndarray) -> Work:
             own.request = compiled.create_infer_request()
         own.request.infer({0: batch})[0].argmax(axis=1).astype(np.uint8)
 
-    return Work(run, 1, executions=requests, threads=requests)
+    return Workload(run, 1, executions=requests, threads=requests)
 
 
-def end_to_end(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """From PNGs of 2048x1024 to mIoU."""
     some = Subject(subject.deliverable, subject.store, limit=IMAGES)
     spec = some.deliverable
@@ -157,21 +157,21 @@ def end_to_end(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
         found["reference"] = plain.flow(some, usual, folder, IMAGES)
 
     def cold() -> None:
-        found["cold"] = pipeline.measure(some, artifact, photographs).miou
+        found["cold"] = pipeline.measure_split(some, artifact, photographs).miou
 
     def warm() -> None:
-        found["warm"] = pipeline.measure(some, artifact, prepared).miou
+        found["warm"] = pipeline.measure_split(some, artifact, prepared).miou
 
-    with Contest([Work(each, IMAGES) for each in (reference, cold, warm)]) as contest:
-        contest.warm_up(0)
-        contest.run(Rule(warm_up=0, seconds=rule.seconds, rounds=5))
+    with Contest([Workload(each, IMAGES) for each in (reference, cold, warm)]) as contest:
+        contest.warmup_seconds(0)
+        contest.run(TimingSettings(warmup_seconds=0, seconds=rule.seconds, rounds=5))
         theirs, first, second = contest.times()
     print(f"end to end, {IMAGES} images: mIoU {found}; reference flow {rate(theirs)}")
     yield Row("enet evaluate over the reference scripts, cold", speedup(theirs, first), 8)
     yield Row("the same with images prepared in the store", speedup(theirs, second), 15)
 
 
-def scoring(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """An image's logits to its counts, and its labels to its counts."""
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(plain.CLASSES, 480, 480)).astype(np.float32)
@@ -181,27 +181,27 @@ def scoring(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
     labels = argmax(logits, plain.CLASSES)
     scores = plain.Scores()
     works = [
-        Work(lambda: scores.update(logits, label), 1),
-        Work(lambda: confusion_matrix(argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
-        Work(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
+        Workload(lambda: scores.update(logits, label), 1),
+        Workload(lambda: confusion_matrix(argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
+        Workload(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
     ]
     with Contest(works) as contest:
-        contest.warm_up(0.2)
-        contest.run(Rule(warm_up=0.2, seconds=min(2.0, rule.seconds), rounds=10))
+        contest.warmup_seconds(0.2)
+        contest.run(TimingSettings(warmup_seconds=0.2, seconds=min(2.0, rule.seconds), rounds=10))
         theirs, ours, counted = contest.times()
     yield Row("scoring an image's logits over the reference postprocess", speedup(theirs, ours), None)
     yield Row("scoring an image's labels over the reference postprocess", speedup(theirs, counted), 50)
 
 
-def false_alarms(subject: Subject, folder: Path, rule: Rule) -> Iterator[Row]:
+def false_alarms(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """An artifact against itself, 50 times, by the gate's rule: never slower or faster by 10 %."""
     with predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
         one = work(opened, batch_of(subject.prepared(), 1))
         found = []
         for _ in range(50):
             with Contest([one, one]) as contest:
-                contest.warm_up(0)
-                contest.run(Rule(warm_up=0, seconds=1.0, rounds=8))
+                contest.warmup_seconds(0)
+                contest.run(TimingSettings(warmup_seconds=0, seconds=1.0, rounds=8))
                 first, second = contest.times()
             found.append(speedup(first, second))
     wrong = [ratio for ratio in found if ratio.high < 0.9 or ratio.low > 1.1]
@@ -215,9 +215,12 @@ def rate(times: Times) -> str:
     return f"{times.images_per_second:.3g} images/s here and now"
 
 
-PARTS: dict[str, Callable[[Subject, Path, Rule], Iterator[Row]]] = {
-    "inference": inference, "end-to-end": end_to_end, "scoring": scoring, "false-alarms": false_alarms,
-}  # fmt: skip
+PARTS: dict[str, Callable[[Subject, Path, TimingSettings], Iterator[Row]]] = {
+    "inference": inference,
+    "end-to-end": end_to_end,
+    "scoring": scoring,
+    "false-alarms": false_alarms,
+}
 
 if __name__ == "__main__":
     main()

@@ -24,9 +24,14 @@ def export(network: nn.Module, path: Path, side: tuple[int, int]) -> Path:
     """The network through torch's own exporter, nothing folded by hand."""
     width, height = side
     torch.onnx.export(
-        network, (torch.zeros(1, 3, height, width),), str(path), opset_version=18, dynamo=False,
-        input_names=["image"], output_names=["class"],
-    )  # fmt: skip
+        network,
+        (torch.zeros(1, 3, height, width),),
+        str(path),
+        opset_version=18,
+        dynamo=False,
+        input_names=["image"],
+        output_names=["class"],
+    )
     return path
 
 

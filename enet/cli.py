@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from enet.command_line import Command, parser
-from enet.deliverable import TO_FILL_IN, Deliverable, Form, load, shipped, template
+from enet.deliverable import PLACEHOLDER, Deliverable, IoFormat, builtin_names, load, template
 from enet.deliverable.target import Target
-from enet.deliverable.toml_reader import with_line
-from enet.errors import EnetError, InputError, exit_code, unknown
-from enet.options import target
+from enet.deliverable.toml_reader import add_line_number
+from enet.errors import EnetError, InputError, run_command, unknown_name_error
+from enet.options import target_from_options
 from enet.storage.files import hash_file, make_folder, write_text
 from enet.storage.store import Store, default_root
 
@@ -29,7 +29,7 @@ from enet.storage.store import Store, default_root
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns its exit code."""
     options = parser(COMMANDS).parse_args(arguments)
-    return exit_code("enet", lambda: int(options.run(options)))
+    return run_command("enet", lambda: int(options.run(options)))
 
 
 def subject(options: argparse.Namespace, data_root: Path | None, weights: Path | None = None) -> Any:
@@ -38,14 +38,14 @@ def subject(options: argparse.Namespace, data_root: Path | None, weights: Path |
 
     store = Store(options.artifact_cache or default_root())
     limit = getattr(options, "limit", None)
-    where = target(options) if hasattr(options, "device") else Target()
+    where = target_from_options(options) if hasattr(options, "device") else Target()
     return Subject(
         load(options.deliverable), store, weights, data_root, limit=limit, progress=sys.stderr.isatty(), target=where
     )
 
 
-def form(options: argparse.Namespace, default: Form) -> Form:
-    return Form(input=options.input or default.input, output=options.output or default.output)
+def form(options: argparse.Namespace, default: IoFormat) -> IoFormat:
+    return IoFormat(input=options.input or default.input, output=options.output or default.output)
 
 
 def doctor(options: argparse.Namespace) -> int:
@@ -82,14 +82,14 @@ def print_baselines(options: argparse.Namespace) -> int:
 def deliverables(options: argparse.Namespace) -> int:
     if options.action is None:
         if options.json:
-            print(json.dumps({name: load(name).summary for name in shipped()}, indent=1))
+            print(json.dumps({name: load(name).summary for name in builtin_names()}, indent=1))
             return 0
-        width = max(map(len, shipped()))
-        for name in shipped():
+        width = max(map(len, builtin_names()))
+        for name in builtin_names():
             print(f"{name:<{width}}  {load(name).summary}")
         return 0
     if options.name is None:
-        what = "a .toml file" if options.action != "show" else f"one of {', '.join(shipped())} or a .toml file"
+        what = "a .toml file" if options.action != "show" else f"one of {', '.join(builtin_names())} or a .toml file"
         raise InputError(f"deliverables {options.action}: name is missing. Give {what}")
     if options.action == "new":
         return new_deliverable(Path(options.name))
@@ -97,7 +97,7 @@ def deliverables(options: argparse.Namespace) -> int:
     if options.action == "check":
         require_usable(spec)
         left = f", but miou_percent={spec.reference.miou_percent:g} has no source: fill both in"
-        unfilled = spec.reference.source == TO_FILL_IN
+        unfilled = spec.reference.source == PLACEHOLDER
         print(f"{options.name}: {spec.name}: nothing is wrong with it{left if unfilled else ''}")
     else:
         print(json.dumps(asdict(spec), indent=2, default=str))
@@ -118,9 +118,9 @@ def require_usable(spec: Deliverable) -> None:
         if weights is not None and not weights.is_file():
             raise InputError(f"{path} [network]: weights={spec.network.weights!r}, but {weights} is no file")
         if limit is not None and limit.baseline not in recorded:
-            raise unknown("baseline", limit.baseline, recorded, where=f"{path} [throughput]")
+            raise unknown_name_error("baseline", limit.baseline, recorded, where=f"{path} [throughput]")
     except InputError as error:
-        raise InputError(with_line(str(error), path)) from error
+        raise InputError(add_line_number(str(error), path)) from error
 
 
 def new_deliverable(path: Path) -> int:
@@ -150,10 +150,13 @@ def pth2onnx(options: argparse.Namespace) -> int:
     model = export.to_onnx(network, spec.preprocessing, form(options, spec.artifact), classes=classes)
     export.save(model, options.output_file)
     figures = {
-        "onnx": str(options.output_file), "sha256": hash_file(options.output_file), "variant": variant,
-        "opset": export.OPSET, "values": export.describe(model).split(", "),
+        "onnx": str(options.output_file),
+        "sha256": hash_file(options.output_file),
+        "variant": variant,
+        "opset": export.OPSET,
+        "values": export.describe(model).split(", "),
         "weights_sha256": hash_file(options.input_file),
-    }  # fmt: skip
+    }
     return told(f"{options.output_file}: {variant}, opset {export.OPSET}, {export.describe(model)}", figures, options)
 
 
@@ -161,7 +164,7 @@ def preprocess(options: argparse.Namespace) -> int:
     from enet.datasets import bin_files
 
     this = subject(options, options.src_path)
-    manifest = bin_files.write(
+    manifest = bin_files.write_bin_files(
         this.photographs(), options.save_path, options.input, this.dataset_sha256, progress=this.progress
     )
     figures = {"folder": str(options.save_path), **manifest}
@@ -172,7 +175,12 @@ def om(options: argparse.Namespace) -> int:
     from enet.ascend import om as compiler
 
     made = compiler.compile_file(
-        options.model, options.output, options.batch_size, load(options.deliverable), options.input, target(options)
+        options.model,
+        options.output,
+        options.batch_size,
+        load(options.deliverable),
+        options.input,
+        target_from_options(options),
     )
     return told(str(made), made.to_json(), options)
 
@@ -184,19 +192,23 @@ def infer(options: argparse.Namespace) -> int:
         from enet.ascend import ais_bench
 
         summaries = ais_bench.infer(
-            ais_bench.Run(
-                model=options.model, inputs=options.input, output=options.output.parent, dirname=options.output.name,
-                batch_size=options.batch_size, devices=options.device, outfmt=options.outfmt,
+            ais_bench.AisBenchRun(
+                model=options.model,
+                inputs=options.input,
+                output=options.output.parent,
+                dirname=options.output.name,
+                batch_size=options.batch_size,
+                devices=options.device,
+                outfmt=options.outfmt,
                 dynamic_batch=options.dynamic,
             )
-        )  # fmt: skip
+        )
         return inferred(summaries, options)
     if options.outfmt == "TXT":
         raise InputError("--outfmt TXT: only ais_bench writes it. Give BIN or NPY, or --backend ascend")
     summary = runner.run(
-        options.model, options.input, options.output, options.batch_size, options.outfmt,
-        progress=sys.stderr.isatty(),
-    )  # fmt: skip
+        options.model, options.input, options.output, options.batch_size, options.outfmt, progress=sys.stderr.isatty()
+    )
     return inferred([summary], options)
 
 
@@ -204,9 +216,11 @@ def inferred(summaries: Sequence[Path], options: argparse.Namespace) -> int:
     """Tell where the outputs are."""
     named = [str(summary) for summary in summaries]
     figures = {
-        "model_sha256": hash_file(options.model), "batch_size": options.batch_size, "outputs": str(options.output),
+        "model_sha256": hash_file(options.model),
+        "batch_size": options.batch_size,
+        "outputs": str(options.output),
         "summaries": named,
-    }  # fmt: skip
+    }
     return told(f"{options.output}: outputs; {', '.join(named)}: which is of which image", figures, options)
 
 
@@ -237,7 +251,7 @@ def evaluate(options: argparse.Namespace) -> int:
     artifact = this.artifact(options.backend, options.batch_size, chosen)
     source, split = this.photographs(), this.deliverable.dataset.split
     if options.save_overlays is None and options.save_predictions is None:
-        show(scored(pipeline.measure(this, artifact, source, resumable=True), split), options.json)
+        show(scored(pipeline.measure_split(this, artifact, source, resumable=True), split), options.json)
         return 0
     import tempfile
 
@@ -248,7 +262,7 @@ def evaluate(options: argparse.Namespace) -> int:
         make_folder(folder)
     with tempfile.TemporaryDirectory() as aside:
         labels = Path(aside) / "labels.npy"
-        measured = pipeline.measure(this, artifact, source, labels_to=labels)
+        measured = pipeline.measure_split(this, artifact, source, labels_to=labels)
         show(scored(measured, split), options.json)
         if folder := options.save_overlays:
             written = pictures.save_overlays(measured, labels, source, this.dataset.classes, folder, options.worst)
@@ -289,20 +303,24 @@ def bench(options: argparse.Namespace) -> int:
 
     this = subject(options, options.data_root, options.weights)
     require_precision(options.backend, options.precision)
-    rule = contest.MLPERF if options.mlperf_like else contest.Rule(warm_up=1.0, seconds=options.seconds, rounds=10)
-    busy = host.busy()
+    rule = (
+        contest.MLPERF
+        if options.mlperf_like
+        else contest.TimingSettings(warmup_seconds=1.0, seconds=options.seconds, rounds=10)
+    )
+    busy = host.cpu_load()
     chosen = form(options, this.form(options.backend))
     times = race.sweep(this, options.backend, options.batch_size, this.prepared(), rule, chosen)
-    rows = {size: race.described(each) for size, each in times.items()}
+    rows = {size: race.timing_row(each) for size, each in times.items()}
     print(f"{'batch':>5}" + "".join(f"{name:>18}" for name in next(iter(rows.values()))))
     for size, row in rows.items():
         print(f"{size:>5}" + "".join(f"{'too few' if value is None else f'{value:.4g}':>18}" for value in row.values()))
     best = max(times, key=lambda size: times[size].images_per_second)
-    print(f"best at batch {best}; {race.explained(times)}")
+    print(f"best at batch {best}; {race.describe_scaling(times)}")
     if busy is not None and busy > latency.BUSY:
         print(f"others used {100 * busy:.0f} % of the processor before: figures are too low")
     if options.json:
-        seen = {**host.conditions(), "busy_before": busy}
+        seen = {**host.host_conditions(), "busy_before": busy}
         raw = {
             str(size): {"images": t.images, "rounds": t.rounds, "executions": t.executions} for size, t in times.items()
         }
@@ -324,9 +342,11 @@ def report(options: argparse.Namespace) -> int:
         reports.write(found[0], options.html)
     last = found[-1]
     figures = {
-        "html": str(options.html), "deliverable": last.deliverable, "conclusion": last.conclusion,
+        "html": str(options.html),
+        "deliverable": last.deliverable,
+        "conclusion": last.conclusion,
         "verdicts": last.verdicts,
-    }  # fmt: skip
+    }
     return told(f"{options.html}: {last.deliverable}: {last.conclusion}", figures, options)
 
 
@@ -357,9 +377,8 @@ def scenes(options: argparse.Namespace) -> int:
 
     make_folder(options.save_path)
     written = generator.write(
-        options.save_path, images=options.images, seed=options.seed, split=options.split,
-        progress=sys.stderr.isatty(),
-    )  # fmt: skip
+        options.save_path, images=options.images, seed=options.seed, split=options.split, progress=sys.stderr.isatty()
+    )
     count, split, seed = len(written), options.split, options.seed
     figures = {"folder": str(options.save_path), "images": count, "split": split, "seed": seed}
     return told(f"{options.save_path}: {count} scenes, split {split}, seed {seed}", figures, options)
@@ -381,9 +400,10 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
     count = f"{summary['images']} images" + ("" if summary["images"] == expected else f" of {expected} expected")
     rule = summary["miou_rule"] + ("" if summary["label_grid"] == "network" else "; at the photographs' size")
     print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({rule}; {count})")
-    if summary["copies"]:
+    if summary["duplicate_images"]:
         print(
-            f"{summary['copies']} of these images are copies of others: an acceptance would not count that as evidence"
+            f"{summary['duplicate_images']} of these images are copies of others: an acceptance would not count "
+            f"that as evidence"
         )
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")
     for share in summary["devices"]:
@@ -397,10 +417,20 @@ def show(summary: dict[str, Any], json_file: Path | None) -> None:
 
 
 COMMANDS: dict[str, Command] = {
-    "baselines": print_baselines, "doctor": doctor, "deliverables": deliverables, "pth2onnx": pth2onnx,
-    "preprocess": preprocess, "om": om, "infer": infer, "postprocess": postprocess, "evaluate": evaluate,
-    "bench": bench, "report": report, "selftest": self_test, "scenes": scenes,
-}  # fmt: skip
+    "baselines": print_baselines,
+    "doctor": doctor,
+    "deliverables": deliverables,
+    "pth2onnx": pth2onnx,
+    "preprocess": preprocess,
+    "om": om,
+    "infer": infer,
+    "postprocess": postprocess,
+    "evaluate": evaluate,
+    "bench": bench,
+    "report": report,
+    "selftest": self_test,
+    "scenes": scenes,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -29,24 +29,19 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
 
     def command(name: str, help_text: str, example: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(
-            name, help=help_text, description=help_text, epilog=f"example:\n  {example}",
+            name,
+            help=help_text,
+            description=help_text,
+            epilog=f"example:\n  {example}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+        )
         sub.set_defaults(run=run[name])
         return sub
 
-    sub = command(
-        "baselines",
-        "Print the recorded throughput table, ratios recomputed.",
-        "enet baselines --json",
-    )
+    sub = command("baselines", "Print the recorded throughput table, ratios recomputed.", "enet baselines --json")
     sub.add_argument("--json", action="store_true", help="as JSON")
 
-    sub = command(
-        "doctor",
-        "Show which backends can run here, and what is missing.",
-        "enet doctor",
-    )
+    sub = command("doctor", "Show which backends can run here, and what is missing.", "enet doctor")
     sub.add_argument("--json", action="store_true", help="as JSON")
 
     sub = command(
@@ -129,9 +124,13 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
     )
     sub.add_argument("--src-path", type=Path, required=True, metavar="DIR", help="folder of the data set")
     sub.add_argument(
-        "--result-dir", type=Path, required=True, nargs="+", metavar="SUMMARY_JSON",
+        "--result-dir",
+        type=Path,
+        required=True,
+        nargs="+",
+        metavar="SUMMARY_JSON",
         help="ais_bench's summary; of a run on several devices, all of them",
-    )  # fmt: skip
+    )
     add_deliverable(sub, "cityscapes")
     add_cache(sub)
     add_json(sub)
@@ -161,9 +160,10 @@ def parser(run: Mapping[str, Command]) -> argparse.ArgumentParser:
         "--save-predictions", type=Path, metavar="DIR", help="write label ids at the photographs' size, .png"
     )
     sub.add_argument(
-        "--label-grid", choices=["network", "photograph"],
+        "--label-grid",
+        choices=["network", "photograph"],
         help="where predictions are compared (default: the deliverable's); photograph: as official evaluators do",
-    )  # fmt: skip
+    )
     sub.add_argument("--worst", type=positive, default=10, metavar="N", help="how many (default: %(default)s)")
     add_json(sub)
 

@@ -20,10 +20,10 @@ class BackendUnavailable(EnetError):
     """A backend can't run here; the message says what is missing and how to get it."""
 
 
-def unknown(what: str, value: object, known: Iterable[str], *, where: str = "") -> InputError:
+def unknown_name_error(what: str, value: object, known: Iterable[str], *, where: str = "") -> InputError:
     """An error for a name that isn't known, with the nearest known one, or the one that begins so, if there is one.
 
-    >>> print(unknown("backend", "onnxrt", ["onnxruntime", "pytorch"]))
+    >>> print(unknown_name_error("backend", "onnxrt", ["onnxruntime", "pytorch"]))
     backend='onnxrt' is not known: did you mean 'onnxruntime'? Known: onnxruntime, pytorch
     """
     names = list(known)
@@ -34,10 +34,10 @@ def unknown(what: str, value: object, known: Iterable[str], *, where: str = "") 
     return InputError(f"{place}{what}={value!r} is not known{hint} Known: {', '.join(names)}")
 
 
-def listing(items: Sequence[object], first: int = 5) -> str:
+def format_list(items: Sequence[object], first: int = 5) -> str:
     """The first few items and a count of the rest, in one line whatever is in their names.
 
-    >>> listing(["a", "b", "c"], first=2)
+    >>> format_list(["a", "b", "c"], first=2)
     'a, b and 1 more'
     """
     shown = ", ".join(printable(str(item)) for item in items[:first])
@@ -54,7 +54,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
 
 
-def exit_code(name: str, command: Callable[[], int]) -> int:
+def run_command(name: str, command: Callable[[], int]) -> int:
     """Run a command; what stops it is told in one line that begins with its name.
 
     Returns:

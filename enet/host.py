@@ -31,23 +31,25 @@ def int8_instructions() -> list[str]:
     return sorted({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"} & set(cpu().split()))
 
 
-def conditions() -> dict[str, Any]:
+def host_conditions() -> dict[str, Any]:
     """What decides times here, apart from what is timed: for evidence."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
     return {
-        "cpu": cpu().partition(";")[0], "cores": cores(), "int8_instructions": int8_instructions(),
+        "cpu": cpu().partition(";")[0],
+        "cores": cores(),
+        "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
         "threads": {name: os.environ[name] for name in threads if name in os.environ},
-    }  # fmt: skip
+    }
 
 
-def fingerprint() -> dict[str, Any]:
+def host_fingerprint() -> dict[str, Any]:
     """What must be the same for times of two runs to be compared: processor, cores, operating system."""
     return {"cpu": cpu(), "cores": cores(), "system": platform.system(), "machine": platform.machine()}
 
 
-def busy(seconds: float = 0.2) -> float | None:
+def cpu_load(seconds: float = 0.2) -> float | None:
     """Share of the processor's time that is used while this process sleeps, 0..1; None where nothing tells it."""
 
     def counted() -> tuple[int, int] | None:

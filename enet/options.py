@@ -24,12 +24,16 @@ def add_target(option: Callable[..., Any]) -> None:
     option("--allow-busy-device", action="store_true", help="accept a device that is busy, hot or not in good health")
 
 
-def target(options: Any) -> Target:
+def target_from_options(options: Any) -> Target:
     """What ``add_target``'s options say."""
     return Target(
-        precision=options.precision, soc_version=options.soc_version, devices=options.device, tuning=options.aoe,
-        precision_mode=options.precision_mode, allow_busy=options.allow_busy_device,
-    )  # fmt: skip
+        precision=options.precision,
+        soc_version=options.soc_version,
+        devices=options.device,
+        tuning=options.aoe,
+        precision_mode=options.precision_mode,
+        allow_busy=options.allow_busy_device,
+    )
 
 
 def soc_version(text: str) -> str:

@@ -25,14 +25,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--data-root", type=Path, metavar="DIR", help="folder of the data set (scenes: generated)")
     group.addoption("--backend", action="append", metavar="NAME", help="may be repeated (default: onnxruntime)")
     group.addoption(
-        "--batch-size", action="append", type=batch_size, metavar="N",
+        "--batch-size",
+        action="append",
+        type=batch_size,
+        metavar="N",
         help="may be repeated (default: the deliverable's)",
-    )  # fmt: skip
+    )
     group.addoption("--limit", type=positive, metavar="N", help="only the first N images: shows much, accepts nothing")
     group.addoption(
-        "--evidence", type=Path, default=Path(".enet") / "evidence", metavar="DIR",
+        "--evidence",
+        type=Path,
+        default=Path(".enet") / "evidence",
+        metavar="DIR",
         help="where evidence is written (default: %(default)s)",
-    )  # fmt: skip
+    )
     group.addoption("--artifact-cache", type=Path, metavar="DIR", help="default: $ENET_CACHE or .enet/cache")
     add_target(group.addoption)
     group.addoption("--record-baseline", type=Path, metavar="FILE", help="keep this run's speeds for --baseline")
@@ -47,9 +53,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
     """Look for the configuration again where the first look was led astray by the value of one of our options."""
     known = early_config.known_args_namespace
     root, file, settings, _ = determine_setup(
-        inifile=known.inifilename, override_ini=known.override_ini, args=known.file_or_dir,
-        rootdir_cmd_arg=known.rootdir or None, invocation_dir=early_config.invocation_params.dir,
-    )  # fmt: skip
+        inifile=known.inifilename,
+        override_ini=known.override_ini,
+        args=known.file_or_dir,
+        rootdir_cmd_arg=known.rootdir or None,
+        invocation_dir=early_config.invocation_params.dir,
+    )
     if (root, file) == (early_config.rootpath, early_config.inipath):
         return
     was_cut_at = str(early_config.inipath.parent if early_config.inipath else early_config.rootpath)

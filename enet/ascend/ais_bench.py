@@ -19,7 +19,7 @@ INSTALL = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class AisBenchRun:
     """One run of a folder of input files through a ``.om``.
 
     Results go to ``output / dirname``, the summary to ``output / <dirname>_summary.json``; with several devices to
@@ -43,13 +43,19 @@ class Run:
     warmup: int = 1
 
 
-def command(run: Run) -> list[str]:
+def command(run: AisBenchRun) -> list[str]:
     """The command line."""
     options = {
-        "model": run.model, "input": run.inputs, "output": run.output, "output_dirname": run.dirname,
-        "outfmt": run.outfmt, "batchsize": run.batch_size, "device": ",".join(map(str, run.devices)),
-        "warmup_count": run.warmup, "display_all_summary": 1,
-    }  # fmt: skip
+        "model": run.model,
+        "input": run.inputs,
+        "output": run.output,
+        "output_dirname": run.dirname,
+        "outfmt": run.outfmt,
+        "batchsize": run.batch_size,
+        "device": ",".join(map(str, run.devices)),
+        "warmup_count": run.warmup,
+        "display_all_summary": 1,
+    }
     if run.loop > 1:
         options["loop"] = run.loop
     if run.dynamic_batch:
@@ -58,7 +64,7 @@ def command(run: Run) -> list[str]:
     return [sys.executable, "-m", "ais_bench", *words]
 
 
-def infer(run: Run) -> list[Path]:
+def infer(run: AisBenchRun) -> list[Path]:
     """Run it; the console is kept in ``output / <dirname>_console.txt``.
 
     Returns:

@@ -56,9 +56,13 @@ def command(tuning: Tuning, job_type: int, output: Path) -> list[str]:
     """aoe's command line for one job. The chip is the one that it runs on."""
     conversion = tuning.conversion
     options: dict[str, object] = {
-        "framework": atc.ONNX, "model": conversion.model, "job_type": job_type, "output": output,
-        "input_shape": conversion.input_shape, "log": conversion.log,
-    }  # fmt: skip
+        "framework": atc.ONNX,
+        "model": conversion.model,
+        "job_type": job_type,
+        "output": output,
+        "input_shape": conversion.input_shape,
+        "log": conversion.log,
+    }
     if conversion.precision_mode != atc.PRECISION_MODES[0]:
         options["precision_mode"] = conversion.precision_mode
     if conversion.aipp is not None:
@@ -87,9 +91,11 @@ def tune(tuning: Tuning) -> Tuned:
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=".aoe") as name:
         folder = Path(name).resolve()  # aoe leaves a workspace and result files where it is started
         whole = Tuning(
-            conversion=atc.absolute(tuning.conversion, output), job_types=tuning.job_types, bank=tuning.bank,
+            conversion=atc.absolute(tuning.conversion, output),
+            job_types=tuning.job_types,
+            bank=tuning.bank,
             device=tuning.device,
-        )  # fmt: skip
+        )
         for job in tuning.job_types:
             place = folder / f"job{job}"
             place.mkdir()
@@ -101,7 +107,7 @@ def tune(tuning: Tuning) -> Tuned:
             )
             done = DONE.search(finished.output)
             if finished.code != 0 or done is None:
-                raise finished.failure(atc.explained(finished.output))
+                raise finished.failure(atc.failure_reason(finished.output))
             gained.append(float(done["percent"]) if done["percent"] else None)
             results += read_results(sorted(place.rglob("aoe_result_*.json")))
             om = atc.moved(holder(place, output.name), output, finished)

@@ -8,14 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from enet.ascend import tool
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.storage.files import make_folder
 
 #: Values of ``--precision_mode``; the first is what atc does if nothing is said.
 PRECISION_MODES = (
-    "force_fp16", "force_fp32", "cube_fp16in_fp32out", "allow_mix_precision", "allow_fp32_to_fp16",
-    "must_keep_origin_dtype", "allow_mix_precision_fp16", "allow_mix_precision_bf16", "allow_fp32_to_bf16",
-)  # fmt: skip
+    "force_fp16",
+    "force_fp32",
+    "cube_fp16in_fp32out",
+    "allow_mix_precision",
+    "allow_fp32_to_fp16",
+    "must_keep_origin_dtype",
+    "allow_mix_precision_fp16",
+    "allow_mix_precision_bf16",
+    "allow_fp32_to_bf16",
+)
 
 #: ``--framework`` of ONNX.
 ONNX = 5
@@ -99,7 +106,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Compiled:
+class AtcResult:
     """The ``.om``, and what atc warned of."""
 
     om: Path
@@ -109,22 +116,29 @@ class Compiled:
 def command(conversion: Conversion) -> list[str]:
     """atc's command line, without what it would do anyway."""
     options: dict[str, object] = {
-        "framework": ONNX, "model": conversion.model, "output": conversion.output, "input_format": "NCHW",
-        "input_shape": conversion.input_shape, "log": conversion.log, "soc_version": conversion.soc_version,
-    }  # fmt: skip
+        "framework": ONNX,
+        "model": conversion.model,
+        "output": conversion.output,
+        "input_format": "NCHW",
+        "input_shape": conversion.input_shape,
+        "log": conversion.log,
+        "soc_version": conversion.soc_version,
+    }
     if conversion.profiles:
         options["dynamic_batch_size"] = ",".join(map(str, conversion.profiles))
     if conversion.precision_mode != PRECISION_MODES[0]:
         options["precision_mode"] = conversion.precision_mode
     optional = {
-        "op_precision_mode": conversion.op_precision_mode, "insert_op_conf": conversion.aipp,
-        "output_type": conversion.output_type, "mdl_bank_path": conversion.bank,
-    }  # fmt: skip
+        "op_precision_mode": conversion.op_precision_mode,
+        "insert_op_conf": conversion.aipp,
+        "output_type": conversion.output_type,
+        "mdl_bank_path": conversion.bank,
+    }
     options |= {name: value for name, value in optional.items() if value is not None}
     return ["atc", *(f"--{name}={value}" for name, value in options.items())]
 
 
-def convert(conversion: Conversion) -> Compiled:
+def convert(conversion: Conversion) -> AtcResult:
     """Compile. The ``.om`` is written aside and moved into place, so an older file is never taken for the result.
 
     Raises:
@@ -138,8 +152,8 @@ def convert(conversion: Conversion) -> Compiled:
         # atc works, and leaves what it leaves, in the current folder: hence absolute paths.
         finished = tool.run(command(absolute(conversion, aside)), cwd=Path(folder))
         if finished.code != 0 or SUCCESS not in finished.output:
-            raise finished.failure(explained(finished.output))
-        return Compiled(moved(Path(folder), conversion.output, finished), tuple(warnings(finished.output)))
+            raise finished.failure(failure_reason(finished.output))
+        return AtcResult(moved(Path(folder), conversion.output, finished), tuple(warnings(finished.output)))
 
 
 def absolute(conversion: Conversion, output: Path) -> Conversion:
@@ -150,9 +164,13 @@ def absolute(conversion: Conversion, output: Path) -> Conversion:
         return None if path is None else path.resolve()
 
     return replace(
-        conversion, model=conversion.model.resolve(), output=output, aipp=full(conversion.aipp),
-        op_precision_mode=full(conversion.op_precision_mode), bank=full(conversion.bank),
-    )  # fmt: skip
+        conversion,
+        model=conversion.model.resolve(),
+        output=output,
+        aipp=full(conversion.aipp),
+        op_precision_mode=full(conversion.op_precision_mode),
+        bank=full(conversion.bank),
+    )
 
 
 def moved(folder: Path, output: Path, finished: tool.Finished) -> Path:
@@ -204,8 +222,8 @@ def warnings(output: str) -> list[Message]:
     return [message for message in messages(output) if message.code.startswith("W")]
 
 
-def explained(output: str) -> str:
+def failure_reason(output: str) -> str:
     """Why it failed, in its own words: its error messages, or else the last line it printed."""
     errors = [str(message) for message in messages(output) if not message.code.startswith("W")]
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    return listing(list(dict.fromkeys(errors)), first=3) or (lines[-1] if lines else "it printed nothing")
+    return format_list(list(dict.fromkeys(errors)), first=3) or (lines[-1] if lines else "it printed nothing")

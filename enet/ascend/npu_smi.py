@@ -90,11 +90,18 @@ def state(first: re.Match[str], second: re.Match[str], before: int, driver: str)
     pairs = PAIR.findall(second["memory"])
     used, total = map(int, pairs[-1]) if pairs else (None, None)
     return DeviceState(
-        device=before if second["device"] is None else int(second["device"]), npu=int(first["npu"]),
-        chip=int(second["chip"]), name=first["name"], health=first["health"], power=number(first["power"]),
-        temperature=number(first["temperature"]), utilisation=number(second["utilisation"]), memory_used=used,
-        memory_total=total, driver=driver,
-    )  # fmt: skip
+        device=before if second["device"] is None else int(second["device"]),
+        npu=int(first["npu"]),
+        chip=int(second["chip"]),
+        name=first["name"],
+        health=first["health"],
+        power=number(first["power"]),
+        temperature=number(first["temperature"]),
+        utilisation=number(second["utilisation"]),
+        memory_used=used,
+        memory_total=total,
+        driver=driver,
+    )
 
 
 def number(text: str) -> float | None:

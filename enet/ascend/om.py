@@ -17,7 +17,7 @@ from enet.storage.files import hash_file, write_text
 
 
 @dataclass(frozen=True, kw_only=True)
-class Compiled:
+class CompiledOm:
     """What was made.
 
     ``improvements`` are aoe's, in percent, None where it tells none; ``bank`` is the folder of what it learnt.
@@ -50,7 +50,7 @@ def compile_file(
     spec: Deliverable,
     kind: Literal["float", "uint8"],
     target: Target,
-) -> Compiled:
+) -> CompiledOm:
     """Compile or tune.
 
     Args:
@@ -75,11 +75,16 @@ def compile_file(
         if insert:
             write_text(insert, aipp.config(spec.preprocessing))
         conversion = atc.Conversion(
-            model=model, output=stem, soc_version=soc_version, shape=(shape[0], shape[1], shape[2]),
-            batch_size=sizes[0] if len(sizes) == 1 else 0, profiles=sizes if len(sizes) > 1 else (),
-            precision_mode=target.precision_mode, aipp=insert,
-        )  # fmt: skip
-        made = Compiled(soc_version=soc_version, batch_sizes=sizes, input=kind)
+            model=model,
+            output=stem,
+            soc_version=soc_version,
+            shape=(shape[0], shape[1], shape[2]),
+            batch_size=sizes[0] if len(sizes) == 1 else 0,
+            profiles=sizes if len(sizes) > 1 else (),
+            precision_mode=target.precision_mode,
+            aipp=insert,
+        )
+        made = CompiledOm(soc_version=soc_version, batch_sizes=sizes, input=kind)
         if target.tuning:
             bank = stem.with_name(f"{stem.name}_bank")
             tuned = aoe.tune(

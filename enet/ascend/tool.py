@@ -84,9 +84,14 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
     """
     try:
         done = subprocess.run(  # noqa: S603 the command is built by this package's drivers
-            list(command), cwd=cwd, env={**os.environ, **(environment or {})}, check=False, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            list(command),
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
     except OSError as error:
         raise BackendUnavailable(f"{command[0]}: can't be run ({error.strerror}). Check the installation") from error
     finished = Finished(tuple(command), done.returncode, done.stdout.decode("utf-8", errors="replace"))

@@ -22,26 +22,26 @@ from numpy.typing import NDArray
 from enet.ascend import aipp, ais_bench, aoe, atc, npu_smi, tool
 from enet.ascend.devices import chip, states
 from enet.ascend.simulation import is_simulated_om
-from enet.backends.base import Artifact, Watch
+from enet.backends.base import Artifact, DeviceReadings
 from enet.backends.calibration import Calibration
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable, InputError
-from enet.model.onnx_cache import onnx_of
+from enet.model.onnx_cache import get_onnx
 from enet.storage.files import hash_file, write_text
-from enet.storage.store import Store, source_digest
+from enet.storage.store import Store, code_digest
 
 #: What decides a ``.om``'s content, apart from what is given to it.
-SOURCE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.py")
+BUILD_CODE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.py")
 
 
 class AscendModel:
     """One ``.om`` on one device. Calls take turns: the device does one thing at a time."""
 
-    gives_phases = False
-    callers = 1
+    outputs_phases = False
+    max_concurrency = 1
 
-    def __init__(self, path: Path, device: int, chip: str, form: Form) -> None:
+    def __init__(self, path: Path, device: int, chip: str, form: IoFormat) -> None:
         self.device, self.chip, self.form = f"{chip or 'Ascend'} {device}", chip, form
         self.path, self.turn = path, threading.Lock()
         self.session: Any = ais_bench.session(path, device)
@@ -60,9 +60,14 @@ class AscendModel:
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    deliverable: Deliverable,
+    weights: Path,
+    form: IoFormat,
+    batch_size: int,
+    store: Store,
+    target: Target,
     calibration: Calibration | None = None,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """Export, and compile for one batch size; or tune, if the target says so.
 
     Raises:
@@ -70,25 +75,35 @@ def build(
         ToolFailed: atc or aoe refused, with its own code and reason.
     """
     tool.find("aoe" if target.tuning else "atc")  # before anything that takes long
-    exported = onnx_of(deliverable, weights, Form(output=form.output), store)
+    exported = get_onnx(deliverable, weights, IoFormat(output=form.output), store)
     onnx_sha256 = hash_file(exported)
     config = aipp.config(deliverable.preprocessing) if form.input == "uint8" else ""
     width, height = deliverable.preprocessing.size
     soc_version = target.soc_version or npu_smi.soc_version(chip(target))
     key = {
-        "onnx": onnx_sha256, "batch_size": batch_size, "soc_version": soc_version, "aipp": config,
-        "precision_mode": target.precision_mode, "tuning": target.tuning, "cann": tool.cann_version(),
-        "source": source_digest(*SOURCE),
-    }  # fmt: skip
+        "onnx": onnx_sha256,
+        "batch_size": batch_size,
+        "soc_version": soc_version,
+        "aipp": config,
+        "precision_mode": target.precision_mode,
+        "tuning": target.tuning,
+        "cann": tool.cann_version(),
+        "source": code_digest(*BUILD_CODE),
+    }
 
     def make(folder: Path) -> None:
         insert = folder / "aipp.cfg" if config else None
         if insert:
             write_text(insert, config)
         conversion = atc.Conversion(
-            model=exported, output=folder / f"enet_bs{batch_size}", soc_version=soc_version, batch_size=batch_size,
-            shape=(3, height, width), precision_mode=target.precision_mode, aipp=insert,
-        )  # fmt: skip
+            model=exported,
+            output=folder / f"enet_bs{batch_size}",
+            soc_version=soc_version,
+            batch_size=batch_size,
+            shape=(3, height, width),
+            precision_mode=target.precision_mode,
+            aipp=insert,
+        )
         if target.tuning:
             tuning = aoe.Tuning(
                 conversion=conversion, job_types=target.tuning, bank=folder / "bank", device=target.devices[0]
@@ -101,9 +116,15 @@ def build(
     folder = store.build("ascend", key, make)
     (path,) = folder.glob("*.om")
     return Artifact(
-        path=path, backend="ascend", batch_size=batch_size, form=form, sha256=hash_file(path),
-        weights_sha256=hash_file(weights), onnx_sha256=onnx_sha256, simulated=is_simulated_om(path),
-    )  # fmt: skip
+        path=path,
+        backend="ascend",
+        batch_size=batch_size,
+        form=form,
+        sha256=hash_file(path),
+        weights_sha256=hash_file(weights),
+        onnx_sha256=onnx_sha256,
+        simulated=is_simulated_om(path),
+    )
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> AscendModel:
@@ -111,12 +132,12 @@ def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> 
 
 
 @contextlib.contextmanager
-def watched(target: Target) -> Iterator[Watch]:
+def watched(target: Target) -> Iterator[DeviceReadings]:
     """Hold the devices against this user's other runs; look at their state before and after."""
     with contextlib.ExitStack() as held:
         for device in sorted(target.devices):
             held.enter_context(FileLock(Path(tempfile.gettempdir()) / f"enet-{os.getuid()}-ascend-{device}.lock"))
-        watch = Watch(before=states(target))
+        watch = DeviceReadings(before=states(target))
         yield watch
         watch.after = states(target)
 

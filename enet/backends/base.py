@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import DeviceState, Precision, Target
-from enet.errors import BackendUnavailable, InputError, unknown
+from enet.errors import BackendUnavailable, InputError, unknown_name_error
 from enet.storage.store import Store
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Artifact:
     path: Path
     backend: str
     batch_size: int
-    form: Form
+    form: IoFormat
     sha256: str
     weights_sha256: str
     onnx_sha256: str = ""
@@ -65,14 +65,14 @@ class Model(Protocol):
     """An opened artifact. ``infer`` may be called from several threads at once.
 
     ``device`` is what it runs on, in words; ``chip`` what kind of accelerator that is, empty for the host's processor.
-    ``gives_phases``: logits come as (N, 4 * outputs, H/2, W/2), see ``pipeline.labels_of_phases``; laying out the 2x2
-    blocks would take longer than to decide on them. ``callers``: how many threads that call it keep it busy.
+    ``outputs_phases``: logits come as (N, 4 * outputs, H/2, W/2), see ``pipeline.labels_of_phases``; laying out the 2x2
+    blocks would take longer than to decide on them. ``max_concurrency``: how many threads that call it keep it busy.
     """
 
     device: str
     chip: str
-    gives_phases: bool
-    callers: int
+    outputs_phases: bool
+    max_concurrency: int
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         """Run one batch.
@@ -97,7 +97,7 @@ class Place:
 
 
 @dataclass
-class Watch:
+class DeviceReadings:
     """The devices just before and just after a measurement; both empty for the host's own processor."""
 
     before: tuple[DeviceState, ...] = ()
@@ -108,15 +108,21 @@ class Backend(Protocol):
     """A backend's module."""
 
     def build(
-        self, deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+        self,
+        deliverable: Deliverable,
+        weights: Path,
+        form: IoFormat,
+        batch_size: int,
+        store: Store,
+        target: Target,
         calibration: Calibration | None = None,
-    ) -> Artifact:  # fmt: skip
+    ) -> Artifact:
         """Make the artifact, or find it in the store; quantised where there are images to calibrate it on."""
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> Model:
         """Load the artifact onto the target's first device, ready to run."""
 
-    def watched(self, target: Target) -> AbstractContextManager[Watch]:
+    def watched(self, target: Target) -> AbstractContextManager[DeviceReadings]:
         """Have the target's devices to oneself while a measurement runs, and look at them before and after."""
 
     def versions(self) -> Mapping[str, str]:
@@ -131,7 +137,7 @@ def get(name: str) -> Backend:
         BackendUnavailable: a library that it needs is missing.
     """
     if name not in BACKENDS:
-        raise unknown("backend", name, BACKENDS)
+        raise unknown_name_error("backend", name, BACKENDS)
     try:
         return cast(Backend, import_module(BACKENDS[name]))
     except ModuleNotFoundError as error:

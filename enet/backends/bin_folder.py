@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from enet.backends.onnxruntime import OnnxRuntimeModel, compile_model
-from enet.errors import InputError, listing
-from enet.metrics.labels import filled
+from enet.errors import InputError, format_list
+from enet.metrics.labels import pad_batch
 from enet.model.onnx_file import input_of
 from enet.storage.files import make_folder, write_bytes, write_text
 
@@ -43,7 +43,9 @@ def run(
     size = int(np.prod(shape)) * dtype.itemsize
     wrong = [f"{path.name} ({path.stat().st_size})" for path in files if path.stat().st_size != size]
     if wrong:
-        raise InputError(f"{inputs}: files that haven't the {size} bytes of {dtype} {list(shape)}: {listing(wrong)}")
+        raise InputError(
+            f"{inputs}: files that haven't the {size} bytes of {dtype} {list(shape)}: {format_list(wrong)}"
+        )
     make_folder(outputs)
     with tempfile.TemporaryDirectory() as folder:
         compile_model(model, batch_size, Path(folder))
@@ -55,7 +57,7 @@ def run(
         for start in range(0, len(files), batch_size):
             chunk = files[start : start + batch_size]
             rows = np.stack([np.fromfile(path, dtype).reshape(shape) for path in chunk])
-            batch = filled(rows, batch_size)
+            batch = pad_batch(rows, batch_size)
             begin = time.perf_counter()
             results = inferred(model, opened, batch)
             milliseconds.append(1000 * (time.perf_counter() - begin))
@@ -66,9 +68,11 @@ def run(
             bar.update(len(chunk))
     summary = outputs.with_name(f"{outputs.name}_summary.json")
     table = {
-        "filesinfo": written, "backend": "onnxruntime", "batch_size": batch_size,
+        "filesinfo": written,
+        "backend": "onnxruntime",
+        "batch_size": batch_size,
         "compute_time_list_ms": milliseconds,
-    }  # fmt: skip
+    }
     write_text(summary, json.dumps(table))
     return summary
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from enet.datasets.image_source import Source
+from enet.datasets.image_source import ImageSource
 from enet.datasets.preprocess import Normalise
-from enet.deliverable import Form, Preprocessing
+from enet.deliverable import IoFormat, Preprocessing
 
 #: How many images, evenly over the split. From 16 on, mIoU of the embedded deliverables moves by less than 0.1 points.
 IMAGES = 48
@@ -22,11 +22,11 @@ SPLIT = "train"
 class Calibration:
     """Train images at the network's grid; ``sha256`` names them and how they were made."""
 
-    source: Source
+    source: ImageSource
     preprocessing: Preprocessing
     sha256: str
 
-    def inputs(self, form: Form) -> Iterator[NDArray[Any]]:
+    def inputs(self, form: IoFormat) -> Iterator[NDArray[Any]]:
         """What an artifact of this form takes, one image at a time."""
         normalise = Normalise(self.preprocessing)
         for index in range(len(self.source.names)):

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from enet.backends.base import Artifact, Watch
+from enet.backends.base import Artifact, DeviceReadings
 from enet.backends.calibration import Calibration
 from enet.datasets.preprocess import Normalise
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable
 from enet.model import checkpoint as checkpoints
@@ -42,7 +42,7 @@ class InOneGraph(nn.Module):
         classes: how many outputs labels are chosen from; the rest (a void class) never win.
     """
 
-    def __init__(self, network: nn.Module, table: NDArray[np.float32], form: Form, classes: int) -> None:
+    def __init__(self, network: nn.Module, table: NDArray[np.float32], form: IoFormat, classes: int) -> None:
         super().__init__()
         self.network, self.form, self.classes = network, form, classes
         self.register_buffer("table", torch.from_numpy(table), persistent=False)
@@ -89,8 +89,8 @@ class Lane:
 class CudaModel:
     """A network on one GPU, as several lanes."""
 
-    gives_phases = False
-    callers = LANES
+    outputs_phases = False
+    max_concurrency = LANES
 
     def __init__(self, network: InOneGraph, number: int, example: Tensor) -> None:
         device = torch.device("cuda", number)
@@ -130,16 +130,26 @@ def require(numbers: tuple[int, ...] = (0,)) -> None:
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    deliverable: Deliverable,
+    weights: Path,
+    form: IoFormat,
+    batch_size: int,
+    store: Store,
+    target: Target,
     calibration: Calibration | None = None,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """The checkpoint, as it is."""
     require(target.devices)
     sha256 = hash_file(weights)
     return Artifact(
-        path=weights, backend="cuda", batch_size=batch_size, form=form, sha256=sha256, weights_sha256=sha256,
+        path=weights,
+        backend="cuda",
+        batch_size=batch_size,
+        form=form,
+        sha256=sha256,
+        weights_sha256=sha256,
         precision="fp16",
-    )  # fmt: skip
+    )
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> CudaModel:
@@ -160,9 +170,9 @@ def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> 
     return CudaModel(InOneGraph(network, table, artifact.form, deliverable.scored_classes), target.devices[0], example)
 
 
-def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
     """Nothing is asked of the driver."""
-    return contextlib.nullcontext(Watch())
+    return contextlib.nullcontext(DeviceReadings())
 
 
 def versions() -> Mapping[str, str]:

@@ -17,16 +17,16 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from enet.backends.base import LARGE_BATCH, Artifact, Watch
+from enet.backends.base import LARGE_BATCH, Artifact, DeviceReadings
 from enet.backends.calibration import Calibration
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
-from enet.model.onnx_cache import onnx_of
-from enet.model.onnx_graph import OUTPUT, fixed, stable
+from enet.model.onnx_cache import get_onnx
+from enet.model.onnx_graph import OUTPUT, canonicalise_graph, fix_batch_size
 from enet.storage.files import hash_file
-from enet.storage.store import Store, source_digest
+from enet.storage.store import Store, code_digest
 
 #: Errors are raised, so they need no line of their own; warnings (that an optimised model suits this machine alone) are
 #: known here.
@@ -52,8 +52,8 @@ class OnnxRuntimeModel:
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
         self.input = self.session.get_inputs()[0].name
-        self.callers = 1 if alone else cores()
-        self.gives_phases = self.session.get_outputs()[0].name != OUTPUT
+        self.max_concurrency = 1 if alone else cores()
+        self.outputs_phases = self.session.get_outputs()[0].name != OUTPUT
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
@@ -78,22 +78,35 @@ def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    deliverable: Deliverable,
+    weights: Path,
+    form: IoFormat,
+    batch_size: int,
+    store: Store,
+    target: Target,
     calibration: Calibration | None = None,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """Export, fix the batch size, optimise."""
-    exported = onnx_of(deliverable, weights, form, store)
+    exported = get_onnx(deliverable, weights, form, store)
     onnx_sha256 = hash_file(exported)
     key = {
-        "onnx": onnx_sha256, "batch_size": batch_size, "onnxruntime": onnxruntime.__version__, "cpu": cpu(),
-        "source": source_digest("backends/onnxruntime.py", "model/onnx_graph.py"),
-    }  # fmt: skip
+        "onnx": onnx_sha256,
+        "batch_size": batch_size,
+        "onnxruntime": onnxruntime.__version__,
+        "cpu": cpu(),
+        "source": code_digest("backends/onnxruntime.py", "model/onnx_graph.py"),
+    }
     folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
     path = folder / "model.onnx"
     return Artifact(
-        path=path, backend="onnxruntime", batch_size=batch_size, form=form, sha256=hash_file(path),
-        weights_sha256=hash_file(weights), onnx_sha256=onnx_sha256,
-    )  # fmt: skip
+        path=path,
+        backend="onnxruntime",
+        batch_size=batch_size,
+        form=form,
+        sha256=hash_file(path),
+        weights_sha256=hash_file(weights),
+        onnx_sha256=onnx_sha256,
+    )
 
 
 def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool = False) -> None:
@@ -103,7 +116,7 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
         phases: as in ``fixed``.
     """
     source = folder / "fixed.onnx"
-    onnx.save(fixed(exported, batch_size, phases=phases), source)
+    onnx.save(fix_batch_size(exported, batch_size, phases=phases), source)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_FATAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -111,16 +124,16 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
     open_session(source, options)
     source.unlink()
     optimised = folder / "model.onnx"
-    onnx.save(stable(onnx.load(optimised)), optimised)
+    onnx.save(canonicalise_graph(onnx.load(optimised)), optimised)
 
 
 def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
     return OnnxRuntimeModel(artifact.path, artifact.batch_size)
 
 
-def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
     """The host's own processor: nothing to hold, nothing to ask."""
-    return contextlib.nullcontext(Watch())
+    return contextlib.nullcontext(DeviceReadings())
 
 
 def versions() -> Mapping[str, str]:

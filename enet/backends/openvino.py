@@ -18,17 +18,17 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from enet.backends.base import LARGE_BATCH, Artifact, Watch
+from enet.backends.base import LARGE_BATCH, Artifact, DeviceReadings
 from enet.backends.calibration import Calibration
 from enet.backends.quantise import quantise
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
-from enet.model.onnx_cache import onnx_of
-from enet.model.onnx_graph import OUTPUT, fixed
+from enet.model.onnx_cache import get_onnx
+from enet.model.onnx_graph import OUTPUT, fix_batch_size
 from enet.storage.files import hash_file, write_bytes
-from enet.storage.store import Store, source_digest
+from enet.storage.store import Store, code_digest
 
 
 class OpenVinoModel:
@@ -43,10 +43,10 @@ class OpenVinoModel:
             compiled = openvino.Core().import_model(blob, "CPU", settings(batch_size))
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: OpenVINO can't load it. Delete it, it is compiled again") from error
-        self.callers = streams(batch_size)
-        self.gives_phases = compiled.output(0).get_any_name() != OUTPUT
+        self.max_concurrency = streams(batch_size)
+        self.outputs_phases = compiled.output(0).get_any_name() != OUTPUT
         self.requests = SimpleQueue[Any]()
-        for _ in range(self.callers):
+        for _ in range(self.max_concurrency):
             self.requests.put(compiled.create_infer_request())
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
@@ -68,42 +68,60 @@ def streams(batch_size: int) -> int:
 def settings(batch_size: int) -> dict[str, Any]:
     """In words: float32 where nothing is quantised; threads that share the cores with ours, so they aren't pinned."""
     return {
-        "INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": streams(batch_size), "INFERENCE_NUM_THREADS": cores(),
+        "INFERENCE_PRECISION_HINT": "f32",
+        "NUM_STREAMS": streams(batch_size),
+        "INFERENCE_NUM_THREADS": cores(),
         "ENABLE_CPU_PINNING": False,
-    }  # fmt: skip
+    }
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    deliverable: Deliverable,
+    weights: Path,
+    form: IoFormat,
+    batch_size: int,
+    store: Store,
+    target: Target,
     calibration: Calibration | None = None,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """Export, quantise if ``calibration`` is given, fix the batch size, compile."""
-    exported = onnx_of(deliverable, weights, form, store)
+    exported = get_onnx(deliverable, weights, form, store)
     onnx_sha256 = hash_file(exported)
     source = exported if calibration is None else quantised(exported, onnx_sha256, form, calibration, store)
     key = {
-        "model": hash_file(source), "batch_size": batch_size, "openvino": openvino.__version__, "cpu": cpu(),
-        "settings": settings(batch_size), "source": source_digest("backends/openvino.py", "model/onnx_graph.py"),
-    }  # fmt: skip
+        "model": hash_file(source),
+        "batch_size": batch_size,
+        "openvino": openvino.__version__,
+        "cpu": cpu(),
+        "settings": settings(batch_size),
+        "source": code_digest("backends/openvino.py", "model/onnx_graph.py"),
+    }
     if calibration is not None:
         key["weights"] = hash_file(source.with_suffix(".bin"))
     folder = store.build("openvino", key, lambda folder: compile_model(source, batch_size, folder))
     path = folder / "model.blob"
     return Artifact(
-        path=path, backend="openvino", batch_size=batch_size, form=form, sha256=hash_file(path),
-        weights_sha256=hash_file(weights), onnx_sha256=onnx_sha256,
+        path=path,
+        backend="openvino",
+        batch_size=batch_size,
+        form=form,
+        sha256=hash_file(path),
+        weights_sha256=hash_file(weights),
+        onnx_sha256=onnx_sha256,
         precision="fp32" if calibration is None else "int8",
         calibration_sha256="" if calibration is None else calibration.sha256,
-    )  # fmt: skip
+    )
 
 
-def quantised(exported: Path, onnx_sha256: str, form: Form, calibration: Calibration, store: Store) -> Path:
+def quantised(exported: Path, onnx_sha256: str, form: IoFormat, calibration: Calibration, store: Store) -> Path:
     """The quantised model (.xml, with a .bin beside it), made once into the store."""
     key = {
-        "onnx": onnx_sha256, "calibration": calibration.sha256, "nncf": installed("nncf"),
+        "onnx": onnx_sha256,
+        "calibration": calibration.sha256,
+        "nncf": installed("nncf"),
         "openvino": openvino.__version__,
-        "source": source_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
-    }  # fmt: skip
+        "source": code_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
+    }
     return (
         store.build("int8", key, lambda folder: quantise(exported, form, calibration, folder / "int8.xml")) / "int8.xml"
     )
@@ -113,7 +131,7 @@ def compile_model(source: Path, batch_size: int, folder: Path) -> None:
     """Write ``folder/model.blob``: an exported ONNX, or a quantised model, for one batch size and this processor."""
     core = openvino.Core()
     if source.suffix == ".onnx":
-        model = core.read_model(fixed(source, batch_size, phases=True).SerializeToString())
+        model = core.read_model(fix_batch_size(source, batch_size, phases=True).SerializeToString())
     else:
         model = core.read_model(source)
         model.reshape([batch_size, *list(model.input(0).shape)[1:]])
@@ -126,9 +144,9 @@ def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> 
     return OpenVinoModel(artifact.path, artifact.batch_size)
 
 
-def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
     """The host's own processor: nothing to hold, nothing to ask."""
-    return contextlib.nullcontext(Watch())
+    return contextlib.nullcontext(DeviceReadings())
 
 
 def installed(package: str) -> str:

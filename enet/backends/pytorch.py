@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from enet.backends.base import Artifact, Watch
+from enet.backends.base import Artifact, DeviceReadings
 from enet.backends.calibration import Calibration
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores
@@ -28,10 +28,10 @@ class PyTorchModel:
 
     device = "cpu"
     chip = ""
-    gives_phases = False
+    outputs_phases = False
 
     def __init__(self, network: nn.Module) -> None:
-        self.callers = cores()  # each on one thread
+        self.max_concurrency = cores()  # each on one thread
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @classmethod
@@ -56,15 +56,20 @@ class PyTorchModel:
 
 
 def build(
-    deliverable: Deliverable, weights: Path, form: Form, batch_size: int, store: Store, target: Target,
+    deliverable: Deliverable,
+    weights: Path,
+    form: IoFormat,
+    batch_size: int,
+    store: Store,
+    target: Target,
     calibration: Calibration | None = None,
-) -> Artifact:  # fmt: skip
+) -> Artifact:
     """The checkpoint, as it is.
 
     Raises:
         InputError: another form than float in, logits out.
     """
-    if form != Form():
+    if form != IoFormat():
         raise InputError(f"backend pytorch: takes float images and gives logits, but {form} was asked for")
     sha256 = hash_file(weights)
     return Artifact(
@@ -76,9 +81,9 @@ def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> 
     return PyTorchModel.open(artifact, deliverable)
 
 
-def watched(target: Target) -> contextlib.AbstractContextManager[Watch]:
+def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
     """The host's own processor: nothing to hold, nothing to ask."""
-    return contextlib.nullcontext(Watch())
+    return contextlib.nullcontext(DeviceReadings())
 
 
 def versions() -> Mapping[str, str]:

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 
 from enet.backends.calibration import Calibration
-from enet.deliverable import Form
+from enet.deliverable import IoFormat
 from enet.errors import BackendUnavailable
-from enet.model.onnx_graph import fixed
+from enet.model.onnx_graph import fix_batch_size
 
 
-def quantise(exported: Path, form: Form, calibration: Calibration, path: Path) -> None:
+def quantise(exported: Path, form: IoFormat, calibration: Calibration, path: Path) -> None:
     """Write an exported ONNX as OpenVINO's IR with 8-bit convolutions, for batch 1; any other batch by reshaping.
 
     Activations that aren't symmetric about 0, such as those behind PReLU, keep a zero point of their own (NNCF's
@@ -30,12 +30,15 @@ def quantise(exported: Path, form: Form, calibration: Calibration, path: Path) -
     except ModuleNotFoundError as error:
         raise BackendUnavailable("--precision int8: nncf is not installed. Try: pip install nncf") from error
 
-    model = openvino.Core().read_model(fixed(exported, 1, phases=True).SerializeToString())
+    model = openvino.Core().read_model(fix_batch_size(exported, 1, phases=True).SerializeToString())
     inputs = list(calibration.inputs(form))
     with contextlib.redirect_stdout(io.StringIO()):  # progress bars that can't be turned off
         nncf.set_log_level("ERROR")
         quantised = nncf.quantize(
-            model, nncf.Dataset(inputs), preset=nncf.QuantizationPreset.MIXED, subset_size=len(inputs),
+            model,
+            nncf.Dataset(inputs),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(inputs),
             target_device=nncf.TargetDevice.CPU,
-        )  # fmt: skip
+        )
     openvino.save_model(quantised, path, compress_to_fp16=False)

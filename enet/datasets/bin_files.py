@@ -15,7 +15,7 @@ import PIL
 from tqdm import tqdm
 
 from enet import __version__
-from enet.datasets.image_source import Photographs
+from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import Normalise
 from enet.host import cores
 from enet.storage.files import hash_file, make_folder, write_bytes, write_text
@@ -23,8 +23,8 @@ from enet.storage.files import hash_file, make_folder, write_bytes, write_text
 MANIFEST = "preprocessed.json"
 
 
-def write(
-    photographs: Photographs, folder: Path, kind: Literal["float", "uint8"], dataset_sha256: str, *, progress: bool
+def write_bin_files(
+    photographs: ImageFiles, folder: Path, kind: Literal["float", "uint8"], dataset_sha256: str, *, progress: bool
 ) -> dict[str, Any]:
     """Preprocess every photograph into ``folder``, on all cores.
 
@@ -39,9 +39,12 @@ def write(
     width, height = photographs.spec.size
     size = width * height * 3 * (4 if kind == "float" else 1)
     settings = {
-        "enet": __version__, "pillow": PIL.__version__, "input": kind, "preprocessing": photographs.spec.of_images,
+        "enet": __version__,
+        "pillow": PIL.__version__,
+        "input": kind,
+        "preprocessing": photographs.spec.of_images,
         "dataset_sha256": dataset_sha256,
-    }  # fmt: skip
+    }
     settings = json.loads(json.dumps(settings))  # as it is read back
     intended = [f"{name}.bin" for name in photographs.names]
     make_folder(folder)

@@ -15,9 +15,9 @@ from tqdm import tqdm
 
 from enet.datasets.base import Dataset, Sample
 from enet.datasets.preprocess import open_image
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.host import cores
-from enet.storage.files import canonical, hash_file, hash_text, require_plain_file
+from enet.storage.files import canonical_json, hash_file, hash_text, require_plain_file
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,18 @@ def inspect(dataset: Dataset, problems: Sequence[str] = (), *, progress: bool = 
     with ThreadPoolExecutor(cores()) as pool:
         found = list(
             tqdm(
-                pool.map(lambda sample: look(sample, ids), dataset.samples), "checking files", len(dataset.samples),
-                disable=None if progress else True, leave=False,
+                pool.map(lambda sample: look(sample, ids), dataset.samples),
+                "checking files",
+                len(dataset.samples),
+                disable=None if progress else True,
+                leave=False,
             )
-        )  # fmt: skip
+        )
     by_kind: dict[str, list[str]] = defaultdict(list)
     for files in found:
         if files.problem:
             by_kind[files.problem[0]].append(files.problem[1])
-    told = [*problems, *(f"{len(names)} {kind}: {listing(names)}" for kind, names in by_kind.items())]
+    told = [*problems, *(f"{len(names)} {kind}: {format_list(names)}" for kind, names in by_kind.items())]
     if told:
         raise InputError(f"data set {dataset.root}: {'; '.join(told)}. Repair or replace these files")
     samples = [
@@ -71,10 +74,10 @@ def inspect(dataset: Dataset, problems: Sequence[str] = (), *, progress: bool = 
 
 def digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of a data set's manifest: the same for the same files, wherever they lie."""
-    return hash_text(canonical(manifest))
+    return hash_text(canonical_json(manifest))
 
 
-def fingerprint(dataset: Dataset) -> list[tuple[str, int, int, int]]:
+def dataset_fingerprint(dataset: Dataset) -> list[tuple[str, int, int, int]]:
     """Path, size and times of change of every file: quick to get, and changes when a file is written or replaced.
 
     Raises:
@@ -104,7 +107,7 @@ def look(sample: Sample, ids: np.ndarray[Any, np.dtype[np.bool_]]) -> Files:
         return Files(sample.name, problem=("labels of another size than their image", f"{sample.label} ({sizes})"))
     present = np.bincount(np.asarray(label).ravel(), minlength=256) > 0
     if (present & ~ids).any():
-        wrong = listing([int(i) for i in np.flatnonzero(present & ~ids)], first=3)
+        wrong = format_list([int(i) for i in np.flatnonzero(present & ~ids)], first=3)
         return Files(sample.name, problem=("labels with ids that don't exist", f"{sample.label} (id {wrong})"))
     return Files(sample.name, hash_file(sample.image), hash_file(sample.label), image_size)
 

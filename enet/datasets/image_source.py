@@ -15,12 +15,12 @@ from enet.datasets.preprocess import load_image, load_label
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 from enet.host import cores
-from enet.storage.memmap import new_map
+from enet.storage.memmap import create_memmap
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Numbered pairs of image and label map; ``load`` may be called from several threads at once."""
 
     @property
@@ -31,7 +31,7 @@ class Source(Protocol):
         """RGB image (H, W, 3) at the network's grid; train ids (H, W) at the one they are compared at; both uint8."""
 
 
-class Photographs:
+class ImageFiles:
     """Image files, decoded and preprocessed when asked for."""
 
     def __init__(self, dataset: Dataset, spec: Preprocessing) -> None:
@@ -52,7 +52,7 @@ class Photographs:
         return load_image(self.samples[index].image, self.spec)
 
 
-class Prepared:
+class PreparedImages:
     """A folder with ``images.npy`` (N, H, W, 3) and ``labels.npy`` (N, H, W), uint8, mapped into memory; the label maps
     perhaps at another grid."""
 
@@ -63,14 +63,14 @@ class Prepared:
         if not len(names) == len(self.images) == len(self.labels):
             raise ValueError(f"{folder} holds {len(self.images)} images, but should hold {len(names)}")
 
-    def __reduce__(self) -> tuple[type[Prepared], tuple[Path, tuple[str, ...]]]:
-        return Prepared, (self.folder, self.names)  # another process maps the files itself
+    def __reduce__(self) -> tuple[type[PreparedImages], tuple[Path, tuple[str, ...]]]:
+        return PreparedImages, (self.folder, self.names)  # another process maps the files itself
 
     def load(self, index: int) -> Pair:
         return self.images[index], self.labels[index]
 
     @staticmethod
-    def write(photographs: Photographs, folder: Path, progress: bool) -> None:
+    def write(photographs: ImageFiles, folder: Path, progress: bool) -> None:
         """Preprocess every photograph into ``folder``, on all cores.
 
         Raises:
@@ -78,8 +78,8 @@ class Prepared:
         """
         width, height = photographs.spec.size
         count = len(photographs.names)
-        images = new_map(folder / "images.npy", (count, height, width, 3))
-        labels = new_map(folder / "labels.npy", (count, *photographs.load(0)[1].shape))
+        images = create_memmap(folder / "images.npy", (count, height, width, 3))
+        labels = create_memmap(folder / "labels.npy", (count, *photographs.load(0)[1].shape))
 
         def prepare(index: int) -> None:
             image, label = photographs.load(index)
@@ -94,10 +94,10 @@ class Prepared:
                 pass
 
 
-class Part:
+class ImageRange:
     """A run of images of a source, ``start`` up to ``stop``."""
 
-    def __init__(self, source: Source, start: int, stop: int) -> None:
+    def __init__(self, source: ImageSource, start: int, stop: int) -> None:
         self.source, self.start, self.names = source, start, source.names[start:stop]
 
     def load(self, index: int) -> Pair:

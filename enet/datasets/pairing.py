@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from enet.datasets.base import Sample
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 
 
 def inside(folder: Path, suffix: str, *, deep: bool = False) -> list[Path]:
@@ -47,17 +47,14 @@ def pair(
     if not images:
         raise InputError(f"no images: expected {expected}. Check --data-root")
     found = []
-    for what, partner, here, there in (
-        ("image", "label", images, labels),
-        ("label", "image", labels, images),
-    ):
+    for what, partner, here, there in (("image", "label", images, labels), ("label", "image", labels, images)):
         lone = sorted(str(path) for key, path in here.items() if key not in there)
         if lone:
-            found.append(f"{len(lone)} {what}{'s' * (len(lone) > 1)} without {partner}: {listing(lone)}")
+            found.append(f"{len(lone)} {what}{'s' * (len(lone) > 1)} without {partner}: {format_list(lone)}")
     samples = [Sample(path.stem, path, labels[key]) for key, path in images.items() if key in labels]
     twice = sorted(name for name, count in Counter(sample.name for sample in samples).items() if count > 1)
     if twice:
-        found.append(f"{len(twice)} image names that occur in several folders: {listing(twice)}")
+        found.append(f"{len(twice)} image names that occur in several folders: {format_list(twice)}")
     if problems is not None:
         problems += found
     elif found:

@@ -159,7 +159,7 @@ def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> ND
     return lookup[np.asarray(window(label.size, spec).of_label(label))]
 
 
-def brought_to(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+def resize_labels(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """A label map (H, W) at another grid, by the nearest pixel; itself if it is there already."""
     if labels.shape == shape:
         return labels

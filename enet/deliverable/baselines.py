@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enet.deliverable.toml_reader import parse, read_toml, require
-from enet.errors import unknown
+from enet.errors import unknown_name_error
 
 FILE = Path(__file__).with_name("baselines.toml")
 
 #: Stands for a column's largest figure, whatever its batch size.
 BEST: Literal["best"] = "best"
 
-Batch = int | Literal["best"]
+BatchKey = int | Literal["best"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +44,13 @@ class Column:
     def best(self) -> float:
         return max(self.images_per_second)
 
-    def at(self, batch: Batch) -> float | None:
+    def at(self, batch: BatchKey) -> float | None:
         """Images/s at a batch size or at the ``BEST`` one; None where nothing is recorded."""
         return self.best if batch == BEST else self.by_batch.get(batch)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ratio:
+class RatioColumn:
     """A column of ratios: names of the two columns."""
 
     of: str
@@ -79,7 +79,7 @@ class Table:
     name: str
     source: str
     columns: tuple[Column, ...]
-    ratios: tuple[Ratio, ...]
+    ratios: tuple[RatioColumn, ...]
     directory: Directory
 
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ class Table:
         """
         found = {column.name: column for column in self.columns}
         if name not in found:
-            raise unknown("baseline", name, found, where=f"recorded table {self.name}")
+            raise unknown_name_error("baseline", name, found, where=f"recorded table {self.name}")
         return found[name]
 
     @property
@@ -105,11 +105,11 @@ class Table:
         return tuple(sorted({size for column in self.columns for size in column.batch_sizes}))
 
     @property
-    def batches(self) -> tuple[Batch, ...]:
+    def batches(self) -> tuple[BatchKey, ...]:
         """All batch sizes, then ``BEST``."""
         return (*self.batch_sizes, BEST)
 
-    def ratio(self, ratio: Ratio, batch: Batch) -> float | None:
+    def ratio(self, ratio: RatioColumn, batch: BatchKey) -> float | None:
         """At a batch size, or of the two columns' ``BEST`` figures; None where either has none."""
         of, over = self.column(ratio.of).at(batch), self.column(ratio.over).at(batch)
         return of / over if of and over else None
@@ -138,16 +138,18 @@ class Table:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "name": self.name, "source": self.source, "unit": "images/s",
+            "name": self.name,
+            "source": self.source,
+            "unit": "images/s",
             "columns": {c.name: {"chip": c.chip, "what": c.what, **rates(c)} for c in self.columns},
             "ratios": {r.name: {title(n): self.ratio(r, n) for n in self.batches} for r in self.ratios},
             "directory": {
                 r.of: self.filed_under(self.column(r.of).by_batch) for r in self.ratios if r.over == self.directory.over
             },
-        }  # fmt: skip
+        }
 
 
-def title(batch: Batch) -> str:
+def title(batch: BatchKey) -> str:
     """How a batch size is called in tables."""
     return BEST if batch == BEST else f"bs{batch}"
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from enet.deliverable.toml_reader import parse, read_toml, require, with_line
-from enet.errors import InputError, unknown
+from enet.deliverable.toml_reader import add_line_number, parse, read_toml, require
+from enet.errors import InputError, unknown_name_error
 
-SHIPPED = Path(__file__).parent / "builtin"
+BUILTIN = Path(__file__).parent / "builtin"
 
 #: The networks that go by the name ENet; ``enet.model.architectures`` describes and builds them.
 Variant = Literal["ascend", "tramac", "paper"]
@@ -30,7 +30,7 @@ MAX_BATCH = 1024
 SCENE_SPLITS = ("train", "val", "test")
 
 #: What the template says in place of a source.
-TO_FILL_IN = "say where the figure is from"
+PLACEHOLDER = "say where the figure is from"
 
 #: Scored classes by data set layout.
 CLASSES = {"cityscapes": 19, "scenes": 19, "camvid": 11}
@@ -57,7 +57,7 @@ class Network:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataSpec:
+class DatasetSpec:
     """Which images are scored: layout on disk, split, and how many there must be."""
 
     layout: Literal["cityscapes", "camvid", "scenes"]
@@ -113,7 +113,7 @@ class Preprocessing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class IoFormat:
     """What goes in and out of the artifact. The guide's form is float images in, logits out."""
 
     #: "float": normalised float32 (N, 3, H, W); "uint8": RGB (N, H, W, 3), normalised inside the graph.
@@ -199,9 +199,9 @@ class Deliverable:
     name: str
     summary: str
     network: Network
-    dataset: DataSpec
+    dataset: DatasetSpec
     preprocessing: Preprocessing = field(default_factory=Preprocessing)
-    artifact: Form = field(default_factory=Form)
+    artifact: IoFormat = field(default_factory=IoFormat)
     reference: Reference
     tolerances: Tolerances = field(default_factory=Tolerances)
     #: None: no recorded baseline is of this network and size.
@@ -233,9 +233,9 @@ class Deliverable:
         return None if self.network.weights is None else self.path.parent / self.network.weights
 
 
-def shipped() -> list[str]:
+def builtin_names() -> list[str]:
     """Names of the deliverables that come with the package."""
-    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+    return sorted(path.stem for path in BUILTIN.glob("*.toml"))
 
 
 def load(name_or_path: str) -> Deliverable:
@@ -247,18 +247,20 @@ def load(name_or_path: str) -> Deliverable:
         InputError: no such deliverable; the file can't be read; a key is unknown, missing, or its value is wrong.
     """
     if "/" not in name_or_path and not name_or_path.endswith(".toml"):
-        if name_or_path not in shipped():
-            raise unknown("deliverable", name_or_path, [*shipped(), "or the path of a .toml file"])
-        path = SHIPPED / f"{name_or_path}.toml"
+        if name_or_path not in builtin_names():
+            raise unknown_name_error("deliverable", name_or_path, [*builtin_names(), "or the path of a .toml file"])
+        path = BUILTIN / f"{name_or_path}.toml"
     else:
         path = Path(name_or_path)
-    table = read_toml(path, "deliverable", f". Give a .toml file or one of {shipped()}")
+    table = read_toml(path, "deliverable", f". Give a .toml file or one of {builtin_names()}")
     try:
         if "path" in table:
-            raise unknown("key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path))
+            raise unknown_name_error(
+                "key", "path", [f.name for f in fields(Deliverable) if f.name != "path"], where=str(path)
+            )
         deliverable: Deliverable = parse(Deliverable, {**table, "path": path}, str(path))
     except InputError as error:
-        raise InputError(with_line(str(error), path)) from error
+        raise InputError(add_line_number(str(error), path)) from error
     return deliverable
 
 

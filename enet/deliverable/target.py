@@ -54,7 +54,7 @@ class DeviceState:
     processes: tuple[str, ...] = ()
     driver: str = ""
 
-    def troubles(self) -> list[str]:
+    def device_problems(self) -> list[str]:
         """Why nothing should be measured on it now, in words."""
         found = []
         if self.health != "OK":

@@ -11,7 +11,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from enet.errors import InputError, unknown
+from enet.errors import InputError, unknown_name_error
 from enet.storage.files import require_plain_file
 
 if sys.version_info >= (3, 11):
@@ -24,7 +24,7 @@ else:
 MAX_BYTES = 1_000_000
 
 
-def with_line(message: str, path: Path) -> str:
+def add_line_number(message: str, path: Path) -> str:
     """A message about a key or table of a TOML file, with the line that it is on where that can be found.
 
     The message names the file, then tables and key in brackets, as ``parse`` does, or a key followed by ``=``.
@@ -101,7 +101,7 @@ def parse(kind: type[Any], table: object, where: str) -> Any:
     names = [f.name for f in fields(kind)]
     for key in table:
         if key not in names:
-            raise unknown("key", key, [n for n in names if n != "path"], where=where)
+            raise unknown_name_error("key", key, [n for n in names if n != "path"], where=where)
     missing = [
         f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in table
     ]
@@ -123,7 +123,7 @@ def convert(hint: Any, value: object, where: str) -> Any:
         return parse(hint, value, where)
     if origin is Literal:
         if value not in arguments:
-            raise unknown("value", value, arguments, where=where)
+            raise unknown_name_error("value", value, arguments, where=where)
         return value
     if origin is types.UnionType:  # the only unions here are with None, which TOML hasn't
         return convert(arguments[0], value, where)

@@ -28,8 +28,9 @@ class Accuracy:
 
     ``matrices``: int64, shape (images, classes, classes), row = truth, column = prediction. ``non_finite`` counts
     images with a NaN or infinite logit; None where the artifact gives labels only. ``images`` are in order of name.
-    ``seconds`` is wall clock; ``devices`` has the share of each where several ran at once. ``stated_miou_percent`` is
-    what a log that came with recorded results claims. ``copies`` counts images whose file is that of another image.
+    ``seconds`` is wall clock; ``devices`` has the share of each where several ran at once. ``claimed_miou_percent`` is
+    what a log that came with recorded results claims. ``duplicate_images`` counts images whose file is that of
+    another image.
     ``label_grid`` is where predictions were compared, as ``Preprocessing`` has it.
     """
 
@@ -43,8 +44,8 @@ class Accuracy:
     non_finite: int | None
     seconds: float
     devices: tuple[DeviceShare, ...] = ()
-    stated_miou_percent: float | None = None
-    copies: int = 0
+    claimed_miou_percent: float | None = None
+    duplicate_images: int = 0
     label_grid: str = "network"
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class Accuracy:
         return self.matrices.sum(axis=0)
 
     @property
-    def uniform(self) -> tuple[str, ...]:
+    def single_class_images(self) -> tuple[str, ...]:
         """Images that got one class everywhere, where the truth has more than two."""
         predicted, true = (np.count_nonzero(self.matrices.sum(axis=axis), axis=1) for axis in (1, 2))
         return tuple(self.images[index] for index in np.flatnonzero((predicted == 1) & (true > 2)))
@@ -82,30 +83,40 @@ class Accuracy:
             "confusion_matrix": self.matrix.tolist(),
             "images": len(self.images),
             "images_expected": self.images_expected,
-            "copies": self.copies,
+            "duplicate_images": self.duplicate_images,
             "seconds": self.seconds,
             "images_per_second": len(self.images) / self.seconds if self.seconds else None,
             "devices": [asdict(share) for share in self.devices],
-            "stated_miou_percent": self.stated_miou_percent,
+            "claimed_miou_percent": self.claimed_miou_percent,
             "provenance": asdict(self.provenance),
         }
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "schema": SCHEMA, **self.summary(), "absent_classes": self.absent_classes,
-            "non_finite": self.non_finite, "image_names": list(self.images),
+            "kind": self.kind,
+            "schema": SCHEMA,
+            **self.summary(),
+            "absent_classes": self.absent_classes,
+            "non_finite": self.non_finite,
+            "image_names": list(self.images),
             "matrices": [matrix.ravel().tolist() for matrix in self.matrices],
-        }  # fmt: skip
+        }
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Accuracy:
         classes = tuple(table["iou_per_class"])
         matrices = np.array(table["matrices"], np.int64).reshape(-1, len(classes), len(classes))
         return cls(
-            provenance=Provenance.from_json(table["provenance"]), classes=classes,
-            absent_classes=table["absent_classes"], images=tuple(table["image_names"]),
-            images_expected=table["images_expected"], matrices=matrices,
-            non_finite=table["non_finite"], seconds=table["seconds"],
+            provenance=Provenance.from_json(table["provenance"]),
+            classes=classes,
+            absent_classes=table["absent_classes"],
+            images=tuple(table["image_names"]),
+            images_expected=table["images_expected"],
+            matrices=matrices,
+            non_finite=table["non_finite"],
+            seconds=table["seconds"],
             devices=tuple(DeviceShare(**share) for share in table["devices"]),
-            stated_miou_percent=table["stated_miou_percent"], copies=table["copies"], label_grid=table["label_grid"],
-        )  # fmt: skip
+            claimed_miou_percent=table["claimed_miou_percent"],
+            duplicate_images=table["duplicate_images"],
+            label_grid=table["label_grid"],
+        )

@@ -9,15 +9,15 @@ import numpy as np
 
 from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
-from enet.evidence.parity import Difference, Digests, Parity
+from enet.evidence.parity import Digests, LogitComparison, Parity
 from enet.evidence.provenance import SCHEMA
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
-from enet.storage.files import canonical, hash_text, make_folder, write_text
+from enet.storage.files import canonical_json, hash_text, make_folder, write_text
 
-Evidence = Accuracy | Parity | Difference | Digests | Throughput | Speed
+Evidence = Accuracy | Parity | LogitComparison | Digests | Throughput | Speed
 KINDS: dict[str, type[Evidence]] = {
-    kind.kind: kind for kind in (Accuracy, Parity, Difference, Digests, Throughput, Speed)
+    kind.kind: kind for kind in (Accuracy, Parity, LogitComparison, Digests, Throughput, Speed)
 }
 
 #: Figures that follow from counts: written for people, computed anew here.
@@ -32,7 +32,7 @@ def save(evidence: Evidence, path: Path) -> None:
     """
     make_folder(path.parent)
     table = evidence.to_json()
-    write_text(path, json.dumps(table | {"sha256": hash_text(canonical(table))}))
+    write_text(path, json.dumps(table | {"sha256": hash_text(canonical_json(table))}))
 
 
 def load(path: Path) -> Evidence:
@@ -49,7 +49,7 @@ def load(path: Path) -> Evidence:
             raise InputError(f"{path}: evidence of schema {table['schema']}, but should be {SCHEMA}. Measure again")
         evidence = KINDS[table["kind"]].from_json(table)
         figures = [(name, table.get(name), getattr(evidence, name, None)) for name in FOLLOWING]
-        as_written = checksum == hash_text(canonical(table))
+        as_written = checksum == hash_text(canonical_json(table))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError) as error:

@@ -25,20 +25,20 @@ class Parity:
     images: tuple[str, ...]
     images_expected: int
     pixels: int
-    differing: tuple[int, ...]
+    differing_pixels: tuple[int, ...]
     non_finite: int
     constant: bool
     miou: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.differing) != len(self.images):
-            raise ValueError(f"differing has {len(self.differing)} counts, but should have {len(self.images)}")
+        if len(self.differing_pixels) != len(self.images):
+            raise ValueError(f"differing has {len(self.differing_pixels)} counts, but should have {len(self.images)}")
 
     @property
     def agreement(self) -> float:
         """Share of all compared pixels that agree, in 0..1; NaN if none were compared."""
         compared = self.pixels * len(self.images)
-        return 1 - sum(self.differing) / compared if compared else float("nan")
+        return 1 - sum(self.differing_pixels) / compared if compared else float("nan")
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "schema": SCHEMA, "agreement": self.agreement, **asdict(self)}
@@ -46,22 +46,30 @@ class Parity:
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Parity:
         return cls(
-            what=table["what"], first=Provenance.from_json(table["first"]),
+            what=table["what"],
+            first=Provenance.from_json(table["first"]),
             second=Provenance.from_json(table["second"]),
-            images=tuple(table["images"]), images_expected=table["images_expected"], pixels=table["pixels"],
-            differing=tuple(table["differing"]), non_finite=table["non_finite"], constant=table["constant"],
+            images=tuple(table["images"]),
+            images_expected=table["images_expected"],
+            pixels=table["pixels"],
+            differing_pixels=tuple(table["differing_pixels"]),
+            non_finite=table["non_finite"],
+            constant=table["constant"],
             miou=tuple(table["miou"]) if table["miou"] else None,
-        )  # fmt: skip
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class LogitComparison:
     """How far two sets of numbers that should be equal are apart.
 
-    ``largest`` is the largest absolute difference. ``beyond`` counts those above ``limit``, or above ``relative`` times
+    ``largest`` is the largest absolute difference. ``over_limit`` counts those above ``limit``, or above ``relative``
+    times
     an image's largest value where that is more.
-    ``unexplained`` counts those of them that a near-tie in a max-pool doesn't explain: there, rounding
-    alone decides which of two equal pixels a value returns to, and no two programs round alike. ``excusable`` is the
+    ``over_limit_unexcused`` counts those of them that a near-tie in a max-pool doesn't explain: there,
+    rounding
+    alone decides which of two equal pixels a value returns to, and no two programs round alike. ``near_tie_share`` is
+    the
     share of values, in 0..1, near enough to such a tie.
     """
 
@@ -73,17 +81,27 @@ class Difference:
     largest: float
     limit: float
     relative: float
-    beyond: int
-    unexplained: int
-    excusable: float
+    over_limit: int
+    over_limit_unexcused: int
+    near_tie_share: float
     non_finite: int
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": self.kind, "schema": SCHEMA, **asdict(self)}
 
     @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> Difference:
-        names = ("what", "values", "largest", "limit", "relative", "beyond", "unexplained", "excusable", "non_finite")
+    def from_json(cls, table: Mapping[str, Any]) -> LogitComparison:
+        names = (
+            "what",
+            "values",
+            "largest",
+            "limit",
+            "relative",
+            "over_limit",
+            "over_limit_unexcused",
+            "near_tie_share",
+            "non_finite",
+        )
         return cls(
             first=Provenance.from_json(table["first"]),
             second=Provenance.from_json(table["second"]),

@@ -23,7 +23,7 @@ def now() -> str:
     return datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")
 
 
-def in_words(backend: str, precision: str) -> str:
+def backend_label(backend: str, precision: str) -> str:
     """A backend's name, with the precision where the user chose another than the backend's usual one."""
     return f"{backend}-int8" if precision == "int8" else backend
 
@@ -52,7 +52,7 @@ class Provenance:
     devices_before: tuple[DeviceState, ...] = ()
     devices_after: tuple[DeviceState, ...] = ()
     #: The user accepts a device that others use as well.
-    busy_allowed: bool = False
+    allow_busy: bool = False
     #: The user asked for only some of the images.
     limited: bool = False
     #: As of ``Artifact``; "int8" by what the quantiser made of the images that ``calibration_sha256`` names.
@@ -63,16 +63,18 @@ class Provenance:
     time: str = field(default_factory=now)
 
     def __str__(self) -> str:
-        return f"{self.deliverable}-{in_words(self.backend, self.precision)}-bs{self.batch_size}"
+        return f"{self.deliverable}-{backend_label(self.backend, self.precision)}-bs{self.batch_size}"
 
-    def troubles(self) -> list[str]:
+    def device_problems(self) -> list[str]:
         """Why the devices were not fit to be measured on, in words; empty where the user accepts that."""
         return (
             []
-            if self.busy_allowed
+            if self.allow_busy
             else list(
                 dict.fromkeys(
-                    trouble for state in (*self.devices_before, *self.devices_after) for trouble in state.troubles()
+                    trouble
+                    for state in (*self.devices_before, *self.devices_after)
+                    for trouble in state.device_problems()
                 )
             )
         )

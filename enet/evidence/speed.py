@@ -37,21 +37,29 @@ class Speed:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "schema": SCHEMA, "images_per_second": self.images_per_second,
-            "baseline_images_per_second": self.baseline_times.images_per_second, "ratio": asdict(self.ratio),
-            "latency_ms": {f"p{p}": 1000 * self.times.latency(p) for p in (50, 90, 99)}, **asdict(self),
-        }  # fmt: skip
+            "kind": self.kind,
+            "schema": SCHEMA,
+            "images_per_second": self.images_per_second,
+            "baseline_images_per_second": self.baseline_times.images_per_second,
+            "ratio": asdict(self.ratio),
+            "latency_ms": {f"p{p}": 1000 * self.times.latency(p) for p in (50, 90, 99)},
+            **asdict(self),
+        }
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Speed:
         times = {
             name: Times(
-                images=table[name]["images"], rounds=tuple(table[name]["rounds"]),
+                images=table[name]["images"],
+                rounds=tuple(table[name]["rounds"]),
                 executions=tuple(table[name]["executions"]),
             )
             for name in ("times", "baseline_times")
-        }  # fmt: skip
+        }
         return cls(
-            provenance=Provenance.from_json(table["provenance"]), baseline=Provenance.from_json(table["baseline"]),
-            batch_size=table["batch_size"], conditions=dict(table["conditions"]), **times,
-        )  # fmt: skip
+            provenance=Provenance.from_json(table["provenance"]),
+            baseline=Provenance.from_json(table["baseline"]),
+            batch_size=table["batch_size"],
+            conditions=dict(table["conditions"]),
+            **times,
+        )

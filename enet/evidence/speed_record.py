@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from enet.errors import InputError
-from enet.host import fingerprint
+from enet.host import host_fingerprint
 from enet.metrics.latency import Ratio
 from enet.storage.files import make_folder, write_text
 
@@ -23,7 +23,7 @@ def save(speeds: Mapping[str, Ratio], path: Path) -> None:
     """
     make_folder(path.parent)
     cases = {case: asdict(ratio) for case, ratio in sorted(speeds.items())}
-    write_text(path, json.dumps({"schema": SCHEMA, "machine": fingerprint(), "over_pytorch": cases}, indent=1))
+    write_text(path, json.dumps({"schema": SCHEMA, "machine": host_fingerprint(), "over_pytorch": cases}, indent=1))
 
 
 def load(path: Path) -> dict[str, Ratio]:
@@ -39,7 +39,7 @@ def load(path: Path) -> dict[str, Ratio]:
         found = {
             case: Ratio(**{k: float(v) for k, v in ratio.items()}) for case, ratio in table["over_pytorch"].items()
         }
-        machine, here = dict(table["machine"]), fingerprint()
+        machine, here = dict(table["machine"]), host_fingerprint()
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Make one with --record-baseline {path}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

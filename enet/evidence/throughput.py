@@ -11,7 +11,7 @@ from enet.evidence.provenance import SCHEMA, Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Share:
+class DeviceTiming:
     """What one device did of a run.
 
     ``compute_ms`` holds the milliseconds of every execution and is empty where the tool kept only their mean.
@@ -38,8 +38,11 @@ class Share:
 class Throughput:
     """One run of a data set, timed.
 
-    ``batch_size`` is the model's, 0 if nothing tells; ``batch_known_from`` says in words what does, ``batch_doubt`` why
-    it isn't certain. The batch size *stated* on a command line only scales the tool's own figure. ``denials`` are the
+    ``batch_size`` is the model's, 0 if nothing tells; ``batch_size_source`` says in words what does,
+    ``batch_ambiguity``
+    why
+    it isn't certain. The batch size *stated* on a command line only scales the tool's own figure. ``contradictions``
+    are the
     reader's findings that the record's figures deny each other. ``tail_dropped``: the tool leaves out a last batch
     that isn't full.
     """
@@ -48,14 +51,14 @@ class Throughput:
     provenance: Provenance
     tool: str
     batch_size: int
-    batch_known_from: str
-    stated_batch_size: int | None
-    shares: tuple[Share, ...]
+    batch_size_source: str
+    claimed_batch_size: int | None
+    shares: tuple[DeviceTiming, ...]
     images_expected: int
     zero_input: bool = False
     tail_dropped: bool = False
-    denials: tuple[str, ...] = ()
-    batch_doubt: str = ""
+    contradictions: tuple[str, ...] = ()
+    batch_ambiguity: str = ""
 
     def __post_init__(self) -> None:
         if not self.shares:
@@ -117,19 +120,33 @@ class Throughput:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "kind": self.kind, "schema": SCHEMA, "images": self.images, "mean_ms": self.mean_ms,
-            "percentile_99_ms": self.percentile_99, "images_per_second": self.images_per_second,
-            "seconds": self.seconds, "wall_images_per_second": self.wall_images_per_second, **asdict(self),
-        }  # fmt: skip
+            "kind": self.kind,
+            "schema": SCHEMA,
+            "images": self.images,
+            "mean_ms": self.mean_ms,
+            "percentile_99_ms": self.percentile_99,
+            "images_per_second": self.images_per_second,
+            "seconds": self.seconds,
+            "wall_images_per_second": self.wall_images_per_second,
+            **asdict(self),
+        }
 
     @classmethod
     def from_json(cls, table: Mapping[str, Any]) -> Throughput:
-        shares = tuple(Share(**{**share, "compute_ms": tuple(share["compute_ms"])}) for share in table["shares"])
+        shares = tuple(DeviceTiming(**{**share, "compute_ms": tuple(share["compute_ms"])}) for share in table["shares"])
         names = (
-            "tool", "batch_size", "batch_known_from", "stated_batch_size", "images_expected", "zero_input",
-            "tail_dropped", "batch_doubt",
-        )  # fmt: skip
+            "tool",
+            "batch_size",
+            "batch_size_source",
+            "claimed_batch_size",
+            "images_expected",
+            "zero_input",
+            "tail_dropped",
+            "batch_ambiguity",
+        )
         return cls(
-            provenance=Provenance.from_json(table["provenance"]), shares=shares, denials=tuple(table["denials"]),
+            provenance=Provenance.from_json(table["provenance"]),
+            shares=shares,
+            contradictions=tuple(table["contradictions"]),
             **{name: table[name] for name in names},
-        )  # fmt: skip
+        )

@@ -7,21 +7,21 @@ import math
 import numpy as np
 
 from enet.deliverable import Deliverable
-from enet.errors import listing
+from enet.errors import format_list
 from enet.evidence import Accuracy
-from enet.gates.base import Outcome, Verdict, decided, too_few, unfit
+from enet.gates.base import Outcome, Verdict, decide, missing_images, provenance_problem
 from enet.gates.bootstrap import paired_interval
-from enet.gates.relation import unrelated
+from enet.gates.relation import relation_problem
 from enet.metrics import segmentation
 
 #: How far a figure in a log may be from the one it was printed from, in percent: the guide's has three decimals.
 PRINTED = 0.0006
 
 
-def band(reference: float, relative: float) -> tuple[float, float]:
+def tolerance_band(reference: float, relative: float) -> tuple[float, float]:
     """The accepted range around a reference, both sides.
 
-    >>> low, high = band(54.627, 0.01)
+    >>> low, high = tolerance_band(54.627, 0.01)
     >>> f"{low:.4f} .. {high:.4f}"
     '54.0807 .. 55.1733'
     """
@@ -40,27 +40,27 @@ def artifact_miou(evidence: Accuracy, deliverable: Deliverable, reference: Accur
         reference: the same images run by PyTorch. With it, a paired bootstrap gives the interval of the difference,
             which is told and flags a near-limit pass; the point value decides.
     """
-    strange = None if reference is None else unpaired(evidence, reference)
+    strange = None if reference is None else pairing_problem(evidence, reference)
     if strange:
-        return refused("miou", evidence, strange)
+        return no_evidence("miou", evidence, strange)
     return stated_miou("miou", evidence, deliverable, reference)
 
 
 def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | None = None) -> Verdict:
     """mIoU in percent against the band around the deliverable's figure."""
     stated, measured = deliverable.reference.miou_percent, 100 * evidence.miou
-    low, high = band(stated, deliverable.tolerances.miou_relative)
+    low, high = tolerance_band(stated, deliverable.tolerances.miou_relative)
     numbers = {"miou_percent": measured, "low": low, "high": high, "points": measured - stated}
-    problem = unsound(evidence, deliverable)
+    problem = accuracy_problem(evidence, deliverable)
     if not problem and gate != "reference":  # the checkpoint itself may see no more in an image
-        problem = flattened(evidence, reference)
+        problem = collapsed_images(evidence, reference)
     if problem:
-        return refused(gate, evidence, problem)
-    claimed = evidence.stated_miou_percent
+        return no_evidence(gate, evidence, problem)
+    claimed = evidence.claimed_miou_percent
     if claimed is not None and not abs(claimed - measured) <= PRINTED:
         sentence = f"the log that came with it says {claimed:.7g} %, but the outputs have mIoU {measured:.7g} %"
         return Verdict(gate=gate, outcome=Outcome.FAIL, sentence=sentence, numbers=numbers)
-    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    missing = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
     if missing:
         sentence = f"mIoU {measured:.4f} %, but {missing}"
         return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers, incomplete=True)
@@ -83,7 +83,7 @@ def stated_miou(gate: str, evidence: Accuracy, deliverable: Deliverable, referen
     return Verdict(gate=gate, outcome=outcome, sentence=sentence, numbers=numbers, notes=tuple(notes))
 
 
-def refused(gate: str, evidence: Accuracy, why: str) -> Verdict:
+def no_evidence(gate: str, evidence: Accuracy, why: str) -> Verdict:
     """NO EVIDENCE, with the figure that was measured all the same."""
     measured = 100 * evidence.miou
     sentence = f"mIoU {measured:.4f} %, but {why}" if evidence.images else why
@@ -92,26 +92,34 @@ def refused(gate: str, evidence: Accuracy, why: str) -> Verdict:
 
 def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """Quantising has changed mIoU by no more than the tolerance, relative to PyTorch's, both sides."""
-    problem = unpaired(evidence, reference) or unsound(evidence, deliverable) or unsound(reference, deliverable)
-    problem = problem or flattened(evidence, reference)
+    problem = (
+        pairing_problem(evidence, reference)
+        or accuracy_problem(evidence, deliverable)
+        or accuracy_problem(reference, deliverable)
+    )
+    problem = problem or collapsed_images(evidence, reference)
     if problem:
-        return refused("int8_miou", evidence, problem)
+        return no_evidence("int8_miou", evidence, problem)
     ours, theirs = 100 * evidence.miou, 100 * reference.miou
-    low, high = band(theirs, deliverable.tolerances.miou_relative)
+    low, high = tolerance_band(theirs, deliverable.tolerances.miou_relative)
     lower, upper = (100 * value for value in paired_interval(evidence, reference))
     sentence = (
         f"mIoU {ours:.4f} % in INT8, {theirs:.4f} % in float32 ({ours - theirs:+.4f} points, 95 %: {lower:+.4f} .. "
         f"{upper:+.4f}), should be in {low:.4f} .. {high:.4f} %"
     )
-    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    missing = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
     numbers = {"miou_percent": ours, "reference_percent": theirs, "low": low, "high": high}
-    return decided("int8_miou", low <= ours <= high, sentence, numbers, missing)
+    return decide("int8_miou", low <= ours <= high, sentence, numbers, missing)
 
 
-def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
+def class_iou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """No class has lost more IoU than allowed: a mean hides one class that is gone."""
-    problem = unpaired(evidence, reference) or unsound(evidence, deliverable) or unsound(reference, deliverable)
-    problem = problem or flattened(evidence, reference)
+    problem = (
+        pairing_problem(evidence, reference)
+        or accuracy_problem(evidence, deliverable)
+        or accuracy_problem(reference, deliverable)
+    )
+    problem = problem or collapsed_images(evidence, reference)
     if problem:
         return Verdict(gate="class_floor", outcome=Outcome.NO_EVIDENCE, sentence=problem)
     ours, theirs = (np.nan_to_num(segmentation.iou_per_class(side.matrix)) for side in (evidence, reference))
@@ -121,11 +129,11 @@ def class_floor(evidence: Accuracy, reference: Accuracy, deliverable: Deliverabl
         f"largest loss {100 * loss:.4f} points of IoU ({evidence.classes[worst]}: {100 * theirs[worst]:.4f} to "
         f"{100 * ours[worst]:.4f} %), should be at most {100 * limit:.4g}"
     )
-    missing = too_few(evidence.images, evidence.images_expected, evidence.provenance.limited)
-    return decided("class_floor", loss <= limit, sentence, {"loss": loss, "limit": limit}, missing)
+    missing = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    return decide("class_floor", loss <= limit, sentence, {"loss": loss, "limit": limit}, missing)
 
 
-def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
+def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Why an accuracy measurement can't be judged at all, or None."""
     where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
     named, given = deliverable.network.sha256, where.weights_sha256
@@ -139,29 +147,32 @@ def unsound(evidence: Accuracy, deliverable: Deliverable) -> str | None:
         (unknown_logits, "nobody looked whether the logits are finite numbers"),
         (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),
         (len(set(evidence.images)) != count, "an image was counted more than once"),
-        (evidence.copies, f"{evidence.copies} of {count} images are copies of others, so as many are missing"),
+        (
+            evidence.duplicate_images,
+            f"{evidence.duplicate_images} of {count} images are copies of others, so as many are missing",
+        ),
         (count > evidence.images_expected, f"{count} images, but should be {evidence.images_expected}"),
         (evidence.images_expected != expected, f"{evidence.images_expected} images expected, not {expected}"),
         (nothing, "no pixel was scored"),
         (predicted == 1 and len(evidence.classes) > 1, "one class is predicted everywhere"),
         (not math.isfinite(evidence.miou), "mIoU is not a number"),
     )
-    return unfit(where) or next((reason for is_so, reason in reasons if is_so), None)
+    return provenance_problem(where) or next((reason for is_so, reason in reasons if is_so), None)
 
 
-def flattened(evidence: Accuracy, reference: Accuracy | None) -> str | None:
+def collapsed_images(evidence: Accuracy, reference: Accuracy | None) -> str | None:
     """Which images got one class everywhere where PyTorch (or, without it, the truth) has more, or None.
 
     One image of 500 hardly moves a mean.
     """
-    known = reference.uniform if reference else ()
-    found = [image for image in evidence.uniform if image not in known]
-    return f"one class is predicted everywhere in {listing(found, first=2)}" if found else None
+    known = reference.single_class_images if reference else ()
+    found = [image for image in evidence.single_class_images if image not in known]
+    return f"one class is predicted everywhere in {format_list(found, first=2)}" if found else None
 
 
-def unpaired(first: Accuracy, second: Accuracy) -> str | None:
+def pairing_problem(first: Accuracy, second: Accuracy) -> str | None:
     """Why two runs can't be paired image by image, or None."""
-    strange = unrelated([first.provenance, second.provenance])
+    strange = relation_problem([first.provenance, second.provenance])
     if strange:
         return strange
     if first.images != second.images or first.classes != second.classes:

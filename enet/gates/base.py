@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from enet.errors import listing
+from enet.errors import format_list
 from enet.evidence import Provenance
 
 #: What is missing where the user asked for less.
@@ -38,7 +38,7 @@ class Verdict:
         return f"{self.outcome.value} {self.gate}: {self.sentence}" + "".join(f"; {note}" for note in self.notes)
 
 
-def decided(
+def decide(
     gate: str, ok: bool, sentence: str, numbers: dict[str, float], missing: str | None, notes: tuple[str, ...] = ()
 ) -> Verdict:
     """FAIL at once; PASS only if nothing is ``missing`` (see ``too_few``)."""
@@ -46,28 +46,32 @@ def decided(
     if outcome is Outcome.NO_EVIDENCE:
         sentence = f"{sentence}; {missing}"
     return Verdict(
-        gate=gate, outcome=outcome, sentence=sentence, numbers=numbers, notes=notes,
+        gate=gate,
+        outcome=outcome,
+        sentence=sentence,
+        numbers=numbers,
+        notes=notes,
         incomplete=outcome is Outcome.NO_EVIDENCE,
-    )  # fmt: skip
+    )
 
 
-def told(gate: str, sentence: str, numbers: dict[str, float] | None = None) -> Verdict:
+def informational(gate: str, sentence: str, numbers: dict[str, float] | None = None) -> Verdict:
     """A figure, or the lack of one, that nothing is asked of."""
     return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers or {}, reported=True)
 
 
-def unfit(provenance: Provenance) -> str | None:
+def provenance_problem(provenance: Provenance) -> str | None:
     """Why nothing that was measured there can be evidence, or None."""
     if provenance.absent:
         return provenance.absent
     if provenance.simulated:
         return "measured on a simulated device"
-    if troubles := provenance.troubles():
-        return f"{listing(troubles, first=2)} (--allow-busy-device accepts that)"
+    if troubles := provenance.device_problems():
+        return f"{format_list(troubles, first=2)} (--allow-busy-device accepts that)"
     return None
 
 
-def too_few(images: tuple[str, ...], expected: int, limited: bool) -> str | None:
+def missing_images(images: tuple[str, ...], expected: int, limited: bool) -> str | None:
     """What is missing, or None."""
     if len(images) < expected:
         return f"{len(images)} images of {expected} expected"

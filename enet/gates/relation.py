@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from enet.evidence import RECORDED, Provenance
-from enet.gates.base import unfit
+from enet.gates.base import provenance_problem
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Relation:
 
 
 #: What every comparison must have in common, and must know.
-SUBJECT = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
+COMMON_FIELDS = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
 
 
 RELATIONS = {
@@ -39,23 +39,23 @@ RELATIONS = {
 }
 
 
-def unrelated(provenances: Iterable[Provenance], relation: Relation = Relation()) -> str | None:
+def relation_problem(provenances: Iterable[Provenance], relation: Relation = Relation()) -> str | None:
     """Why pieces of evidence don't belong together, or None."""
     first, *others = provenances
     if absent := next((p.absent for p in (first, *others) if p.absent), None):
         return absent
     # Of recorded results the model isn't at hand; that they belong together follows from their data alone.
     recorded = all(provenance.backend == RECORDED for provenance in (first, *others))
-    for name in SUBJECT:
+    for name in COMMON_FIELDS:
         if name == "weights_sha256" and recorded:
             continue
         if not all(getattr(provenance, name) for provenance in (first, *others)):
             return f"{name.removesuffix('_sha256')} not recorded: measure anew"
     for other in others:
-        for name in (*SUBJECT, *relation.same):
+        for name in (*COMMON_FIELDS, *relation.same):
             if getattr(first, name) != getattr(other, name):
                 return f"evidence from different {name.removesuffix('_sha256')}: measure both anew"
         for name in relation.different:
             if getattr(first, name) == getattr(other, name):
                 return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
-    return next((reason for reason in map(unfit, (first, *others)) if reason), None)
+    return next((reason for reason in map(provenance_problem, (first, *others)) if reason), None)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from enet.deliverable import Deliverable
 from enet.evidence import Speed
-from enet.gates.base import Outcome, Verdict, unfit
+from enet.gates.base import Outcome, Verdict, provenance_problem
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
 
 
@@ -76,7 +76,7 @@ def mismatch(evidence: Speed, deliverable: Deliverable) -> str | None:
         (ours.batch_size != theirs.batch_size, "the two sides are of different batch sizes"),
         (len(evidence.times.rounds) < 3, f"{len(evidence.times.rounds)} rounds, should be at least 3"),
     )
-    return unfit(ours) or next((reason for is_so, reason in reasons if is_so), None)
+    return provenance_problem(ours) or next((reason for is_so, reason in reasons if is_so), None)
 
 
 def interval(ratio: Ratio) -> str:

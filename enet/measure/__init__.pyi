@@ -5,13 +5,13 @@ from . import (
     recorded_accuracy as recorded_accuracy,
     reference_preprocessing as reference_preprocessing,
 )
-from .contest import MLPERF as MLPERF, Contest as Contest, Rule as Rule, Work as Work
+from .contest import MLPERF as MLPERF, Contest as Contest, TimingSettings as TimingSettings, Workload as Workload
 from .parity import (
-    between_artifacts as between_artifacts,
-    between_runs as between_runs,
-    equal_rows as equal_rows,
-    onnx_logits as onnx_logits,
+    compare_artifacts as compare_artifacts,
+    compare_onnx_logits as compare_onnx_logits,
+    compare_rows as compare_rows,
+    compare_runs as compare_runs,
 )
-from .pipeline import measure as measure
+from .pipeline import measure_split as measure_split
 from .predictor import Predictor as Predictor, open_predictor as open_predictor
 from .subject import Subject as Subject

@@ -14,7 +14,7 @@ REST = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class TimingSettings:
     """How long to measure each thing: both bounds are reached.
 
     Args:
@@ -23,28 +23,28 @@ class Rule:
         rounds: least count.
     """
 
-    warm_up: float = 0.5
+    warmup_seconds: float = 0.5
     seconds: float = 2.0
     rounds: int = 3
 
 
 #: For a gate in CI: a batch of 32 takes PyTorch seconds, and three pairs tell a factor of six from one of 1.2.
-QUICK = Rule()
+CI_SETTINGS = TimingSettings()
 
 
 #: For a table that people compare.
-THOROUGH = Rule(warm_up=1.0, seconds=10.0, rounds=20)
+THOROUGH = TimingSettings(warmup_seconds=1.0, seconds=10.0, rounds=20)
 
 
 #: As long as MLPerf's rules ask for.
-MLPERF = Rule(warm_up=5.0, seconds=600.0, rounds=64)
+MLPERF = TimingSettings(warmup_seconds=5.0, seconds=600.0, rounds=64)
 
 
 Execution = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What one round does: an execution again and again, by some threads at once.
 
     Args:
@@ -62,7 +62,7 @@ class Work:
 class Contest:
     """Several works, timed in turn. ``round`` may also be called by somebody else's loop, for one work at a time."""
 
-    def __init__(self, works: Sequence[Work]) -> None:
+    def __init__(self, works: Sequence[Workload]) -> None:
         self.works = works
         self.pools = [ThreadPoolExecutor(work.threads) for work in works]
         self.rounds: list[list[float]] = [[] for _ in works]
@@ -75,7 +75,7 @@ class Contest:
         for pool in self.pools:
             pool.shutdown()
 
-    def warm_up(self, seconds: float) -> None:
+    def warmup_seconds(self, seconds: float) -> None:
         """At least one round of each."""
         for index in range(len(self.works)):
             begin = time.perf_counter()
@@ -107,7 +107,7 @@ class Contest:
         each = [execution(0)] if alone else list(pool.map(execution, range(work.executions)))
         return time.perf_counter() - begin, each
 
-    def run(self, rule: Rule, *, paired: bool = True) -> None:
+    def run(self, rule: TimingSettings, *, paired: bool = True) -> None:
         """Rounds of all, every second time in reverse order, until each has what the rule asks for.
 
         Args:
@@ -116,9 +116,10 @@ class Contest:
 
         def wanting() -> list[int]:
             return [
-                index for index, times in enumerate(self.rounds)
+                index
+                for index, times in enumerate(self.rounds)
                 if sum(times) < rule.seconds or len(times) < rule.rounds
-            ]  # fmt: skip
+            ]
 
         turn = 0
         while order := wanting():
@@ -136,9 +137,9 @@ class Contest:
         ]
 
 
-def measure(works: Sequence[Work], rule: Rule) -> list[Times]:
+def measure(works: Sequence[Workload], rule: TimingSettings) -> list[Times]:
     """Warm up, and time several things in turn; all have as many rounds."""
     with Contest(works) as contest:
-        contest.warm_up(rule.warm_up)
+        contest.warmup_seconds(rule.warmup_seconds)
         contest.run(rule)
         return contest.times()

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from enet import backends
 from enet.backends import Artifact
 from enet.backends.pytorch import PyTorchModel
-from enet.datasets.image_source import Source
-from enet.deliverable import Form
-from enet.evidence import Accuracy, Difference, Parity
-from enet.measure.predictor import Predictor, observed, open_predictor, watched
+from enet.datasets.image_source import ImageSource
+from enet.deliverable import IoFormat
+from enet.evidence import Accuracy, LogitComparison, Parity
+from enet.measure.predictor import Predictor, open_predictor, reserve_devices, with_device_states
 from enet.measure.subject import Subject
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
@@ -26,7 +26,7 @@ NEAR_TIE = 1e-5
 DISTINCT = 8
 
 
-def between_runs(
+def compare_runs(
     what: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], *, last: int | None = None
 ) -> Parity:
     """Compare the label maps of two runs over the same images, one image at a time.
@@ -39,11 +39,17 @@ def between_runs(
     first, second = (np.load(path, mmap_mode="r")[rows] for path in labels)
     differing = tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True))
     return Parity(
-        what=what, first=runs[0].provenance, second=runs[1].provenance, images=runs[0].images[rows],
-        images_expected=runs[0].images_expected if last is None else last, pixels=int(np.prod(first.shape[1:])),
-        differing=differing, non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0),
-        constant=constant(first) or constant(second), miou=(runs[0].miou, runs[1].miou) if last is None else None,
-    )  # fmt: skip
+        what=what,
+        first=runs[0].provenance,
+        second=runs[1].provenance,
+        images=runs[0].images[rows],
+        images_expected=runs[0].images_expected if last is None else last,
+        pixels=int(np.prod(first.shape[1:])),
+        differing_pixels=differing,
+        non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0),
+        constant=constant(first) or constant(second),
+        miou=(runs[0].miou, runs[1].miou) if last is None else None,
+    )
 
 
 def constant(labels: NDArray[np.uint8]) -> bool:
@@ -51,30 +57,35 @@ def constant(labels: NDArray[np.uint8]) -> bool:
     return bool(labels.size and labels.min() == labels.max())
 
 
-def equal_rows(subject: Subject, artifact: Artifact, source: Source, image: int = 0) -> Parity:
+def compare_rows(subject: Subject, artifact: Artifact, source: ImageSource, image: int = 0) -> Parity:
     """A batch of equal images: every other row's labels against the first row's.
 
     Args:
         image: which; if the network sees one class alone in it, where rows would be equal come what may, one of the
             ``DISTINCT`` after it.
     """
-    with watched(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
+    with reserve_devices(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
         for chosen in range(image, min(image + DISTINCT, len(source.names))):
             pixels, _ = source.load(chosen)
             labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
             if broken or not constant(labels):
                 break
-    where = observed(subject.provenance(artifact, opened.model), watch)
+    where = with_device_states(subject.provenance(artifact, opened.model), watch)
     others = range(1, artifact.batch_size)
     return Parity(
-        what="equal rows", first=where, second=where,
-        images=tuple(f"{source.names[chosen]} in row {row}" for row in others), images_expected=len(others),
-        pixels=labels[0].size, differing=tuple(int(np.count_nonzero(labels[row] != labels[0])) for row in others),
-        non_finite=broken, constant=constant(labels),
-    )  # fmt: skip
+        what="equal rows",
+        first=where,
+        second=where,
+        images=tuple(f"{source.names[chosen]} in row {row}" for row in others),
+        images_expected=len(others),
+        pixels=labels[0].size,
+        differing_pixels=tuple(int(np.count_nonzero(labels[row] != labels[0])) for row in others),
+        non_finite=broken,
+        constant=constant(labels),
+    )
 
 
-def between_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifact], source: Source) -> Parity:
+def compare_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource) -> Parity:
     """Some images through two artifacts, each in batches of its own size.
 
     "padded tail" takes as many last images as leave the first artifact's last batch unfilled, as 500 = 31 x 16 + 4
@@ -89,18 +100,23 @@ def between_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifac
     images = np.stack([source.load(index)[0] for index in chosen])
     labels, provenances, broken = [], [], 0
     for artifact in pair:
-        with watched(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
+        with reserve_devices(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
             found, not_finite = all_labels(opened, images)
         labels.append(found)
-        provenances.append(observed(subject.provenance(artifact, opened.model), watch))
+        provenances.append(with_device_states(subject.provenance(artifact, opened.model), watch))
         broken += not_finite
     first, second = labels
     return Parity(
-        what=what, first=provenances[0], second=provenances[1], images=tuple(source.names[index] for index in chosen),
-        images_expected=len(chosen), pixels=first[0].size,
-        differing=tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True)),
-        non_finite=broken, constant=constant(first) or constant(second),
-    )  # fmt: skip
+        what=what,
+        first=provenances[0],
+        second=provenances[1],
+        images=tuple(source.names[index] for index in chosen),
+        images_expected=len(chosen),
+        pixels=first[0].size,
+        differing_pixels=tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True)),
+        non_finite=broken,
+        constant=constant(first) or constant(second),
+    )
 
 
 def all_labels(opened: Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -110,19 +126,19 @@ def all_labels(opened: Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np
     return np.concatenate([labels for labels, _ in parts]), sum(broken for _, broken in parts)
 
 
-def onnx_logits(subject: Subject, batch_size: int, source: Source) -> Difference:
+def compare_onnx_logits(subject: Subject, batch_size: int, source: ImageSource) -> LogitComparison:
     """The exported ONNX, run by ONNX Runtime, against PyTorch: real images and noise, in one batch.
 
     A batch of one is run twice, with a real image and with noise; a large one holds each of ``DISTINCT`` images more
     than once, in different rows, so that PyTorch need not run them all. What is judged is the ONNX file; whatever
     backend it is compiled for later, ONNX Runtime is what says what it means.
     """
-    artifact = subject.artifact("onnxruntime", batch_size, Form())
+    artifact = subject.artifact("onnxruntime", batch_size, IoFormat())
     with open_predictor(subject, artifact) as onnx:
         return compared(subject, artifact, onnx, source)
 
 
-def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Source) -> Difference:
+def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: ImageSource) -> LogitComparison:
     """The opened ONNX's logits against PyTorch's."""
     batch_size = artifact.batch_size
     reference = subject.artifact(backends.REFERENCE, 1)
@@ -148,11 +164,19 @@ def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Sour
             beyond += int(np.count_nonzero(too_far))
             unexplained += int(np.count_nonzero(too_far & ~excused))
             non_finite += int(np.count_nonzero(~np.isfinite(ours)))
-    return Difference(
-        what="logits", first=subject.provenance(artifact, onnx.model), second=subject.provenance(reference, model),
-        values=values, largest=largest, limit=tolerances.logits, relative=tolerances.logits_relative, beyond=beyond,
-        unexplained=unexplained, excusable=excusable / values, non_finite=non_finite,
-    )  # fmt: skip
+    return LogitComparison(
+        what="logits",
+        first=subject.provenance(artifact, onnx.model),
+        second=subject.provenance(reference, model),
+        values=values,
+        largest=largest,
+        limit=tolerances.logits,
+        relative=tolerances.logits_relative,
+        over_limit=beyond,
+        over_limit_unexcused=unexplained,
+        near_tie_share=excusable / values,
+        non_finite=non_finite,
+    )
 
 
 def logits_and_near_ties(

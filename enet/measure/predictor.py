@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet import backends
-from enet.backends import Artifact, Model, Watch
+from enet.backends import Artifact, DeviceReadings, Model
 from enet.datasets.preprocess import Normalise
 from enet.evidence import Provenance
 from enet.measure.subject import Subject
-from enet.metrics.labels import argmax, filled, is_finite, labels_of_phases, laid_out
+from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases, pad_batch
 
 
 class Predictor:
@@ -38,11 +38,11 @@ class Predictor:
             images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
         """
         result = self.model.infer(self.given(images))[: len(images)]
-        return laid_out(result) if self.model.gives_phases else result
+        return logits_from_phases(result) if self.model.outputs_phases else result
 
     def given(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """What the artifact takes for at most one batch of images."""
-        batch = filled(images, self.batch_size)
+        batch = pad_batch(images, self.batch_size)
         return batch if self.form.input == "uint8" else self.normalise(batch)
 
     def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -55,7 +55,7 @@ class Predictor:
         if self.form.output == "labels":
             return result.astype(np.uint8, copy=False), 0
         finite = [is_finite(logits) for logits in result]
-        decide = labels_of_phases if self.model.gives_phases else argmax
+        decide = labels_from_phases if self.model.outputs_phases else argmax
         return np.stack([decide(logits, self.classes) for logits in result]), finite.count(False)
 
 
@@ -74,11 +74,11 @@ def open_predictor(subject: Subject, artifact: Artifact) -> Iterator[Predictor]:
         model.close()
 
 
-def watched(subject: Subject, artifact: Artifact) -> contextlib.AbstractContextManager[Watch]:
+def reserve_devices(subject: Subject, artifact: Artifact) -> contextlib.AbstractContextManager[DeviceReadings]:
     """Have the devices that an artifact runs on to oneself, and look at them before and after."""
     return backends.get(artifact.backend).watched(subject.target)
 
 
-def observed(provenance: Provenance, watch: Watch) -> Provenance:
+def with_device_states(provenance: Provenance, watch: DeviceReadings) -> Provenance:
     """With what was seen of the devices."""
     return replace(provenance, devices_before=watch.before, devices_after=watch.after)

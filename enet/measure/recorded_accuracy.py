@@ -11,8 +11,8 @@ import numpy as np
 
 from enet import datasets
 from enet.evidence import RECORDED, Accuracy, Provenance
-from enet.records.results_folder import Recorded, Run
-from enet.storage.files import canonical, hash_file, hash_text
+from enet.records.results_folder import RecordedRun, ResultsFolder
+from enet.storage.files import canonical_json, hash_file, hash_text
 
 if TYPE_CHECKING:
     from enet.measure.subject import Subject
@@ -24,17 +24,17 @@ from dataclasses import dataclass
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from enet.datasets.preprocess import brought_to, load_label
-from enet.errors import InputError, listing
+from enet.datasets.preprocess import load_label, resize_labels
+from enet.errors import InputError, format_list
 from enet.host import cores
-from enet.measure.one_device import bounded
+from enet.measure.one_device import bounded_map
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax, is_finite
 from enet.metrics.segmentation import confusion_matrix
 from enet.records import output_files
 from enet.records.summary import Summary
 from enet.records.throughput import chip, devices, nothing_recorded, states_of, unrecorded
-from enet.storage.memmap import new_map
+from enet.storage.memmap import create_memmap
 
 
 def score(
@@ -52,21 +52,23 @@ def score(
         InputError: as ``outputs.of_image`` and ``outputs.read_output``; nothing was brought along, it is of other
             images, or all of it is the same.
     """
-    found = together(summaries)
+    found = merge_outputs(summaries)
     _ = subject.manifest  # every file of the data set is looked at before the first is used
     labels = {sample.name: sample.label for sample in subject.dataset.samples}
     foreign = sorted(name for name in found if name not in labels)
     first = summaries[0].path
     if foreign:
-        raise InputError(f"{first}: {len(foreign)} outputs of images that aren't in the data set: {listing(foreign)}")
+        raise InputError(
+            f"{first}: {len(foreign)} outputs of images that aren't in the data set: {format_list(foreign)}"
+        )
     names = sorted(found)
     lookup = subject.dataset.classes.lookup()
     maps = None
     if labels_to is not None:
         width, height = subject.deliverable.preprocessing.size
-        maps = new_map(labels_to, (len(names), height, width))
+        maps = create_memmap(labels_to, (len(names), height, width))
 
-    def one(index: int) -> Scored:
+    def one(index: int) -> ImageScore:
         name = names[index]
         labels_map = None if maps is None else maps[index]
         return scored(subject, found[name], labels[name], lookup, labels_map)
@@ -74,7 +76,7 @@ def score(
     begin = time.perf_counter()
     threads = 2 * cores()  # half of them wait for the disk
     with ThreadPoolExecutor(threads) as pool:
-        done = bounded(pool, one, range(len(names)), 2 * threads)
+        done = bounded_map(pool, one, range(len(names)), 2 * threads)
         results = list(tqdm(done, "scoring", len(names), unit="image", disable=None if subject.progress else True))
     if len(names) > 1 and len({result.sha256 for result in results}) == 1:
         raise InputError(
@@ -87,14 +89,18 @@ def score(
             subject, summaries, {name: r.sha256 for name, r in zip(names, results, strict=True)}, batch_size
         ),
         classes=subject.dataset.classes.names,
-        absent_classes=subject.deliverable.reference.absent_classes, images=tuple(names),
-        images_expected=subject.deliverable.dataset.images, matrices=np.stack([r.matrix for r in results]),
-        non_finite=sum(not r.finite for r in results), seconds=time.perf_counter() - begin, copies=subject.copies,
+        absent_classes=subject.deliverable.reference.absent_classes,
+        images=tuple(names),
+        images_expected=subject.deliverable.dataset.images,
+        matrices=np.stack([r.matrix for r in results]),
+        non_finite=sum(not r.finite for r in results),
+        seconds=time.perf_counter() - begin,
+        duplicate_images=subject.duplicate_images,
         label_grid=subject.deliverable.preprocessing.label_grid,
-    )  # fmt: skip
+    )
 
 
-def together(summaries: Sequence[Summary]) -> dict[str, Path]:
+def merge_outputs(summaries: Sequence[Summary]) -> dict[str, Path]:
     """Output file by image name, of all devices.
 
     Raises:
@@ -111,7 +117,7 @@ def together(summaries: Sequence[Summary]) -> dict[str, Path]:
         if mine is None:
             raise InputError(f"{summary.path}: none of the {len(summary.pairs)} listed outputs is here. Copy {ABSENT}")
         if twice := sorted(found.keys() & mine.keys()):
-            raise InputError(f"{summary.path}: {listing(twice)} also ran on another device. Run ais_bench again")
+            raise InputError(f"{summary.path}: {format_list(twice)} also ran on another device. Run ais_bench again")
         found |= mine
     return found
 
@@ -129,16 +135,24 @@ def provenance(
     """
     files = [hash_file(summary.path) for summary in summaries]
     return Provenance(
-        deliverable=subject.deliverable.name, backend=RECORDED, device="not recorded", batch_size=batch_size, form={},
-        weights_sha256="", onnx_sha256="", artifact_sha256=hash_text(canonical([*files, digests])),
-        dataset_sha256=subject.dataset_sha256, preprocessing_sha256=subject.preprocessing_sha256,
-        versions={"numpy": np.__version__}, simulated=any(summary.simulated for summary in summaries),
+        deliverable=subject.deliverable.name,
+        backend=RECORDED,
+        device="not recorded",
+        batch_size=batch_size,
+        form={},
+        weights_sha256="",
+        onnx_sha256="",
+        artifact_sha256=hash_text(canonical_json([*files, digests])),
+        dataset_sha256=subject.dataset_sha256,
+        preprocessing_sha256=subject.preprocessing_sha256,
+        versions={"numpy": np.__version__},
+        simulated=any(summary.simulated for summary in summaries),
         limited=subject.limit is not None,
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True)
-class Scored:
+class ImageScore:
     """One image's confusion matrix, whether all its logits are finite, and its output file's SHA-256."""
 
     matrix: NDArray[np.int64]
@@ -148,7 +162,7 @@ class Scored:
 
 def scored(
     subject: Subject, output: Path, label: Path, lookup: NDArray[np.uint8], labels_to: NDArray[np.uint8] | None
-) -> Scored:
+) -> ImageScore:
     """Score one output. Its file is hashed here, while it is still in memory: all of them are gigabytes."""
     spec = subject.deliverable.preprocessing
     classes = subject.deliverable.scored_classes
@@ -162,10 +176,12 @@ def scored(
         prediction, finite = argmax(result, classes), is_finite(result)
     if labels_to is not None:
         labels_to[...] = prediction
-    return Scored(confusion_matrix(brought_to(prediction, truth.shape), truth, classes), finite, hash_file(output))
+    return ImageScore(
+        confusion_matrix(resize_labels(prediction, truth.shape), truth, classes), finite, hash_file(output)
+    )
 
 
-def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
+def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
     """Score the recorded outputs of a batch size; evidence of nothing if there are none.
 
     Args:
@@ -191,28 +207,35 @@ def accuracy(recorded: Recorded, batch_size: int, subject: Subject, *, labels_to
         recorded_accuracy.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to), run
     )
     where = replace(
-        measured.provenance, simulated=measured.provenance.simulated or recorded.simulated,
-        devices_before=states, chip=chip(recorded, states, subject.target),
-        busy_allowed=subject.target.allow_busy,
-    )  # fmt: skip
+        measured.provenance,
+        simulated=measured.provenance.simulated or recorded.simulated,
+        devices_before=states,
+        chip=chip(recorded, states, subject.target),
+        allow_busy=subject.target.allow_busy,
+    )
     claimed = recorded.claimed.get(batch_size)
-    return replace(measured, provenance=where, stated_miou_percent=claimed)
+    return replace(measured, provenance=where, claimed_miou_percent=claimed)
 
 
-def nothing_scored(recorded: Recorded, batch_size: int, subject: Subject, why: str, labels_to: Path) -> Accuracy:
+def nothing_scored(recorded: ResultsFolder, batch_size: int, subject: Subject, why: str, labels_to: Path) -> Accuracy:
     """Evidence of nothing, for a reason; ``labels_to`` gets no label map."""
     spec = subject.deliverable
     names = datasets.classes(spec.dataset.layout).names
     width, height = spec.preprocessing.size
     np.save(labels_to, np.zeros((0, height, width), np.uint8))
     return Accuracy(
-        provenance=replace(unrecorded(recorded, batch_size, spec), absent=why), classes=names,
-        absent_classes=spec.reference.absent_classes, images=(), images_expected=spec.dataset.images,
-        matrices=np.zeros((0, len(names), len(names)), np.int64), non_finite=0, seconds=0.0,
-    )  # fmt: skip
+        provenance=replace(unrecorded(recorded, batch_size, spec), absent=why),
+        classes=names,
+        absent_classes=spec.reference.absent_classes,
+        images=(),
+        images_expected=spec.dataset.images,
+        matrices=np.zeros((0, len(names), len(names)), np.int64),
+        non_finite=0,
+        seconds=0.0,
+    )
 
 
-def with_reason(measured: Accuracy, run: Run) -> Accuracy:
+def with_reason(measured: Accuracy, run: RecordedRun) -> Accuracy:
     """Nothing changed, but that a dropped last batch is told as what it is."""
     missing = measured.images_expected - len(measured.images)
     if not (run.timed[0].drops_tail and 0 < missing < max(2, run.batch_size)):

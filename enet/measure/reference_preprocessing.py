@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enet.datasets import IGNORE
-from enet.datasets.image_source import Source
+from enet.datasets.image_source import ImageSource
 from enet.datasets.preprocess import Normalise
 from enet.deliverable import Preprocessing
 from enet.evidence import Digests
@@ -24,7 +24,7 @@ from enet.measure.subject import Subject
 IMAGES = 8
 
 
-def compare(subject: Subject, source: Source) -> Digests:
+def compare(subject: Subject, source: ImageSource) -> Digests:
     """Preprocess some images both ways.
 
     Args:
@@ -44,10 +44,14 @@ def compare(subject: Subject, source: Source) -> Digests:
             network_input(sample.image, spec), train_ids(sample.label, spec, dict(subject.dataset.classes.train_ids))
         )
     return Digests(
-        what="preprocessing", dataset_sha256=subject.dataset_sha256, preprocessing_sha256=subject.preprocessing_sha256,
-        limited=subject.limit is not None, images_expected=min(IMAGES, subject.deliverable.dataset.images), ours=ours,
+        what="preprocessing",
+        dataset_sha256=subject.dataset_sha256,
+        preprocessing_sha256=subject.preprocessing_sha256,
+        limited=subject.limit is not None,
+        images_expected=min(IMAGES, subject.deliverable.dataset.images),
+        ours=ours,
         theirs=theirs,
-    )  # fmt: skip
+    )
 
 
 def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 
 from enet.backends import Artifact
-from enet.datasets.image_source import Part, Source
+from enet.datasets.image_source import ImageRange, ImageSource
 from enet.errors import InputError
 from enet.evidence import Accuracy, DeviceShare
 from enet.measure import one_device
 from enet.measure.subject import Subject
-from enet.storage.memmap import new_map
+from enet.storage.memmap import create_memmap
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Shard:
     ended: float
 
 
-def run(subject: Subject, artifact: Artifact, source: Source, labels_to: Path | None) -> Accuracy:
+def run(subject: Subject, artifact: Artifact, source: ImageSource, labels_to: Path | None) -> Accuracy:
     """Run a split through an artifact, a contiguous part of the images on each device of ``subject.target``.
 
     ``seconds`` of the evidence is wall clock from the first device's beginning to the last one's end.
@@ -50,7 +50,7 @@ def run(subject: Subject, artifact: Artifact, source: Source, labels_to: Path | 
     ):
         kept = [Path(folder) / f"{device}.npy" if labels_to else None for device, *_ in parts]
         waiting = [
-            pool.submit(run_part, alone(subject, device), artifact, Part(source, a, b), path)
+            pool.submit(run_part, alone(subject, device), artifact, ImageRange(source, a, b), path)
             for (device, a, b), path in zip(parts, kept, strict=True)
         ]
         try:
@@ -62,11 +62,11 @@ def run(subject: Subject, artifact: Artifact, source: Source, labels_to: Path | 
             ) from error
         if labels_to is not None:
             width, height = subject.deliverable.preprocessing.size
-            maps = new_map(labels_to, (count, height, width))
+            maps = create_memmap(labels_to, (count, height, width))
             for (_, a, b), path in zip(parts, kept, strict=True):
                 maps[a:b] = np.load(str(path), mmap_mode="r")
             maps.flush()
-    return together(source, [device for device, *_ in parts], shards)
+    return merge_shards(source, [device for device, *_ in parts], shards)
 
 
 def alone(subject: Subject, device: int) -> Subject:
@@ -74,14 +74,14 @@ def alone(subject: Subject, device: int) -> Subject:
     return replace(subject, target=replace(subject.target, devices=(device,)), progress=False)
 
 
-def run_part(subject: Subject, artifact: Artifact, part: Part, labels_to: Path | None) -> Shard:
+def run_part(subject: Subject, artifact: Artifact, part: ImageRange, labels_to: Path | None) -> Shard:
     """In a process of its own: one device's images."""
-    evidence = one_device.run(subject, artifact, part, labels_to=labels_to)
+    evidence = one_device.measure_on_one_device(subject, artifact, part, labels_to=labels_to)
     ended = time.time()
     return Shard(evidence, ended - evidence.seconds, ended)
 
 
-def together(source: Source, devices: list[int], shards: list[Shard]) -> Accuracy:
+def merge_shards(source: ImageSource, devices: list[int], shards: list[Shard]) -> Accuracy:
     """The shards' evidence as one: matrices in order of name, seconds by the clock on the wall."""
     first = shards[0].evidence
     counted = [shard.evidence.non_finite for shard in shards]
@@ -91,8 +91,11 @@ def together(source: Source, devices: list[int], shards: list[Shard]) -> Accurac
     )
     where = replace(first.provenance, device=", ".join(shard.evidence.provenance.device for shard in shards))
     return replace(
-        first, provenance=where, images=source.names, devices=shares,
+        first,
+        provenance=where,
+        images=source.names,
+        devices=shares,
         matrices=np.concatenate([shard.evidence.matrices for shard in shards]),
         non_finite=None if None in counted else sum(n for n in counted if n is not None),
         seconds=max(shard.ended for shard in shards) - min(shard.started for shard in shards),
-    )  # fmt: skip
+    )

@@ -15,14 +15,14 @@ from enet.backends import Artifact, Model, calibration
 from enet.backends.base import Place
 from enet.backends.calibration import Calibration
 from enet.datasets import Dataset, bin_files as bins
-from enet.datasets.check import digest, fingerprint, inspect
-from enet.datasets.image_source import Photographs, Prepared
-from enet.deliverable import Deliverable, Form
+from enet.datasets.check import dataset_fingerprint, digest, inspect
+from enet.datasets.image_source import ImageFiles, PreparedImages
+from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Precision, Target
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.evidence import Provenance
-from enet.storage.files import canonical, hash_text
-from enet.storage.store import Store, source_digest
+from enet.storage.files import canonical_json, hash_text
+from enet.storage.store import Store, code_digest
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,7 @@ class Subject:
         from enet.datasets import scenes
 
         spec = self.deliverable.dataset
-        key = {
-            "seed": spec.seed,
-            "split": spec.split,
-            "images": spec.images,
-            "version": scenes.SCENES_VERSION,
-        }
+        key = {"seed": spec.seed, "split": spec.split, "images": spec.images, "version": scenes.SCENES_VERSION}
 
         def make(folder: Path) -> None:
             scenes.write(folder, images=spec.images, seed=spec.seed, split=spec.split, progress=self.progress)
@@ -120,9 +115,12 @@ class Subject:
             (folder / "dataset.json").write_text(json.dumps(found), encoding="utf-8")
 
         key = {
-            "files": fingerprint(self.dataset), "unpaired": self.unpaired, "layout": self.dataset.layout,
-            "train_ids": sorted(self.dataset.classes.train_ids.items()), "source": source_digest("datasets/check.py"),
-        }  # fmt: skip
+            "files": dataset_fingerprint(self.dataset),
+            "unpaired": self.unpaired,
+            "layout": self.dataset.layout,
+            "train_ids": sorted(self.dataset.classes.train_ids.items()),
+            "source": code_digest("datasets/check.py"),
+        }
         entry = self.store.build("dataset", key, make)
         manifest: dict[str, Any] = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
         return manifest
@@ -132,7 +130,7 @@ class Subject:
         return digest(self.manifest)
 
     @property
-    def copies(self) -> int:
+    def duplicate_images(self) -> int:
         """How many images' files are those of other images."""
         found = [sample["image_sha256"] for sample in self.manifest["samples"]]
         return len(found) - len(set(found))
@@ -142,7 +140,7 @@ class Subject:
         """What decides the bytes that the network sees, apart from the images."""
         spec = asdict(self.deliverable.preprocessing)
         return hash_text(
-            canonical([spec, source_digest("datasets/preprocess.py", "datasets/image_source.py"), PIL.__version__])
+            canonical_json([spec, code_digest("datasets/preprocess.py", "datasets/image_source.py"), PIL.__version__])
         )
 
     def of_split(self, name: str) -> Subject:
@@ -161,37 +159,44 @@ class Subject:
             raise InputError(f"--split {name}: {error}") from error
         return replace(that, deliverable=replace(spec, dataset=replace(that.deliverable.dataset, images=count)))
 
-    def photographs(self) -> Photographs:
+    def photographs(self) -> ImageFiles:
         """The images as files, decoded when asked for."""
         _ = self.manifest  # every file is looked at before the first is used
-        return Photographs(self.dataset, self.deliverable.preprocessing)
+        return ImageFiles(self.dataset, self.deliverable.preprocessing)
 
-    def prepared(self) -> Prepared:
+    def prepared(self) -> PreparedImages:
         """The images at the network's grid, preprocessed once into the store."""
         key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256}
         photographs = self.photographs()
-        folder = self.store.build("prepared", key, lambda folder: Prepared.write(photographs, folder, self.progress))
-        return Prepared(folder, photographs.names)
+        folder = self.store.build(
+            "prepared", key, lambda folder: PreparedImages.write(photographs, folder, self.progress)
+        )
+        return PreparedImages(folder, photographs.names)
 
     def bins(self, kind: Literal["float", "uint8"]) -> Path:
         """A folder with one preprocessed ``.bin`` file an image, written once into the store."""
         key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
 
         def make(folder: Path) -> None:
-            bins.write(self.photographs(), folder, kind, self.dataset_sha256, progress=self.progress)
+            bins.write_bin_files(self.photographs(), folder, kind, self.dataset_sha256, progress=self.progress)
 
         return self.store.build("bins", key, make)
 
     def artifact(
-        self, backend: str, batch_size: int, form: Form | None = None, precision: Precision | None = None
+        self, backend: str, batch_size: int, form: IoFormat | None = None, precision: Precision | None = None
     ) -> Artifact:
         """The compiled artifact, built once into the store, in the deliverable's form if no other is given, and where
         the backend can quantise in the target's precision if no other is given."""
         quantised = backend in backends.QUANTISING and (precision or self.target.precision) == "int8"
         return backends.get(backend).build(
-            self.deliverable, self.weights, form or self.form(backend), batch_size, self.store, self.target,
+            self.deliverable,
+            self.weights,
+            form or self.form(backend),
+            batch_size,
+            self.store,
+            self.target,
             self.calibration() if quantised else None,
-        )  # fmt: skip
+        )
 
     def calibration(self) -> Calibration:
         """Train images for a quantiser to look at, prepared once into the store.
@@ -207,30 +212,40 @@ class Subject:
         split = replace(spec.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
         train = replace(self, deliverable=replace(spec, dataset=split), limit=calibration.IMAGES, spread=True)
         try:
-            digest = hash_text(canonical([train.dataset_sha256, train.preprocessing_sha256]))
+            digest = hash_text(canonical_json([train.dataset_sha256, train.preprocessing_sha256]))
         except InputError as error:
             raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
         scored = {sample["image_sha256"] for sample in self.manifest["samples"]}
         if both := [sample["name"] for sample in train.manifest["samples"] if sample["image_sha256"] in scored]:
             raise InputError(
-                f"{train.dataset.root}: {listing(both, first=3)} of the split {calibration.SPLIT} are among the scored "
+                f"{train.dataset.root}: {format_list(both, first=3)} of the split {calibration.SPLIT} are among the "
+                f"scored "
                 "images, too, so --precision int8 can't be calibrated. Take them out of one of the two splits"
             )
         return Calibration(train.prepared(), spec.preprocessing, digest)
 
-    def form(self, backend: str) -> Form:
+    def form(self, backend: str) -> IoFormat:
         """The form that a backend's artifact has if no other is asked for."""
-        return Form() if backend == backends.REFERENCE else self.deliverable.artifact
+        return IoFormat() if backend == backends.REFERENCE else self.deliverable.artifact
 
     def provenance(self, artifact: Artifact, place: Place | Model) -> Provenance:
         """Where a measurement with this artifact comes from."""
         return Provenance(
-            deliverable=self.deliverable.name, backend=artifact.backend, device=place.device,
-            batch_size=artifact.batch_size, form=asdict(artifact.form), weights_sha256=artifact.weights_sha256,
-            onnx_sha256=artifact.onnx_sha256, artifact_sha256=artifact.sha256, dataset_sha256=self.dataset_sha256,
+            deliverable=self.deliverable.name,
+            backend=artifact.backend,
+            device=place.device,
+            batch_size=artifact.batch_size,
+            form=asdict(artifact.form),
+            weights_sha256=artifact.weights_sha256,
+            onnx_sha256=artifact.onnx_sha256,
+            artifact_sha256=artifact.sha256,
+            dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
-            simulated=artifact.simulated, chip=place.chip, busy_allowed=self.target.allow_busy,
-            limited=self.limit is not None, precision=artifact.precision,
+            simulated=artifact.simulated,
+            chip=place.chip,
+            allow_busy=self.target.allow_busy,
+            limited=self.limit is not None,
+            precision=artifact.precision,
             calibration_sha256=artifact.calibration_sha256,
-        )  # fmt: skip
+        )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def filled(rows: NDArray[Any], batch_size: int) -> NDArray[Any]:
+def pad_batch(rows: NDArray[Any], batch_size: int) -> NDArray[Any]:
     """A batch of this size: what there is, then its first row again and again, as ais_bench fills up."""
     if len(rows) == batch_size:
         return rows
@@ -39,7 +39,7 @@ def argmax(logits: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
     return label
 
 
-def labels_of_phases(phases: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
+def labels_from_phases(phases: NDArray[np.float32], classes: int) -> NDArray[np.uint8]:
     """``argmax`` of logits in the form (4 * C, H/2, W/2): phase k holds the pixels of rows k // 2 and columns k % 2."""
     rows, height, width = phases.shape
     label = np.empty((2 * height, 2 * width), np.uint8)
@@ -48,7 +48,7 @@ def labels_of_phases(phases: NDArray[np.float32], classes: int) -> NDArray[np.ui
     return label
 
 
-def laid_out(phases: NDArray[np.float32]) -> NDArray[np.float32]:
+def logits_from_phases(phases: NDArray[np.float32]) -> NDArray[np.float32]:
     """Phases (N, 4 * C, H/2, W/2), as in ``labels_of_phases``, as logits (N, C, H, W)."""
     count, rows, height, width = phases.shape
     blocks = phases.reshape(count, 2, 2, rows // 4, height, width)

@@ -141,10 +141,14 @@ class Up(nn.Module):
         self.conv = nn.Sequential(*conv_bn(channels_in, channels))
         self.upsampling = nn.MaxUnpool2d(2) if unpool else nn.Upsample(scale_factor=2, mode="nearest")
         self.block = nn.Sequential(
-            *conv_bn(channels_in, internal), activation(),
-            nn.ConvTranspose2d(internal, internal, 2, stride=2, bias=False), nn.BatchNorm2d(internal), activation(),
-            *conv_bn(internal, channels), nn.Dropout2d(0.1),
-        )  # fmt: skip
+            *conv_bn(channels_in, internal),
+            activation(),
+            nn.ConvTranspose2d(internal, internal, 2, stride=2, bias=False),
+            nn.BatchNorm2d(internal),
+            activation(),
+            *conv_bn(internal, channels),
+            nn.Dropout2d(0.1),
+        )
         self.act = activation()
 
     def forward(self, x: Tensor, indices: Tensor | None) -> Tensor:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from enet.deliverable import VARIANTS
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.model.architectures import build
 from enet.storage.files import require_plain_file
 
@@ -53,8 +53,15 @@ def read(path: Path) -> dict[str, Tensor]:
             "Save it again as torch.save(network.state_dict(), path)"
         ) from error
     except (
-        RuntimeError, EOFError, ValueError, LookupError, AttributeError, TypeError, AssertionError, struct.error,
-    ) as error:  # fmt: skip
+        RuntimeError,
+        EOFError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        AssertionError,
+        struct.error,
+    ) as error:
         raise InputError(f"weights {path}: not a torch checkpoint ({first_line(str(error))})") from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
@@ -62,7 +69,7 @@ def read(path: Path) -> dict[str, Tensor]:
         raise InputError(f"weights {path}: holds a {type(content).__name__}, but should hold a state dict")
     wrong = [key for key, value in content.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
     if wrong:
-        raise InputError(f"weights {path}: not tensors: {listing(wrong)}. Save network.state_dict() alone")
+        raise InputError(f"weights {path}: not tensors: {format_list(wrong)}. Save network.state_dict() alone")
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
@@ -114,14 +121,15 @@ def fit(path: Path, state: Mapping[str, Tensor], variant: str, outputs: int) -> 
     if any(problems.values()):
         raise InputError(mismatch(path, variant, outputs, state, problems))
     odd = [
-        key for key, value in state.items()
+        key
+        for key, value in state.items()
         if value.layout != torch.strided or value.is_floating_point() != expected[key].is_floating_point()
-    ]  # fmt: skip
+    ]
     if odd:
-        raise InputError(f"weights {path}: not plain tensors of floating-point numbers: {listing(odd)}")
+        raise InputError(f"weights {path}: not plain tensors of floating-point numbers: {format_list(odd)}")
     broken = [key for key, value in state.items() if not torch.isfinite(value.to(expected[key].dtype)).all()]
     if broken:
-        raise InputError(f"weights {path}: not finite: {listing(broken)}. The checkpoint is damaged")
+        raise InputError(f"weights {path}: not finite: {format_list(broken)}. The checkpoint is damaged")
     network.load_state_dict(state)
     return network
 
@@ -138,5 +146,5 @@ def mismatch(
     else:
         seems = f"it seems to be '{guess[0]}' with {guess[1]} outputs: say so in the deliverable, or with --variant"
     lines = [f"weights {path}: do not fit '{variant}' with {outputs} outputs; {seems}"]
-    lines += [f"  {len(keys)} {what}: {listing(keys, first=3)}" for what, keys in problems.items() if keys]
+    lines += [f"  {len(keys)} {what}: {format_list(keys, first=3)}" for what, keys in problems.items() if keys]
     return "\n".join(lines)

@@ -28,7 +28,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import fx, nn
 
 from enet import __version__
-from enet.deliverable import Form, Preprocessing
+from enet.deliverable import IoFormat, Preprocessing
 from enet.model.folding import fold_batch_norms
 from enet.storage.files import write_bytes
 
@@ -39,7 +39,7 @@ INPUT, OUTPUT = "image", "class"
 
 
 def to_onnx(
-    network: nn.Module, preprocessing: Preprocessing, form: Form, *, classes: int | None = None
+    network: nn.Module, preprocessing: Preprocessing, form: IoFormat, *, classes: int | None = None
 ) -> onnx.ModelProto:
     """Write a network in evaluation mode as ONNX.
 
@@ -72,9 +72,11 @@ def to_onnx(
         result = helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", outputs, height, width])
     model = helper.make_model(
         helper.make_graph(graph.nodes, "enet", [image], [result], graph.constants),
-        opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION,
-        producer_name="enet", producer_version=__version__,
-    )  # fmt: skip
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="enet",
+        producer_version=__version__,
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -170,9 +172,14 @@ def write_conv(graph: Graph, name: str, module: nn.Conv2d, x: str) -> str:
         inputs.append(graph.constant(f"{name}.bias", float32(module.bias)))
     vertical, horizontal = (int(side) for side in module.padding)
     return graph.add(
-        "Conv", inputs, name=name, kernel_shape=list(module.kernel_size), strides=list(module.stride),
-        dilations=list(module.dilation), pads=[vertical, horizontal, vertical, horizontal],
-    )  # fmt: skip
+        "Conv",
+        inputs,
+        name=name,
+        kernel_shape=list(module.kernel_size),
+        strides=list(module.stride),
+        dilations=list(module.dilation),
+        pads=[vertical, horizontal, vertical, horizontal],
+    )
 
 
 def transposed_phases(graph: Graph, name: str, module: nn.ConvTranspose2d, x: str) -> str:
@@ -207,16 +214,19 @@ def write_transposed(graph: Graph, name: str, module: nn.ConvTranspose2d, x: str
         inputs.append(graph.constant(f"{name}.bias", float32(module.bias)))
     vertical, horizontal = (int(side) for side in module.padding)
     return graph.add(
-        "ConvTranspose", inputs, name=name, kernel_shape=list(module.kernel_size), strides=list(module.stride),
-        dilations=list(module.dilation), pads=[vertical, horizontal, vertical, horizontal],
+        "ConvTranspose",
+        inputs,
+        name=name,
+        kernel_shape=list(module.kernel_size),
+        strides=list(module.stride),
+        dilations=list(module.dilation),
+        pads=[vertical, horizontal, vertical, horizontal],
         output_padding=list(module.output_padding),
-    )  # fmt: skip
+    )
 
 
 def write_batch_norm(graph: Graph, name: str, module: nn.BatchNorm2d, x: str) -> str:
-    parts = {
-        "scale": module.weight, "bias": module.bias, "mean": module.running_mean, "variance": module.running_var
-    }  # fmt: skip
+    parts = {"scale": module.weight, "bias": module.bias, "mean": module.running_mean, "variance": module.running_var}
     inputs = [graph.constant(f"{name}.{part}", float32(value)) for part, value in parts.items() if value is not None]
     return graph.add("BatchNormalization", [x, *inputs], name=name, epsilon=module.eps)
 
@@ -264,9 +274,13 @@ def write_upsample(graph: Graph, name: str, module: nn.Upsample, x: str) -> str:
     roi = graph.constant(f"{name}.roi", np.zeros(0, np.float32))
     scales = graph.constant(f"{name}.scales", np.array([1, 1, 2, 2], np.float32))
     return graph.add(
-        "Resize", [x, roi, scales], name=name, mode="nearest",
-        coordinate_transformation_mode="asymmetric", nearest_mode="floor",
-    )  # fmt: skip
+        "Resize",
+        [x, roi, scales],
+        name=name,
+        mode="nearest",
+        coordinate_transformation_mode="asymmetric",
+        nearest_mode="floor",
+    )
 
 
 WRITERS: dict[type[nn.Module], Callable[..., Any]] = {

@@ -29,9 +29,10 @@ def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
             conv = modules[source.target]
             if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
                 folded = torch.nn.utils.fusion.fuse_conv_bn_eval(
-                    copy.deepcopy(conv).double(), copy.deepcopy(module).double(),
+                    copy.deepcopy(conv).double(),
+                    copy.deepcopy(module).double(),
                     transpose=isinstance(conv, nn.ConvTranspose2d),
-                )  # fmt: skip
+                )
                 traced.add_submodule(source.target, folded)
                 modules[source.target] = folded
                 node.replace_all_uses_with(source)

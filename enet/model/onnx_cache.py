@@ -6,23 +6,28 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-from enet.deliverable import Deliverable, Form
+from enet.deliverable import Deliverable, IoFormat
 from enet.storage.files import hash_file
-from enet.storage.store import Store, source_digest
+from enet.storage.store import Store, code_digest
 
 
-def onnx_of(deliverable: Deliverable, weights: Path, form: Form, store: Store) -> Path:
+def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Store) -> Path:
     """Export a checkpoint, or find its ONNX in the store.
 
     Raises:
         InputError: the checkpoint can't be read or doesn't fit the deliverable.
     """
     key = {
-        "weights": hash_file(weights), "variant": deliverable.network.variant, "outputs": deliverable.network.outputs,
-        "classes": deliverable.scored_classes, "preprocessing": deliverable.preprocessing.of_images,
-        "form": asdict(form), "torch": version("torch"), "onnx": version("onnx"),
-        "source": source_digest("__init__.py", "model/architectures.py", "model/folding.py", "model/export.py"),
-    }  # fmt: skip
+        "weights": hash_file(weights),
+        "variant": deliverable.network.variant,
+        "outputs": deliverable.network.outputs,
+        "classes": deliverable.scored_classes,
+        "preprocessing": deliverable.preprocessing.of_images,
+        "form": asdict(form),
+        "torch": version("torch"),
+        "onnx": version("onnx"),
+        "source": code_digest("__init__.py", "model/architectures.py", "model/folding.py", "model/export.py"),
+    }
 
     def make(folder: Path) -> None:
         # Imported here: with the ONNX in the store, torch need not be loaded at all.

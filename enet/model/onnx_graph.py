@@ -15,7 +15,7 @@ OUTPUT = "class"
 INNER = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
-def fixed(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
+def fix_batch_size(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
     """The model with its batch axis fixed.
 
     Args:
@@ -23,24 +23,26 @@ def fixed(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
     """
     model = onnx.load(exported)
     if phases and model.graph.node[-1].op_type == "DepthToSpace":
-        end_before_layout(model)
+        drop_depth_to_space(model)
     for value in (*model.graph.input, *model.graph.output):
         for batch in value.type.tensor_type.shape.dim[:1]:  # an output's shape may be left unsaid
             batch.dim_value = batch_size
     return model
 
 
-def end_before_layout(model: onnx.ModelProto) -> None:
+def drop_depth_to_space(model: onnx.ModelProto) -> None:
     """Make the input of the last node, a depth-to-space, the output of the model."""
     last, (result,) = model.graph.node.pop(), model.graph.output
     _, channels, height, width = result.type.tensor_type.shape.dim
     channels.dim_value, height.dim_value, width.dim_value = (
-        4 * channels.dim_value, height.dim_value // 2, width.dim_value // 2
-    )  # fmt: skip
+        4 * channels.dim_value,
+        height.dim_value // 2,
+        width.dim_value // 2,
+    )
     result.name = last.input[0]
 
 
-def given_names(graph: onnx.GraphProto) -> set[str]:
+def outer_names(graph: onnx.GraphProto) -> set[str]:
     """Of inputs and constants: what no node makes."""
     given = (*graph.input, *graph.initializer, *(tensor.values for tensor in graph.sparse_initializer))
     return {value.name for value in given}
@@ -51,7 +53,7 @@ def is_nested(graph: onnx.GraphProto) -> bool:
     return any(item.type in INNER for node in graph.node for item in node.attribute)
 
 
-def stable(model: onnx.ModelProto) -> onnx.ModelProto:
+def canonicalise_graph(model: onnx.ModelProto) -> onnx.ModelProto:
     """The same model, its nodes in an order and its inner values under names that follow from the graph alone.
 
     Names of inputs, outputs and constants stay. A graph with another inside, whose nodes read outer values by name, is
@@ -63,9 +65,9 @@ def stable(model: onnx.ModelProto) -> onnx.ModelProto:
     graph = model.graph
     if is_nested(graph):
         return model
-    names = {name: name for name in ("", *given_names(graph), *(value.name for value in graph.output))}
+    names = {name: name for name in ("", *outer_names(graph), *(value.name for value in graph.output))}
     ordered = []
-    for position, number in enumerate(in_order(graph)):
+    for position, number in enumerate(topological_order(graph)):
         node = onnx.NodeProto()
         node.CopyFrom(graph.node[number])
         node.name = f"node{position}"
@@ -81,14 +83,14 @@ def stable(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def in_order(graph: onnx.GraphProto) -> list[int]:
+def topological_order(graph: onnx.GraphProto) -> list[int]:
     """Positions of the nodes, each after those it reads from, in an order that doesn't depend on inner names.
 
     Of the nodes whose inputs are known, the one with the first-made inputs is next; equal ones by operator and
     attributes, and only nodes that compute the same keep the order they were in. Nodes whose inputs nothing makes are
     left out.
     """
-    given = given_names(graph)
+    given = outer_names(graph)
     rank = {name: position for position, name in enumerate(sorted(given))}
     readers: dict[str, list[int]] = defaultdict(list)
     missing = []

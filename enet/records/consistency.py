@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from enet.records.console import Console
+from enet.records.device_timing import RecordedTiming
 from enet.records.summary import Summary
-from enet.records.timed import Timed
 
 #: Figures that were computed from the same numbers agree this well, relative.
 ROUNDING = 1e-6
@@ -22,22 +22,22 @@ LOOKED_INTO = 4
 
 
 @dataclass(frozen=True)
-class Batch:
+class BatchSizeFinding:
     """The model's batch size (0 if nothing tells), how it is known, and what was claimed.
 
     ``doubt``: why the size is only one of several that the record allows; empty where it is certain.
     """
 
     size: int
-    known_from: str
+    size_source: str
     stated: int | None
     executions: int
     loop: int
-    denials: tuple[str, ...] = ()
+    contradictions: tuple[str, ...] = ()
     doubt: str = ""
 
 
-def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> Batch:
+def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> BatchSizeFinding:
     """The model's batch size: from the console's count of files per batch, or from images and executions.
 
     Never from ``--batchsize`` alone, which only scales the tool's figure. Where several sizes fit, the claimed one
@@ -49,60 +49,61 @@ def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> Ba
     told = {each for console in consoles for each in console.batches}
     if told and images:
         fitting = [  # one file may hold the consoles of several runs
-            (per, count) for per, count in told
+            (per, count)
+            for per, count in told
             if fits(per, images, count, summary.drops_tail) and executions in (0, count * loop)
-        ]  # fmt: skip
+        ]
         per, count = fitting[0] if len(fitting) == 1 else max(told)
         executions = executions or count * loop  # versions of 2022 keep no count of their own
         source = next(console.path.name for console in consoles if (per, count) in console.batches)
-        found = with_claim(Batch(per, f"filesperbatch:{per} in {source}", stated, executions, loop))
+        found = with_claim(BatchSizeFinding(per, f"filesperbatch:{per} in {source}", stated, executions, loop))
         if executions % loop or not fits(per, images, executions // loop, summary.drops_tail):
             why = f"{executions} executions don't fit {images} images, {per} a batch, each {loop} times"
-            return replace(found, denials=(*found.denials, why))
+            return replace(found, contradictions=(*found.contradictions, why))
         return found
     if not images or not executions:
         why = "--batchsize alone" if not images else "nothing: this version keeps no count of executions"
-        return Batch(stated or 0 if not images else 0, why, stated, executions, loop)
+        return BatchSizeFinding(stated or 0 if not images else 0, why, stated, executions, loop)
     if executions % loop:
         why = f"{executions} executions, but should be a multiple of --loop {loop}"
-        return Batch(0, "nothing", stated, executions, loop, (why,))
+        return BatchSizeFinding(0, "nothing", stated, executions, loop, (why,))
     return from_counts(images, executions, loop, stated, drops_tail=summary.drops_tail)
 
 
-def from_counts(images: int, executions: int, loop: int, stated: int | None, *, drops_tail: bool) -> Batch:
+def from_counts(images: int, executions: int, loop: int, stated: int | None, *, drops_tail: bool) -> BatchSizeFinding:
     """The batch sizes that make so many executions of so many images; see ``batch_size``."""
     runs = executions // loop
     words = f"{images} images in {runs} executions"
     if runs == 1 and not drops_tail:  # any size from here on: the rest of the batch would be padding
         known = stated is not None and stated >= images
         size = stated if known and stated is not None else images
-        return with_claim(Batch(size, words, stated, executions, loop))
+        return with_claim(BatchSizeFinding(size, words, stated, executions, loop))
     low = math.ceil(images / runs)
     high = images // runs if drops_tail else math.ceil(images / (runs - 1)) - 1
     sizes = [size for size in range(low, high + 1) if fits(size, images, runs, drops_tail)]
     if not sizes:
-        return Batch(0, "nothing", stated, executions, loop, (f"{words}, which no batch size makes",))
+        return BatchSizeFinding(0, "nothing", stated, executions, loop, (f"{words}, which no batch size makes",))
     doubt = (
         "" if len(sizes) == 1 else f"batch {sizes[0]} to {sizes[-1]} would all give {words}: bring ais_bench's console"
     )
     if stated in sizes:
-        return Batch(stated or 0, words, stated, executions, loop, doubt=doubt)
+        return BatchSizeFinding(stated or 0, words, stated, executions, loop, doubt=doubt)
     size = sizes[-1] if stated is not None and stated > sizes[-1] else sizes[0]
-    return with_claim(Batch(size, words, stated, executions, loop))
+    return with_claim(BatchSizeFinding(size, words, stated, executions, loop))
 
 
-def with_claim(found: Batch) -> Batch:
+def with_claim(found: BatchSizeFinding) -> BatchSizeFinding:
     """With a denial if the claimed batch size is another."""
-    return replace(found, denials=overstated(found))
+    return replace(found, contradictions=batch_size_claim_errors(found))
 
 
-def overstated(found: Batch) -> tuple[str, ...]:
+def batch_size_claim_errors(found: BatchSizeFinding) -> tuple[str, ...]:
     """Why the claimed batch size is wrong, if it is."""
     if found.stated is None or found.stated == found.size:
         return ()
     factor = found.stated / found.size if found.size else math.inf
     return (
-        f"throughput is stated for batch {found.stated}, but the model's is {found.size} ({found.known_from}): "
+        f"throughput is stated for batch {found.stated}, but the model's is {found.size} ({found.size_source}): "
         f"{'over' if factor > 1 else 'under'}stated {factor:.4g} times",
     )
 
@@ -125,7 +126,7 @@ def whole(text: str | None, default: int) -> int:
     return int(text) if text is not None and text.isdecimal() and 0 < int(text) < 10**6 else default
 
 
-def denials(summary: Summary, consoles: Sequence[Console], found: Batch) -> Iterator[str]:
+def find_contradictions(summary: Summary, consoles: Sequence[Console], found: BatchSizeFinding) -> Iterator[str]:
     """Where figures of one record deny each other."""
     times, stated = np.array(summary.compute_ms), summary.statistics
     flag = whole(summary.options.get("batchsize"), 0)
@@ -135,9 +136,12 @@ def denials(summary: Summary, consoles: Sequence[Console], found: Batch) -> Iter
         yield f"a mean of {stated['mean']:.6g} ms"
     if len(times):
         raw = {
-            "min": times.min(), "max": times.max(), "mean": times.mean(), "median": np.median(times),
+            "min": times.min(),
+            "max": times.max(),
+            "mean": times.mean(),
+            "median": np.median(times),
             "p99": np.percentile(times, 99),
-        }  # fmt: skip
+        }
         for name, value in raw.items():
             if not close(stated[name], float(value)):
                 yield f"{name} is stated as {stated[name]:.7g} ms, but its raw times give {value:.7g}"
@@ -187,13 +191,13 @@ def inputs_at_hand(summary: Summary) -> Iterator[tuple[str, Path]]:
                 break
 
 
-def zeros(summary: Summary) -> bool:
+def has_zero_input(summary: Summary) -> bool:
     """Whether the inputs, where they are at hand, are all zero: a data set was only pretended."""
     looked = [path for _, path in inputs_at_hand(summary) if path.suffix.lower() == ".bin"]
     return bool(looked) and not any(path.read_bytes().strip(b"\0") for path in looked)
 
 
-def times(summary: Summary, consoles: Sequence[Console]) -> Timed:
+def times(summary: Summary, consoles: Sequence[Console]) -> RecordedTiming:
     """What the summary says of one device's speed, with what speaks against it.
 
     Args:
@@ -208,12 +212,24 @@ def times(summary: Summary, consoles: Sequence[Console]) -> Timed:
     found = batch_size(summary, mine, images)
     names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
     twice = [] if pure else [f"lists {name} more than once" for name in sorted(set(names)) if names.count(name) > 1]
-    return Timed(
-        tool="ais_bench", source=summary.path, device=summary.device, batch_size=found.size,
-        batch_known_from=found.known_from, stated_batch_size=found.stated, executions=found.executions, loop=found.loop,
-        images=images, drops_tail=summary.drops_tail, zero_input=pure or zeros(summary), compute_ms=summary.compute_ms,
-        statistics=summary.statistics, stated_throughput=summary.throughput,
-        started=several[0].started if several else None, ended=several[0].ended if several else None,
-        simulated=summary.simulated, batch_doubt=found.doubt,
-        denials=(*found.denials, *denials(summary, mine, found), *twice[:1]),
-    )  # fmt: skip
+    return RecordedTiming(
+        tool="ais_bench",
+        source=summary.path,
+        device=summary.device,
+        batch_size=found.size,
+        batch_size_source=found.size_source,
+        claimed_batch_size=found.stated,
+        executions=found.executions,
+        loop=found.loop,
+        images=images,
+        drops_tail=summary.drops_tail,
+        zero_input=pure or has_zero_input(summary),
+        compute_ms=summary.compute_ms,
+        statistics=summary.statistics,
+        claimed_throughput=summary.throughput,
+        started=several[0].started if several else None,
+        ended=several[0].ended if several else None,
+        simulated=summary.simulated,
+        batch_ambiguity=found.doubt,
+        contradictions=(*found.contradictions, *find_contradictions(summary, mine, found), *twice[:1]),
+    )

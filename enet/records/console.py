@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.records.parsing import number, read_text
 
 FILES = re.compile(r"get filesperbatch files0 size:\d+ tensor0size:\d+ filesperbatch:(\d+) runcount:(\d+)")
@@ -33,7 +33,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Device:
+class DeviceLine:
     """One line of a run on several devices; seconds since 1970."""
 
     rate: float
@@ -49,7 +49,7 @@ class Console:
     outputs: tuple[str, ...]
     batches: tuple[tuple[int, int], ...]
     claims: tuple[Claim, ...]
-    devices: dict[str, Device]
+    devices: dict[str, DeviceLine]
 
     def is_of(self, folder: str, mean_ms: float) -> bool:
         """Whether it is of the run with that mean, or else of the one that wrote into a folder of that name."""
@@ -82,9 +82,9 @@ def read(path: Path) -> Console:
         claims.append(Claim(number(found["rate"], path), batch, mean))
     errors = ERROR.findall(text)
     if errors and not claims:
-        raise InputError(f"{path}: the run failed: {listing(errors, first=2)}. Run ais_bench again")
+        raise InputError(f"{path}: the run failed: {format_list(errors, first=2)}. Run ais_bench again")
     devices = {
-        found[1]: Device(number(found[2], path), number(found[3], path), number(found[4], path))
+        found[1]: DeviceLine(number(found[2], path), number(found[3], path), number(found[4], path))
         for found in DEVICE.finditer(text)
     }
     batches = tuple((int(per), int(count)) for per, count in FILES.findall(text))

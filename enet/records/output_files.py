@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from enet.errors import InputError, listing
+from enet.errors import InputError, format_list
 from enet.records.consistency import inputs_at_hand
 from enet.records.summary import Summary
 
@@ -49,7 +49,7 @@ def of_image(summary: Summary) -> dict[str, Path] | None:
         return None
     if absent:
         raise InputError(
-            f"{summary.path}: {len(absent)} listed outputs are absent: {listing(absent)}. Copy the whole folder"
+            f"{summary.path}: {len(absent)} listed outputs are absent: {format_list(absent)}. Copy the whole folder"
         )
     refuse_extra(summary, set(found.values()))
     refuse_stale(summary, found)
@@ -78,7 +78,8 @@ def refuse_extra(summary: Summary, known: set[Path]) -> None:
     extra = [name for name in extra if name.endswith(tuple(f"_{n}{s}" for n in range(10) for s in SUFFIXES))]
     if extra:
         raise InputError(
-            f"{summary.folder}: {len(extra)} outputs that {summary.path.name} doesn't list: {listing(extra)}. Left by "
+            f"{summary.folder}: {len(extra)} outputs that {summary.path.name} doesn't list: {format_list(extra)}. "
+            f"Left by "
             "another run? Use a fresh --output_dirname"
         )
 

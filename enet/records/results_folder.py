@@ -14,8 +14,8 @@ from enet.ascend import npu_smi, simulation
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.records import consistency, console, eval_log, summary as ais_bench, trtexec
+from enet.records.device_timing import RecordedTiming
 from enet.records.summary import Summary
-from enet.records.timed import Timed
 
 #: How deep results may lie, and how many files are looked at: 500 outputs for each of 64 batch sizes.
 DEPTH, FILES = 4, 40_000
@@ -25,11 +25,11 @@ TEXTS, BEGINNING = ("", ".txt", ".log", ".out"), 1 << 18
 
 
 @dataclass(frozen=True)
-class Run:
+class RecordedRun:
     """One run of a data set, on one or several devices: their summaries and what they tell of speed."""
 
     summaries: tuple[Summary, ...]
-    timed: tuple[Timed, ...]
+    timed: tuple[RecordedTiming, ...]
 
     @property
     def batch_size(self) -> int:
@@ -40,12 +40,12 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ResultsFolder:
     """All that a folder holds. ``claimed`` is mIoU in percent by batch size, from the guide's log."""
 
     root: Path
-    runs: tuple[Run, ...] = ()
-    logs: tuple[Timed, ...] = ()
+    runs: tuple[RecordedRun, ...] = ()
+    logs: tuple[RecordedTiming, ...] = ()
     devices: tuple[DeviceState, ...] = ()
     claimed: dict[int, float] = field(default_factory=dict)
     simulated: bool = False
@@ -55,11 +55,11 @@ class Recorded:
         """Of the runs; 0 stands for one of which nothing tells it."""
         return tuple(sorted({run.batch_size for run in self.runs}))
 
-    def run(self, batch_size: int) -> Run | None:
+    def run(self, batch_size: int) -> RecordedRun | None:
         return next((run for run in self.runs if run.batch_size == batch_size), None)
 
 
-def scan(root: Path) -> Recorded:
+def scan(root: Path) -> ResultsFolder:
     """Find and read everything in a folder of results.
 
     Raises:
@@ -85,10 +85,14 @@ def scan(root: Path) -> Recorded:
         )
     states = [state for path in captures for state in npu_smi.parse(path.read_text(errors="replace"), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
-    return Recorded(
-        root=root, runs=together(summaries, consoles), logs=tuple(logs),
-        devices=tuple(states), claimed=merged(claims), simulated=simulated,
-    )  # fmt: skip
+    return ResultsFolder(
+        root=root,
+        runs=group_by_run(summaries, consoles),
+        logs=tuple(logs),
+        devices=tuple(states),
+        claimed=merged(claims),
+        simulated=simulated,
+    )
 
 
 def walk(root: Path) -> Iterator[Path]:
@@ -117,7 +121,7 @@ def beginning(path: Path) -> str:
     return "" if b"\0" in data else data.decode("utf-8", errors="replace")
 
 
-def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple[Run, ...]:
+def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> tuple[RecordedRun, ...]:
     """Summaries by run: several devices' lie in one folder, as ``device<N>_summary.json``.
 
     Raises:
@@ -127,7 +131,7 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
     for summary in summaries:
         shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
         groups.setdefault(summary.path.parent if shared else summary.path, []).append(summary)
-    runs: dict[int, Run] = {}
+    runs: dict[int, RecordedRun] = {}
     for group in groups.values():
         timed = [consistency.times(summary, consoles) for summary in group]
         known = {each.batch_size for each in timed} - {0}
@@ -138,7 +142,7 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
             )
         if known:  # a share so small that nothing tells its batch size follows the others
             timed = [replace(each, batch_size=min(known)) if not each.batch_size else each for each in timed]
-        run = Run(tuple(group), tuple(apart(group, timed)))
+        run = RecordedRun(tuple(group), tuple(apart(group, timed)))
         if run.batch_size in runs:
             size = run.batch_size or "unknown"
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
@@ -146,13 +150,17 @@ def together(summaries: list[Summary], consoles: list[console.Console]) -> tuple
     return tuple(runs[size] for size in sorted(runs))
 
 
-def apart(group: list[Summary], timed: list[Timed]) -> Iterator[Timed]:
+def apart(group: list[Summary], timed: list[RecordedTiming]) -> Iterator[RecordedTiming]:
     """With a denial for a device that ran images which another one ran, too: they were counted twice."""
     seen: set[str] = set()
     for summary, each in zip(group, timed, strict=True):
         names = {infile for infile, _ in summary.pairs} if not summary.is_pure else set()
         both = sorted(seen & names)
-        yield replace(each, denials=(*each.denials, f"{both[0]} also ran on another device")) if both else each
+        yield (
+            replace(each, contradictions=(*each.contradictions, f"{both[0]} also ran on another device"))
+            if both
+            else each
+        )
         seen |= names
 
 

@@ -81,12 +81,18 @@ def read(path: Path) -> Summary:
         times = tuple(number(time, path) for time in ([] if raw is None else raw))
         count = compute.get("count")
         summary = Summary(
-            path=path, folder=outputs_folder(path), pairs=pairs, options=options(table.get("args", []), path),
-            statistics=statistics, throughput=number(table["throughput"] if compute else 0.0, path), compute_ms=times,
+            path=path,
+            folder=outputs_folder(path),
+            pairs=pairs,
+            options=options(table.get("args", []), path),
+            statistics=statistics,
+            throughput=number(table["throughput"] if compute else 0.0, path),
+            compute_ms=times,
             count=None if count is None else int(number(count, path)),
-            simulated=table.get(simulation.KEY) is True or simulation.is_marked(times)
+            simulated=table.get(simulation.KEY) is True
+            or simulation.is_marked(times)
             or simulation.is_marked([statistics["min"], statistics["max"]]),
-        )  # fmt: skip
+        )
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise InputError(f"{path}: not an ais_bench summary ({reason}). Give sumary.json or *_summary.json") from error
@@ -147,9 +153,18 @@ def options(arguments: object, path: Path) -> dict[str, str]:
     if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
         raise InputError(f"{path}: args should be the command line's words. Run ais_bench again")
     names = {
-        "--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop", "--model": "model", "-m": "model",
-        "--om": "model", "--device": "device", "-d": "device", "--device_id": "device", "--dymBatch": "dymBatch",
-    }  # fmt: skip
+        "--batchsize": "batchsize",
+        "--loop": "loop",
+        "-l": "loop",
+        "-r": "loop",
+        "--model": "model",
+        "-m": "model",
+        "--om": "model",
+        "--device": "device",
+        "-d": "device",
+        "--device_id": "device",
+        "--dymBatch": "dymBatch",
+    }
     found: dict[str, str] = {}
     words = iter(arguments)
     for word in words:

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from enet.errors import InputError
+from enet.records.device_timing import RecordedTiming
 from enet.records.parsing import number, read_text
-from enet.records.timed import Timed
 
 STATUS = re.compile(r"&&&& (\w+) TensorRT\.trtexec(?: \[TensorRT v\d+\])? # (?P<command>.*)")
 PREFIX = re.compile(r"^\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] \[\w\] ?")
@@ -22,9 +22,12 @@ LINE = re.compile(
 )
 #: In 7, one line each below "GPU Compute"; other sections hold the same names.
 LATER = {
-    "min": re.compile(r"min: (\S+) ms"), "max": re.compile(r"max: (\S+) ms"), "mean": re.compile(r"mean: (\S+) ms"),
-    "median": re.compile(r"median: (\S+) ms"), "p99": re.compile(r"percentile: (\S+) ms at 99%"),
-}  # fmt: skip
+    "min": re.compile(r"min: (\S+) ms"),
+    "max": re.compile(r"max: (\S+) ms"),
+    "mean": re.compile(r"mean: (\S+) ms"),
+    "median": re.compile(r"median: (\S+) ms"),
+    "p99": re.compile(r"percentile: (\S+) ms at 99%"),
+}
 SHAPES = re.compile(r"--(?:opt)?[sS]hapes=[\w./:-]*?:(\d+)x")
 BATCH = re.compile(r"--batch=(\d+)")
 
@@ -34,7 +37,7 @@ def is_log(text: str) -> bool:
     return "TensorRT.trtexec" in text or ("GPU Compute" in text and "[I]" in text)
 
 
-def read(path: Path) -> Timed:
+def read(path: Path) -> RecordedTiming:
     """Read a log.
 
     Raises:
@@ -51,11 +54,17 @@ def read(path: Path) -> Timed:
     denials = []
     if not statistics["min"] <= statistics["mean"] <= statistics["max"]:
         denials.append("the mean GPU compute time isn't between min and max")
-    return Timed(
-        tool="trtexec", source=path, batch_size=batch, executions=1, images=0, statistics=statistics,
-        batch_known_from=found[0] if found else "nothing: the command line isn't in the log", zero_input=True,
-        denials=tuple(denials),
-    )  # fmt: skip
+    return RecordedTiming(
+        tool="trtexec",
+        source=path,
+        batch_size=batch,
+        executions=1,
+        images=0,
+        statistics=statistics,
+        batch_size_source=found[0] if found else "nothing: the command line isn't in the log",
+        zero_input=True,
+        contradictions=tuple(denials),
+    )
 
 
 def compute_times(text: str, path: Path) -> dict[str, float]:

@@ -21,9 +21,13 @@ Spec = dict[str, Any]
 def all_of(contents: Contents) -> dict[str, Spec]:
     """Every chart that the evidence has something for, by the id of its place on the page."""
     charts = {
-        "chart-miou": miou(contents), "chart-classes": classes(contents), "chart-confusion": confusion(contents),
-        "chart-speed": speed(contents), "chart-latency": latency(contents), "chart-throughput": throughput(contents),
-    }  # fmt: skip
+        "chart-miou": miou(contents),
+        "chart-classes": classes(contents),
+        "chart-confusion": confusion(contents),
+        "chart-speed": speed(contents),
+        "chart-latency": latency(contents),
+        "chart-throughput": throughput(contents),
+    }
     return {
         name: {
             "$schema": SCHEMA,
@@ -46,11 +50,14 @@ def miou(contents: Contents) -> Spec | None:
         if verdict["gate"] not in ("reference", "miou") or "low" not in numbers:
             continue
         base = reference.get("miou_percent", numbers["miou_percent"])
-        rows.append({
-            "run": "PyTorch" if verdict["gate"] == "reference" else case(verdict["test"], contents.deliverable),
-            "mIoU in %": numbers["miou_percent"], "from": base + numbers.get("difference_low", 0.0),
-            "to": base + numbers.get("difference_high", 0.0),
-        })  # fmt: skip
+        rows.append(
+            {
+                "run": "PyTorch" if verdict["gate"] == "reference" else case(verdict["test"], contents.deliverable),
+                "mIoU in %": numbers["miou_percent"],
+                "from": base + numbers.get("difference_low", 0.0),
+                "to": base + numbers.get("difference_high", 0.0),
+            }
+        )
     if not rows:
         return None
     first = next(
@@ -61,22 +68,36 @@ def miou(contents: Contents) -> Spec | None:
     margin = 0.25 * (first["high"] - first["low"])
     domain = [min(first["low"], *ends) - margin, max(first["high"], *ends) + margin]
     x = {
-        "type": "quantitative", "scale": {"domain": domain, "zero": False}, "title": "mIoU in % (shaded: accepted)",
+        "type": "quantitative",
+        "scale": {"domain": domain, "zero": False},
+        "title": "mIoU in % (shaded: accepted)",
         "axis": {"tickCount": 6},
-    }  # fmt: skip
+    }
     y = {"field": "run", "type": "nominal", "title": None, "sort": None}
     return {
         "height": 34 * len(rows),
         "layer": [
-            {"data": {"values": band}, "mark": {"type": "rect", "color": GREEN, "opacity": 0.2},
-             "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}}},
-            {"data": {"values": rows}, "mark": {"type": "rule", "color": BLUE, "strokeWidth": 3},
-             "encoding": {"x": {"field": "from", **x}, "x2": {"field": "to"}, "y": y}},
-            {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 80, "color": BLUE},
-             "encoding": {"x": {"field": "mIoU in %", **x}, "y": y,
-                          "tooltip": [{"field": "run"}, {"field": "mIoU in %", "format": ".4f"}]}},
+            {
+                "data": {"values": band},
+                "mark": {"type": "rect", "color": GREEN, "opacity": 0.2},
+                "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "rule", "color": BLUE, "strokeWidth": 3},
+                "encoding": {"x": {"field": "from", **x}, "x2": {"field": "to"}, "y": y},
+            },
+            {
+                "data": {"values": rows},
+                "mark": {"type": "point", "filled": True, "size": 80, "color": BLUE},
+                "encoding": {
+                    "x": {"field": "mIoU in %", **x},
+                    "y": y,
+                    "tooltip": [{"field": "run"}, {"field": "mIoU in %", "format": ".4f"}],
+                },
+            },
         ],
-    }  # fmt: skip
+    }
 
 
 def classes(contents: Contents) -> Spec | None:
@@ -92,16 +113,21 @@ def classes(contents: Contents) -> Spec | None:
         for name, iou in zip(evidence.classes, segmentation.iou_per_class(evidence.matrix), strict=True)
     ]
     return {
-        "height": 10 * len(rows), "data": {"values": rows}, "mark": {"type": "bar"},
+        "height": 10 * len(rows),
+        "data": {"values": rows},
+        "mark": {"type": "bar"},
         "encoding": {
             "y": {"field": "class", "type": "nominal", "sort": None, "title": None},
             "yOffset": {"field": "run", "sort": None},
             "x": {"field": "IoU in %", "type": "quantitative", "scale": {"domain": [0, 100]}},
-            "color": {"field": "run", "scale": {"domain": ["PyTorch", "artifact"], "range": [BLUE, ORANGE]},
-                      "legend": {"orient": "top", "title": None}},
+            "color": {
+                "field": "run",
+                "scale": {"domain": ["PyTorch", "artifact"], "range": [BLUE, ORANGE]},
+                "legend": {"orient": "top", "title": None},
+            },
             "tooltip": [{"field": "class"}, {"field": "run"}, {"field": "IoU in %", "format": ".4f"}],
         },
-    }  # fmt: skip
+    }
 
 
 def confusion(contents: Contents) -> Spec | None:
@@ -110,25 +136,40 @@ def confusion(contents: Contents) -> Spec | None:
         return None
     evidence = contents.artifacts[0]
     return {
-        "height": 22 * len(evidence.classes), "data": {"values": shares(evidence)}, "mark": "rect",
+        "height": 22 * len(evidence.classes),
+        "data": {"values": shares(evidence)},
+        "mark": "rect",
         "encoding": {
             "x": {"field": "predicted", "type": "nominal", "sort": None, "axis": {"labelAngle": -60}},
             "y": {"field": "true", "type": "nominal", "sort": None},
-            "color": {"field": "share in %", "type": "quantitative", "scale": {"scheme": "cividis", "type": "sqrt"},
-                      "legend": {"orient": "top", "title": "% of the true class", "titleLimit": 400}},
-            "tooltip": [{"field": "true"}, {"field": "predicted"}, {"field": "share in %", "format": ".3f"},
-                        {"field": "pixels", "format": ",d"}],
+            "color": {
+                "field": "share in %",
+                "type": "quantitative",
+                "scale": {"scheme": "cividis", "type": "sqrt"},
+                "legend": {"orient": "top", "title": "% of the true class", "titleLimit": 400},
+            },
+            "tooltip": [
+                {"field": "true"},
+                {"field": "predicted"},
+                {"field": "share in %", "format": ".3f"},
+                {"field": "pixels", "format": ",d"},
+            ],
         },
-    }  # fmt: skip
+    }
 
 
 def shares(evidence: Accuracy) -> list[dict[str, Any]]:
     matrix = evidence.matrix
     return [
-        {"true": true, "predicted": predicted, "pixels": int(matrix[i, j]),
-         "share in %": 100 * float(matrix[i, j] / max(1, matrix[i].sum()))}
-        for i, true in enumerate(evidence.classes) for j, predicted in enumerate(evidence.classes)
-    ]  # fmt: skip
+        {
+            "true": true,
+            "predicted": predicted,
+            "pixels": int(matrix[i, j]),
+            "share in %": 100 * float(matrix[i, j] / max(1, matrix[i].sum())),
+        }
+        for i, true in enumerate(evidence.classes)
+        for j, predicted in enumerate(evidence.classes)
+    ]
 
 
 def speed(contents: Contents) -> Spec | None:
@@ -157,13 +198,16 @@ def latency(contents: Contents) -> Spec | None:
         for place, seconds in enumerate(sorted(times.executions))
     ]
     return {
-        "height": 220, "data": {"values": rows}, "mark": {"type": "line", "interpolate": "step-after"},
+        "height": 220,
+        "data": {"values": rows},
+        "mark": {"type": "line", "interpolate": "step-after"},
         "encoding": {
             "x": {"field": "ms", "type": "quantitative", "title": f"ms of an execution at batch {first.batch_size}"},
             "y": {"field": "share in %", "type": "quantitative", "title": "done within, % of executions"},
-            "color": series(), "strokeDash": {"field": "run"},
+            "color": series(),
+            "strokeDash": {"field": "run"},
         },
-    }  # fmt: skip
+    }
 
 
 def throughput(contents: Contents) -> Spec | None:
@@ -173,8 +217,9 @@ def throughput(contents: Contents) -> Spec | None:
     table = baselines.load()
     rows = [
         {"batch": batch, "run": column.name, "images/s": rate}
-        for column in table.columns for batch, rate in column.by_batch.items()
-    ]  # fmt: skip
+        for column in table.columns
+        for batch, rate in column.by_batch.items()
+    ]
     base = next((column for column in table.columns if column.chip == "310"), table.columns[0])
     rows += [{"batch": b, "run": f"1.2 x {base.name}", "images/s": 1.2 * r} for b, r in base.by_batch.items()]
     rows += [{"batch": e.batch_size, "run": "measured", "images/s": e.images_per_second} for e in contents.throughputs]
@@ -183,14 +228,17 @@ def throughput(contents: Contents) -> Spec | None:
 
 def lines(rows: list[dict[str, Any]], title: str) -> Spec:
     return {
-        "height": 260, "data": {"values": rows}, "mark": {"type": "line", "point": {"filled": True, "size": 60}},
+        "height": 260,
+        "data": {"values": rows},
+        "mark": {"type": "line", "point": {"filled": True, "size": 60}},
         "encoding": {
             "x": {"field": "batch", "type": "ordinal", "title": title, "axis": {"labelAngle": 0}},
             "y": {"field": "images/s", "type": "quantitative"},
-            "color": series(), "strokeDash": {"field": "run"},
+            "color": series(),
+            "strokeDash": {"field": "run"},
             "tooltip": [{"field": "run"}, {"field": "batch"}, {"field": "images/s", "format": ".4g"}],
         },
-    }  # fmt: skip
+    }
 
 
 def series() -> Spec:

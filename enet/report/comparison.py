@@ -8,7 +8,7 @@ from enet.evidence import Accuracy
 from enet.metrics import segmentation
 
 
-def comparison(evidence: Accuracy, reference: Accuracy, *, worst_images: int = 5) -> str:
+def format_comparison(evidence: Accuracy, reference: Accuracy, *, worst_images: int = 5) -> str:
     """Two runs side by side, as text of a few dozen lines.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 
 from enet.backends import REFERENCE
 from enet.errors import InputError
-from enet.evidence import KINDS, Accuracy, Difference, Parity, Speed, Throughput, load
+from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
 from enet.report.pictures import INDEX
 
 
@@ -40,7 +40,7 @@ class Contents:
     speeds: tuple[Speed, ...]
     throughputs: tuple[Throughput, ...]
     parities: tuple[Parity, ...]
-    differences: tuple[Difference, ...]
+    differences: tuple[LogitComparison, ...]
     pictures: tuple[Picture, ...]
     legend: tuple[tuple[str, tuple[int, int, int]], ...]
 
@@ -89,11 +89,19 @@ def read(folder: Path) -> Contents:
     accuracies = tuple(found[Accuracy])
     pictures, legend = worst(folder / "pictures", {each.provenance.time for each in accuracies})
     return Contents(
-        folder=folder, deliverable=name, conclusion=conclusion, began=began, verdicts=verdicts, accuracies=accuracies,
-        speeds=tuple(sorted(found[Speed], key=lambda speed: speed.batch_size)), throughputs=tuple(found[Throughput]),
-        parities=tuple(found[Parity]), differences=tuple(found[Difference]),
-        pictures=pictures, legend=legend,
-    )  # fmt: skip
+        folder=folder,
+        deliverable=name,
+        conclusion=conclusion,
+        began=began,
+        verdicts=verdicts,
+        accuracies=accuracies,
+        speeds=tuple(sorted(found[Speed], key=lambda speed: speed.batch_size)),
+        throughputs=tuple(found[Throughput]),
+        parities=tuple(found[Parity]),
+        differences=tuple(found[LogitComparison]),
+        pictures=pictures,
+        legend=legend,
+    )
 
 
 def is_older(file: Path, began: str) -> bool:
@@ -113,14 +121,15 @@ def worst(folder: Path, times: set[str]) -> tuple[tuple[Picture, ...], tuple[tup
                 continue
             pictures = tuple(
                 Picture(
-                    name=str(image["name"]), pixel_accuracy=float(image["pixel_accuracy"]),
+                    name=str(image["name"]),
+                    pixel_accuracy=float(image["pixel_accuracy"]),
                     urls={
                         kind: data_url(index.parent / f"{Path(image['stem']).name}-{kind}{suffix}")
                         for kind, suffix in KINDS_OF_PICTURES.items()
                     },
                 )
                 for image in table["images"]
-            )  # fmt: skip
+            )
             colours = {str(entry["name"]): tuple(map(int, entry["colour"])) for entry in table["legend"]}
             legend = tuple((name, (r, g, b)) for name, (r, g, b) in colours.items())
         except OSError as error:

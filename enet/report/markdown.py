@@ -18,9 +18,14 @@ def summary(contents: Contents) -> str:
         for verdict in verdicts
     ]
     lines = [
-        f"## {cell(headline(contents))}", "", f"{cell(contents.conclusion)}.", "",
-        "| outcome | test | what it found |", "|---|---|---|", *rows,
-    ]  # fmt: skip
+        f"## {cell(headline(contents))}",
+        "",
+        f"{cell(contents.conclusion)}.",
+        "",
+        "| outcome | test | what it found |",
+        "|---|---|---|",
+        *rows,
+    ]
     return "\n".join(lines) + "\n"
 
 

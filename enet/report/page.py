@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from enet.deliverable import Form, baselines
+from enet.deliverable import IoFormat, baselines
 from enet.deliverable.baselines import BEST, title
 from enet.errors import BackendUnavailable
-from enet.evidence import Difference, Parity, Provenance
+from enet.evidence import LogitComparison, Parity, Provenance
 from enet.report import charts, pictures
 from enet.report.contents import Contents
 from enet.storage.files import make_folder, write_text
@@ -34,14 +34,19 @@ def write(contents: Contents, path: Path) -> None:
     runs += [each.provenance for each in contents.speeds]
     runs += [each.provenance for each in contents.throughputs]
     values = {
-        "contents": contents, "headline": headline(contents), "signs": SIGNS, "outcome": outcome, "charts": drawn,
-        "runs": list({str(run): run for run in runs}.values()), "chain": CHAIN,
+        "contents": contents,
+        "headline": headline(contents),
+        "signs": SIGNS,
+        "outcome": outcome,
+        "charts": drawn,
+        "runs": list({str(run): run for run in runs}.values()),
+        "chain": CHAIN,
         "open_questions": [v for v in contents.verdicts if outcome(v) in ("NO EVIDENCE", "reported")],
         "error_legend": (("right", pictures.RIGHT), ("wrong", pictures.WRONG), ("not scored", pictures.UNSCORED)),
         "recorded": recorded(contents) if contents.throughputs else None,
         "parity": [*map(agreed, contents.parities), *map(differed, contents.differences)],
         "parity_titles": ("compared", "first", "second", "of", "differ", "worst"),
-    }  # fmt: skip
+    }
     save("report.html", path, values, drawn)
 
 
@@ -69,10 +74,12 @@ def save(template: str, path: Path, values: dict[str, Any], drawn: dict[str, cha
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     specs = json.dumps(drawn).replace("<", "\\u003c")
     text = environment.get_template(template).render(
-        **values, style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
-        script=Markup((HERE / "page.js").read_text(encoding="utf-8")), specs=Markup(specs),
+        **values,
+        style=Markup((HERE / "style.css").read_text(encoding="utf-8")),
+        script=Markup((HERE / "page.js").read_text(encoding="utf-8")),
+        specs=Markup(specs),
         library=Markup(library() if drawn else ""),
-    )  # fmt: skip
+    )
     make_folder(path.parent)
     write_text(path, text)
 
@@ -111,27 +118,35 @@ def headline(contents: Contents) -> str:
 
 def side(run: Provenance) -> str:
     """One side of a comparison, in words."""
-    form = "" if run.form in ({}, asdict(Form())) else f", {run.form['input']} to {run.form['output']}"
+    form = "" if run.form in ({}, asdict(IoFormat())) else f", {run.form['input']} to {run.form['output']}"
     return f"{run.backend} batch {run.batch_size}{form}"
 
 
 def agreed(found: Parity) -> list[str]:
     """A row of the parity table: label maps of two runs."""
-    worst = max(zip(found.differing, found.images, strict=True), default=(0, ""))
+    worst = max(zip(found.differing_pixels, found.images, strict=True), default=(0, ""))
     return [
-        found.what, side(found.first), side(found.second), f"{found.pixels * len(found.images):,} pixels",
-        f"{sum(found.differing):,}", f"{worst[0]:,} in {worst[1]}" if worst[0] else "none",
-    ]  # fmt: skip
+        found.what,
+        side(found.first),
+        side(found.second),
+        f"{found.pixels * len(found.images):,} pixels",
+        f"{sum(found.differing_pixels):,}",
+        f"{worst[0]:,} in {worst[1]}" if worst[0] else "none",
+    ]
 
 
-def differed(found: Difference) -> list[str]:
+def differed(found: LogitComparison) -> list[str]:
     """A row of the parity table: logits of two programs."""
-    excused = found.beyond - found.unexplained
+    excused = found.over_limit - found.over_limit_unexcused
     return [
-        found.what, side(found.first), side(found.second), f"{found.values:,} values",
-        f"{found.unexplained:,} by more than {found.limit:g}" + (f", {excused:,} beside near-ties" if excused else ""),
+        found.what,
+        side(found.first),
+        side(found.second),
+        f"{found.values:,} values",
+        f"{found.over_limit_unexcused:,} by more than {found.limit:g}"
+        + (f", {excused:,} beside near-ties" if excused else ""),
         f"{found.largest:.3g}",
-    ]  # fmt: skip
+    ]
 
 
 def recorded(contents: Contents) -> dict[str, Any]:
@@ -139,16 +154,17 @@ def recorded(contents: Contents) -> dict[str, Any]:
     table = baselines.load()
     measured = {each.batch_size: each.images_per_second for each in contents.throughputs}
     here: dict[Any, float] = {**measured, BEST: max(measured.values())}
-    rows = [
-        [title(batch), *(column.at(batch) for column in table.columns), here.get(batch)]
-        for batch in table.batches
-    ]  # fmt: skip
+    rows = [[title(batch), *(column.at(batch) for column in table.columns), here.get(batch)] for batch in table.batches]
     return {"titles": ["batch", *(column.name for column in table.columns), "this run"], "rows": rows}
 
 
 #: The provenance chain: name and field of ``Provenance``.
 CHAIN: tuple[tuple[str, str], ...] = (
-    ("weights", "weights_sha256"), ("ONNX", "onnx_sha256"), ("artifact", "artifact_sha256"),
-    ("data set", "dataset_sha256"), ("preprocessing", "preprocessing_sha256"), ("calibration", "calibration_sha256"),
-)  # fmt: skip
+    ("weights", "weights_sha256"),
+    ("ONNX", "onnx_sha256"),
+    ("artifact", "artifact_sha256"),
+    ("data set", "dataset_sha256"),
+    ("preprocessing", "preprocessing_sha256"),
+    ("calibration", "calibration_sha256"),
+)
 assert all(field in Provenance.__dataclass_fields__ for _, field in CHAIN)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from enet.datasets import IGNORE, Classes
-from enet.datasets.image_source import Source
-from enet.datasets.preprocess import brought_to
+from enet.datasets.image_source import ImageSource
+from enet.datasets.preprocess import resize_labels
 from enet.evidence import Accuracy
 from enet.metrics import segmentation
 from enet.storage.files import make_folder, write_bytes, write_text
@@ -27,7 +27,7 @@ RIGHT, WRONG, UNSCORED = (0, 63, 92), (255, 166, 0), (200, 200, 200)
 
 
 def keep_worst(
-    evidence: Accuracy, labels: Path, source: Source, classes: Classes, folder: Path, count: int = 10
+    evidence: Accuracy, labels: Path, source: ImageSource, classes: Classes, folder: Path, count: int = 10
 ) -> None:
     """Write the images with the lowest pixel accuracy into a folder, four files each, and an index.
 
@@ -49,7 +49,7 @@ def keep_worst(
 
 
 def save_overlays(
-    evidence: Accuracy, labels: Path, source: Source, classes: Classes, folder: Path, count: int
+    evidence: Accuracy, labels: Path, source: ImageSource, classes: Classes, folder: Path, count: int
 ) -> list[Path]:
     """Write photograph, truth, prediction and error map side by side, above a legend, for the worst images: a PNG each.
 
@@ -64,9 +64,11 @@ def save_overlays(
     written = []
     for one in worst(evidence, labels, source, count):
         panels = [
-            Image.fromarray(one.image), coloured(one.truth, classes), coloured(one.labels, classes),
+            Image.fromarray(one.image),
+            coloured(one.truth, classes),
+            coloured(one.labels, classes),
             errors(one.labels, one.truth),
-        ]  # fmt: skip
+        ]
         title = f"{one.name}: {100 * one.pixel_accuracy:.2f} % of the scored pixels are right"
         written.append(folder / f"{one.stem}.png")
         buffer = io.BytesIO()
@@ -84,9 +86,12 @@ def side_by_side(panels: Sequence[Image.Image], title: str, classes: Classes) ->
     width, height = panels[0].size
     total = len(panels) * (width + GAP) - GAP
     entries = [
-        *zip(classes.names, classes.colours, strict=True), ("not scored", (0, 0, 0)), ("error map: right", RIGHT),
-        ("error map: wrong", WRONG), ("error map: not scored", UNSCORED),
-    ]  # fmt: skip
+        *zip(classes.names, classes.colours, strict=True),
+        ("not scored", (0, 0, 0)),
+        ("error map: right", RIGHT),
+        ("error map: wrong", WRONG),
+        ("error map: not scored", UNSCORED),
+    ]
     columns = max(1, total // ENTRY)
     rows = -(-len(entries) // columns)
     sheet = Image.new("RGB", (total, 2 * LINE + height + rows * LINE + GAP), "white")
@@ -117,7 +122,7 @@ class Shown:
     pixel_accuracy: float
 
 
-def worst(evidence: Accuracy, labels: Path, source: Source, count: int) -> Iterator[Shown]:
+def worst(evidence: Accuracy, labels: Path, source: ImageSource, count: int) -> Iterator[Shown]:
     """The images with the lowest share of right pixels, lowest first; those with nothing to score come last."""
     maps = np.load(labels, mmap_mode="r")
     accuracy = [segmentation.pixel_accuracy(matrix) for matrix in evidence.matrices]
@@ -127,7 +132,7 @@ def worst(evidence: Accuracy, labels: Path, source: Source, count: int) -> Itera
         image, truth = source.load(numbers[name])
         stem = f"{place:02d}-{re.sub('[^A-Za-z0-9._-]', '_', name)[-60:]}"
         labels_there = np.asarray(maps[row])
-        yield Shown(name, stem, image, brought_to(truth, labels_there.shape), labels_there, float(accuracy[row]))
+        yield Shown(name, stem, image, resize_labels(truth, labels_there.shape), labels_there, float(accuracy[row]))
 
 
 def coloured(labels: NDArray[np.uint8], classes: Classes) -> Image.Image:

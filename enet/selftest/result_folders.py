@@ -49,9 +49,12 @@ VERSIONS = {
 
 def statistics(times: NDArray[np.float64]) -> dict[str, float]:
     return {
-        "min": float(times.min()), "max": float(times.max()), "mean": float(times.mean()),
-        "median": float(np.median(times)), "percentile(99%)": float(np.percentile(times, 99)),
-    }  # fmt: skip
+        "min": float(times.min()),
+        "max": float(times.max()),
+        "mean": float(times.mean()),
+        "median": float(np.median(times)),
+        "percentile(99%)": float(np.percentile(times, 99)),
+    }
 
 
 def write(
@@ -86,8 +89,9 @@ def write(
     table: dict[str, Any] = {
         "filesinfo": files,
         "args": ["ais_bench", "--model", f"enet_bs{batch}.om", "--input", "./prep/", "--batchsize", str(batch)],
-        "NPU_compute_time": told | ({"count": runs} if how.keeps_times else {}), "throughput": rate,
-    }  # fmt: skip
+        "NPU_compute_time": told | ({"count": runs} if how.keeps_times else {}),
+        "throughput": rate,
+    }
     if how.keeps_times:
         table |= {"npu_compute_time_list": times.tolist(), "pid": 4711}
     summary = folder / "sumary.json" if how.inside else root / f"bs{batch}_summary.json"

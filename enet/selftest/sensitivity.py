@@ -19,7 +19,7 @@ from enet.deliverable import Deliverable
 from enet.evidence import Accuracy, Parity, Provenance
 from enet.gates import Outcome, Verdict
 from enet.measure import pipeline, race as speed
-from enet.measure.contest import Rule
+from enet.measure.contest import TimingSettings
 from enet.measure.subject import Subject
 from enet.metrics.latency import Ratio
 from enet.selftest.acceptance import BACKEND, small
@@ -41,8 +41,8 @@ def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
     """The smallest faults caught, then the false alarms."""
     subject = small(folder, images=10, side=240 if quick else 480)
     source, spec = subject.prepared(), subject.deliverable
-    reference = pipeline.measure(subject, subject.artifact(REFERENCE, 1), source)
-    ours = pipeline.measure(subject, subject.artifact(BACKEND, 1), source)
+    reference = pipeline.measure_split(subject, subject.artifact(REFERENCE, 1), source)
+    ours = pipeline.measure_split(subject, subject.artifact(BACKEND, 1), source)
     rng = np.random.default_rng(0)
     for count in COUNTS:
         yield miou_drop(reference, spec, count, rng)
@@ -117,7 +117,7 @@ def class_loss(reference: Accuracy, spec: Deliverable, count: int, rng: np.rando
     def trial(share: float) -> Verdict:
         sound = drawn(reference, count, rng)
         faulty = replace(sound, matrices=mistaken(sound.matrices, share, rng, only=middle))
-        return gates.class_floor(faulty, sound, stating(spec, sound))
+        return gates.class_iou(faulty, sound, stating(spec, sound))
 
     size = smallest(lambda share: often(lambda: trial(share)), 1e-4, 0.9)
     found = f"{100 * (size or 0):.2f} % of the right pixels of {reference.classes[middle]} alone"
@@ -134,10 +134,17 @@ def disagreement(ours: Accuracy, spec: Deliverable, count: int, *, spread: bool)
         each = tuple(int(n) for n in np.diff(np.linspace(0, total, count + 1).round()))
         alone = (min(total, pixels), *[0] * (count - 1))
         between = Parity(
-            what="batch parity", first=first, second=ours.provenance, images=tuple(map(str, range(count))),
-            images_expected=count, pixels=pixels, differing=each if spread else alone,
-            non_finite=0, constant=False, miou=(ours.miou, ours.miou),
-        )  # fmt: skip
+            what="batch parity",
+            first=first,
+            second=ours.provenance,
+            images=tuple(map(str, range(count))),
+            images_expected=count,
+            pixels=pixels,
+            differing_pixels=each if spread else alone,
+            non_finite=0,
+            constant=False,
+            miou=(ours.miou, ours.miou),
+        )
         return gates.parity(between, spec).outcome is Outcome.FAIL
 
     size = smallest(caught, 1e-9, 0.5 / count)
@@ -176,14 +183,18 @@ def clean_accuracy(reference: Accuracy, ours: Accuracy, spec: Deliverable, rng: 
         )
         promised = stating(spec, theirs)
         said = [
-            gates.reference_miou(theirs, promised), gates.artifact_miou(mine, promised, theirs),
-            gates.class_floor(mine, theirs, promised),
-        ]  # fmt: skip
+            gates.reference_miou(theirs, promised),
+            gates.artifact_miou(mine, promised, theirs),
+            gates.class_iou(mine, theirs, promised),
+        ]
         alarms += any(verdict.outcome is not Outcome.PASS for verdict in said)
     return Row(
-        name="sound accuracy, images drawn anew", stage="false alarms", meant="0", ok=alarms == 0,
+        name="sound accuracy, images drawn anew",
+        stage="false alarms",
+        meant="0",
+        ok=alarms == 0,
         found=f"{alarms} alarms in {runs} runs of {COUNTS[1]} images",
-    )  # fmt: skip
+    )
 
 
 def clean_speed(subject: Subject, runs: int) -> Row:
@@ -192,13 +203,18 @@ def clean_speed(subject: Subject, runs: int) -> Row:
     alarms = undecided = 0
     for _ in range(runs):
         with speed.race(subject, BACKEND, 1, source, baseline=BACKEND) as both:
-            both.contest.warm_up(0.05)
-            both.run(Rule(warm_up=0.05, seconds=0.3, rounds=6), 1 - subject.deliverable.tolerances.slowdown)
+            both.contest.warmup_seconds(0.05)
+            both.run(
+                TimingSettings(warmup_seconds=0.05, seconds=0.3, rounds=6), 1 - subject.deliverable.tolerances.slowdown
+            )
             evidence = both.evidence()
         verdict = gates.regression(evidence, Ratio(1.0, 1.0, 1.0), subject.deliverable)
         alarms += verdict.outcome is Outcome.FAIL
         undecided += verdict.outcome is Outcome.NO_EVIDENCE
     return Row(
-        name="sound artifact raced against itself", stage="false alarms", meant="0", ok=alarms == 0,
+        name="sound artifact raced against itself",
+        stage="false alarms",
+        meant="0",
+        ok=alarms == 0,
         found=f"{alarms} alarms in {runs} races; {undecided} too noisy to tell",
-    )  # fmt: skip
+    )

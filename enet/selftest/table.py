@@ -29,9 +29,13 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "name": self.name, "stage": self.stage, "gate": self.meant, "found": self.found,
-            "caught": self.ok and not self.below, "ok": self.ok,
-        }  # fmt: skip
+            "name": self.name,
+            "stage": self.stage,
+            "gate": self.meant,
+            "found": self.found,
+            "caught": self.ok and not self.below,
+            "ok": self.ok,
+        }
 
 
 def line(row: Row) -> str:

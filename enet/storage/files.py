@@ -18,7 +18,7 @@ from enet.errors import InputError
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces: the same text for equal values."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
 
@@ -44,7 +44,7 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def synchronise(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Have a file's or a folder's content on the disk before anything else happens: power may be cut.
 
     Some network disks can't do that for folders, or for files opened to be read; they are taken as they are.

@@ -25,7 +25,7 @@ HEAD, CHECKSUM = struct.Struct("<IId"), struct.Struct("<I")
 
 
 @dataclass(frozen=True)
-class Batch:
+class JournalRecord:
     """The matrices of consecutive images, int64, shape (n, classes, classes), in order of their names."""
 
     matrices: NDArray[np.int64]
@@ -39,7 +39,7 @@ class Journal:
     def __init__(self, file: io.FileIO, key: str, classes: int) -> None:
         self.file, self.classes, self.stopped, self.written = file, classes, False, 0
         first = f"{key}\n".encode()
-        self.batches: list[Batch] = []
+        self.batches: list[JournalRecord] = []
         end = len(first)
         if file.read(end) == first:
             while batch := self.read():
@@ -51,7 +51,7 @@ class Journal:
         file.seek(end)
         file.truncate()
 
-    def read(self) -> Batch | None:
+    def read(self) -> JournalRecord | None:
         """The next record; None at the end, or if it isn't whole."""
         head = self.file.read(HEAD.size)
         if len(head) < HEAD.size:
@@ -63,9 +63,9 @@ class Journal:
         if len(content) < count * size or checksum != CHECKSUM.pack(zlib.crc32(head + content)):
             return None
         matrices = np.frombuffer(content, "<i8").reshape(count, self.classes, self.classes)
-        return Batch(matrices, non_finite, seconds)
+        return JournalRecord(matrices, non_finite, seconds)
 
-    def append(self, batch: Batch) -> None:
+    def append(self, batch: JournalRecord) -> None:
         """Write a record; after a failure, such as a full disk, none any more."""
         if self.stopped:
             return
@@ -90,7 +90,7 @@ class Journal:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, key: str, classes: int) -> Iterator[Journal | None]:
+def open_journal(folder: Path, key: str, classes: int) -> Iterator[Journal | None]:
     """The journal of the run that ``key`` names, removed when the run has ended well.
 
     None while another process has it, so two equal runs at once both score everything; and None where the folder

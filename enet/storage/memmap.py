@@ -10,7 +10,7 @@ import numpy as np
 from enet.errors import InputError
 
 
-def new_map(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+def create_memmap(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
     """A new .npy file of uint8, all zero, mapped into memory.
 
     All its room on the disk is taken now: a process that writes into a mapped file when the disk is full is killed.

@@ -22,7 +22,7 @@ from filelock import FileLock
 
 import enet
 from enet.errors import EnetError, InputError
-from enet.storage.files import canonical, hash_file, hash_text, make_folder, synchronise, write_text
+from enet.storage.files import canonical_json, fsync_path, hash_file, hash_text, make_folder, write_text
 
 MANIFEST = "manifest.json"
 
@@ -44,7 +44,7 @@ class Store:
 
     def entry(self, kind: str, key: Mapping[str, Any]) -> Path:
         """The folder that an entry has, or would have."""
-        return self.root / kind / hash_text(canonical(key))[:20]
+        return self.root / kind / hash_text(canonical_json(key))[:20]
 
     def build(self, kind: str, key: Mapping[str, Any], make: Callable[[Path], None]) -> Path:
         """The entry's folder, made now if there is none.
@@ -58,12 +58,12 @@ class Store:
             EnetError: a worker process came here by importing its parent's script.
         """
         entry = self.entry(kind, key)
-        if self.is_sound(entry):
+        if self.is_valid(entry):
             return entry
         if imports_a_script():  # whose process may hold the lock, and waits for this one
             raise EnetError("a script that builds anything must do so behind: if __name__ == '__main__'")
         with self.locked(entry):
-            if self.is_sound(entry):  # another process was quicker
+            if self.is_valid(entry):  # another process was quicker
                 return entry
             for left in entry.parent.glob(f".{entry.name}.build*"):  # by a build that was killed
                 shutil.rmtree(left, ignore_errors=True)
@@ -74,10 +74,10 @@ class Store:
                 manifest = {"kind": kind, "key": dict(key), "files": hashes(aside), "created": time.time()}
                 write_text(aside / MANIFEST, json.dumps(manifest, indent=1))
                 for path in (*aside.rglob("*"), aside):
-                    synchronise(path)
+                    fsync_path(path)
                 shutil.rmtree(entry, ignore_errors=True)  # an unsound one
                 aside.replace(entry)
-                synchronise(entry.parent)
+                fsync_path(entry.parent)
             except OSError as error:
                 if not (error.errno in NO_ROOM or str(error.filename or "").startswith(str(self.root))):
                     raise  # of what is built from
@@ -106,7 +106,7 @@ class Store:
         finally:
             lock.release()
 
-    def is_sound(self, entry: Path) -> bool:
+    def is_valid(self, entry: Path) -> bool:
         """Whether the entry is complete and its files are those it was built with; looked at once a process."""
         if entry in self.verified:
             return True
@@ -125,7 +125,7 @@ def imports_a_script() -> bool:
     return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
-def source_digest(*names: str) -> str:
+def code_digest(*names: str) -> str:
     """SHA-256 of source files of this package, by name, without importing them: code that decides a file's content."""
     folder = Path(enet.__file__).parent
     return hash_text("".join((folder / name).read_text(encoding="utf-8") for name in names))

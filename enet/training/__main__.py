@@ -25,10 +25,10 @@ from torch import Tensor
 
 from enet import deliverable as deliverables
 from enet.datasets import Dataset, Sample, find
-from enet.datasets.image_source import Photographs
-from enet.datasets.preprocess import brought_to, open_image, open_label, window
+from enet.datasets.image_source import ImageFiles
+from enet.datasets.preprocess import open_image, open_label, resize_labels, window
 from enet.deliverable import Network, Preprocessing
-from enet.errors import InputError, exit_code
+from enet.errors import InputError, run_command
 from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou
 from enet.model import checkpoint as checkpoints
 from enet.options import positive
@@ -59,10 +59,13 @@ def arguments(words: Sequence[str] | None) -> argparse.Namespace:
     for item in fields(Recipe):
         first, *others = items = item.default if isinstance(item.default, tuple) else (item.default,)
         group.add_argument(
-            f"--{item.name.replace('_', '-')}", type=type(first), nargs=len(items) if others else None,
-            default=item.default, metavar=item.metadata["unit"],
+            f"--{item.name.replace('_', '-')}",
+            type=type(first),
+            nargs=len(items) if others else None,
+            default=item.default,
+            metavar=item.metadata["unit"],
             help=f"{item.metadata['help']} (default: {' '.join(map(str, items))})",
-        )  # fmt: skip
+        )
     return parser.parse_args(words)
 
 
@@ -90,7 +93,7 @@ def started(path: Path, network: Network) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def validate(trainer: Trainer, held_out: Photographs, classes: int) -> NDArray[np.int64]:
+def validate(trainer: Trainer, held_out: ImageFiles, classes: int) -> NDArray[np.int64]:
     """Confusion matrix (classes, classes) of the averaged network; outputs beyond the classes are never predicted."""
     total = np.zeros((classes, classes), np.int64)
     for index in range(len(held_out.names)):
@@ -98,7 +101,7 @@ def validate(trainer: Trainer, held_out: Photographs, classes: int) -> NDArray[n
         x = torch.tensor(image).to(trainer.device).permute(2, 0, 1)[None].float()
         logits = trainer.averaged((x - trainer.mean) / trainer.std)
         prediction = logits[0, :classes].argmax(0).to(torch.uint8).cpu().numpy()
-        total += confusion_matrix(brought_to(prediction, label.shape), label, classes)
+        total += confusion_matrix(resize_labels(prediction, label.shape), label, classes)
     return total
 
 
@@ -140,12 +143,15 @@ def main(words: Sequence[str] | None = None) -> int:
     spec = deliverables.load(options.deliverable)
     layout, root, grid = spec.dataset.layout, options.data_root, spec.preprocessing
     dataset = find(layout, root, spec.dataset.split)
-    held_out = Photographs(dataset, grid)
+    held_out = ImageFiles(dataset, grid)
     trainer = Trainer(
-        spec, load_scaled(find(layout, root, options.train_split), grid), recipe(options),
-        device=options.device, compiled=options.compile,
+        spec,
+        load_scaled(find(layout, root, options.train_split), grid),
+        recipe(options),
+        device=options.device,
+        compiled=options.compile,
         start=started(options.weights, spec.network) if options.weights else None,
-    )  # fmt: skip
+    )
     make_folder(options.output)
     state, log = options.output / "state.pth", options.output / "log.csv"
     if state.exists():
@@ -181,4 +187,4 @@ def show(epoch: int, score: float, per_class: Mapping[str, float]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(exit_code("enet.training", main))
+    sys.exit(run_command("enet.training", main))

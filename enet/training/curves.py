@@ -22,13 +22,15 @@ def draw(log: Path, picture: Path) -> None:
 
     def curve(field: str, title: str) -> dict[str, Any]:
         return {
-            "data": {"values": [row for row in rows if field in row]}, "width": 640, "height": 220,
+            "data": {"values": [row for row in rows if field in row]},
+            "width": 640,
+            "height": 220,
             "mark": {"type": "line", "point": len(rows) < 60},
             "encoding": {
                 "x": {"field": "epoch", "type": "quantitative"},
                 "y": {"field": field, "type": "quantitative", "title": title, "scale": {"zero": False}},
             },
-        }  # fmt: skip
+        }
 
     spec = {"vconcat": [curve("loss", "loss on train"), curve("miou", "mIoU on the deliverable's split")]}
     write_bytes(picture, vl_convert.vegalite_to_png(spec, scale=1.5))

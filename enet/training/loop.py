@@ -124,10 +124,13 @@ class Trainer:
             network.load_state_dict(start)
         #: What a state must have been made with, so that this run can go on from it.
         self.identity: dict[str, Any] = {
-            **asdict(recipe), "variant": spec.network.variant, "outputs": outputs, **grid.of_images,
+            **asdict(recipe),
+            "variant": spec.network.variant,
+            "outputs": outputs,
+            **grid.of_images,
             "weights": digest(value.numpy() for value in (start or {}).values()),
             "photographs": digest(array for pair in data for array in pair),
-        }  # fmt: skip
+        }
         self.averaged = copy.deepcopy(network).eval().to(device)
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
@@ -205,9 +208,13 @@ class Trainer:
     def save(self, path: Path) -> None:
         """Write the whole state aside, then move it into place."""
         state = {
-            "identity": self.identity, "epoch": self.epoch, "best": self.best, "network": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(), "optimiser": self.optimiser.state_dict(),
-        }  # fmt: skip
+            "identity": self.identity,
+            "epoch": self.epoch,
+            "best": self.best,
+            "network": self.network.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
         save_aside(state, path)
 
     def resume(self, path: Path) -> None:

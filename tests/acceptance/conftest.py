@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from enet.deliverable import Deliverable, Form, baselines
+from enet.deliverable import Deliverable, IoFormat, baselines
 from fixtures.options import OPTIONS, FormCase, Options
 
 
@@ -30,7 +30,7 @@ def parameters(options: Options) -> dict[str, Callable[[], dict[str, Any]]]:
     def named(cases: Iterable[Any]) -> dict[str, Any]:
         return {str(case): case for case in cases}
 
-    forms = [Form(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
+    forms = [IoFormat(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
     logs = options.recorded.logs if options.recorded else ()
     return {
         "case": lambda: named(options.cases),
@@ -38,7 +38,7 @@ def parameters(options: Options) -> dict[str, Callable[[], dict[str, Any]]]:
         "quantised_case": lambda: named(options.quantised),
         "quantised_speed": lambda: named(options.quantised_speeds),
         "batch_size": lambda: {f"{name}-bs{size}": size for size in options.batch_sizes},
-        "form_case": lambda: named(FormCase(name, form) for form in forms if form != Form()),
+        "form_case": lambda: named(FormCase(name, form) for form in forms if form != IoFormat()),
         "timed_case": lambda: named(case for device in options.devices for case in device.cases),
         "device": lambda: named(options.devices),
         "speed_case": lambda: named(options.speed_cases),

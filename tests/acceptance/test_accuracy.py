@@ -21,7 +21,7 @@ def explanation(case: Case, run: RunCase, reference: Run | None) -> Callable[[],
 
     if reference is None:
         return None
-    return lambda: comparison.comparison(run(case.backend, case.batch_size).evidence, reference.evidence)
+    return lambda: comparison.format_comparison(run(case.backend, case.batch_size).evidence, reference.evidence)
 
 
 @pytest.mark.built
@@ -55,7 +55,7 @@ def test_every_class(
     from enet import gates
 
     evidence = run(case.backend, case.batch_size).evidence
-    judge(gates.class_floor(evidence, reference.evidence, judged), explanation=explanation)
+    judge(gates.class_iou(evidence, reference.evidence, judged), explanation=explanation)
 
 
 @pytest.mark.built
@@ -67,5 +67,5 @@ def test_int8_miou(quantised_case: Case, judged: Deliverable, run: RunCase, refe
     evidence = run(quantised_case.backend, quantised_case.batch_size).evidence
     judge(
         gates.int8_miou(evidence, reference.evidence, judged),
-        explanation=lambda: comparison.comparison(evidence, reference.evidence),
+        explanation=lambda: comparison.format_comparison(evidence, reference.evidence),
     )

@@ -12,13 +12,15 @@ from fixtures.subject import reported
 from fixtures.verdicts import Judge
 
 if TYPE_CHECKING:
-    from enet.datasets.image_source import Prepared
+    from enet.datasets.image_source import PreparedImages
     from enet.measure.subject import Subject
 
 pytestmark = [pytest.mark.accuracy, pytest.mark.built]
 
 
-def test_preprocessing(judged: Deliverable, subject: Subject, prepared: Prepared, keep: Keep, judge: Judge) -> None:
+def test_preprocessing(
+    judged: Deliverable, subject: Subject, prepared: PreparedImages, keep: Keep, judge: Judge
+) -> None:
     """Images and label maps, resized, cropped and normalised, byte for byte."""
     from enet import gates
     from enet.measure import reference_preprocessing

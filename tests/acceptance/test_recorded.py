@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from enet.deliverable import Deliverable, baselines
-from enet.deliverable.baselines import Batch
+from enet.deliverable.baselines import BatchKey
 from fixtures.verdicts import Judge
 
 pytestmark = pytest.mark.perf
 
 
-def test_tuned(recorded_batch: Batch, judged: Deliverable, judge: Judge) -> None:
+def test_tuned(recorded_batch: BatchKey, judged: Deliverable, judge: Judge) -> None:
     """310P3, tuned by aoe, over 310: at least 1.2 times at every batch size that has a baseline, and at the best."""
     from enet import gates
 
@@ -20,7 +20,7 @@ def test_tuned(recorded_batch: Batch, judged: Deliverable, judge: Judge) -> None
     judge(gates.recorded("310P3(aoe)", recorded_batch, judged.throughput, baselines.load()))
 
 
-def test_untuned_falls_short(recorded_batch: Batch, judged: Deliverable) -> None:
+def test_untuned_falls_short(recorded_batch: BatchKey, judged: Deliverable) -> None:
     """310P3 as atc compiles it: the gate must say FAIL wherever there is a baseline."""
     from enet import gates
 

@@ -21,11 +21,15 @@ def test_speedup(speed_case: Case, judged: Deliverable, raced: Raced, judge: Jud
     evidence = raced(speed_case, benchmark)
     verdict = gates.speedup(evidence, judged)
     benchmark.extra_info.update(
-        batch_size=evidence.batch_size, images_per_round=evidence.times.images,
-        images_per_second=evidence.images_per_second, p99_ms=1000 * evidence.times.latency(99),
-        ratio_over_pytorch=evidence.ratio.value, verdict=verdict.outcome.value,
-        weights_sha256=evidence.provenance.weights_sha256, artifact_sha256=evidence.provenance.artifact_sha256,
-    )  # fmt: skip
+        batch_size=evidence.batch_size,
+        images_per_round=evidence.times.images,
+        images_per_second=evidence.images_per_second,
+        p99_ms=1000 * evidence.times.latency(99),
+        ratio_over_pytorch=evidence.ratio.value,
+        verdict=verdict.outcome.value,
+        weights_sha256=evidence.provenance.weights_sha256,
+        artifact_sha256=evidence.provenance.artifact_sha256,
+    )
     judge(verdict)
 
 

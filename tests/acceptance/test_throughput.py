@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from enet.deliverable import Deliverable, baselines
-from enet.records.timed import Timed as Log
+from enet.records.device_timing import RecordedTiming as Log
 from fixtures.device_throughput import Timed
 from fixtures.options import Case, Device, Options
 from fixtures.verdicts import Judge

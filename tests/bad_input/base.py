@@ -94,9 +94,12 @@ def command(case: Case, here: Path, folder: Path, words: list[object]) -> tuple[
     os.chdir(folder / "work")
     try:
         with (
-            contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors),
-            mock.patch.dict(os.environ, {"ENET_CACHE": str(here / "cache")}), at_most(PATIENCE), case.around(folder),
-        ):  # fmt: skip
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+            mock.patch.dict(os.environ, {"ENET_CACHE": str(here / "cache")}),
+            at_most(PATIENCE),
+            case.around(folder),
+        ):
             code: object = cli.main([str(word) for word in words])
     except SystemExit as stopped:
         code = stopped.code
@@ -162,15 +165,28 @@ def over(here: Path, data_root: Path) -> list[object]:
 
 def exporting(weights: Path, here: Path, *arguments: object) -> list[object]:
     return [
-        "pth2onnx", "--input-file", weights, "--output-file", "enet.onnx", "--deliverable", here / "tiny.toml",
+        "pth2onnx",
+        "--input-file",
+        weights,
+        "--output-file",
+        "enet.onnx",
+        "--deliverable",
+        here / "tiny.toml",
         *arguments,
-    ]  # fmt: skip
+    ]
 
 
 def preparing(here: Path, to: Path, *arguments: object) -> list[object]:
     return [
-        "preprocess", "--src-path", here / "data", "--deliverable", here / "tiny.toml", "--save-path", to, *arguments,
-    ]  # fmt: skip
+        "preprocess",
+        "--src-path",
+        here / "data",
+        "--deliverable",
+        here / "tiny.toml",
+        "--save-path",
+        to,
+        *arguments,
+    ]
 
 
 def scoring(summary: Path, here: Path) -> list[object]:

@@ -9,16 +9,7 @@ from pathlib import Path
 import torch
 
 from enet.selftest.tiny import data_set, untrained
-from tests.bad_input.base import (  # fmt: skip
-    cases,
-    compiling,
-    evaluating,
-    exporting,
-    file_with,
-    over,
-    scoring,
-    toml_with,
-)
+from tests.bad_input.base import cases, compiling, evaluating, exporting, file_with, over, scoring, toml_with
 
 case = cases("mistakes")
 

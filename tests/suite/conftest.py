@@ -30,12 +30,12 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
 
     folder = tmp_path_factory.mktemp("deliverable")
     path = folder / "small.toml"
-    text = (deliverable.SHIPPED / "scenes.toml").read_text(encoding="utf-8")
+    text = (deliverable.BUILTIN / "scenes.toml").read_text(encoding="utf-8")
     spec = deliverable.load("scenes")
     replacements = {
         'name = "scenes"': 'name = "small"',
         f"images = {spec.dataset.images}": f"images = {IMAGES}",
-        f'weights = "{spec.network.weights}"': f'weights = "{deliverable.SHIPPED / str(spec.network.weights)}"',
+        f'weights = "{spec.network.weights}"': f'weights = "{deliverable.BUILTIN / str(spec.network.weights)}"',
         "batch_sizes = [1, 16]": "batch_sizes = [1, 4]",
     }
     for old, new in replacements.items():
@@ -43,7 +43,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
         text = text.replace(old, new)
     path.write_text(text, encoding="utf-8")
     subject = Subject(deliverable.load(str(path)), Store(folder / "cache"), data_root=scenes)
-    measured = pipeline.measure(subject, subject.artifact("pytorch", 1), subject.prepared())
+    measured = pipeline.measure_split(subject, subject.artifact("pytorch", 1), subject.prepared())
     old = f"miou_percent = {spec.reference.miou_percent}"
     assert old in text
     path.write_text(text.replace(old, f"miou_percent = {100 * measured.miou:.4f}"), encoding="utf-8")

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from enet.datasets import scenes
-from enet.datasets.image_source import Pair, Source
-from enet.deliverable import SHIPPED
+from enet.datasets.image_source import ImageSource, Pair
+from enet.deliverable import BUILTIN
 from enet.measure import pipeline
 from enet.measure.subject import Subject
 from enet.selftest.acceptance import BACKEND, small
@@ -65,13 +65,15 @@ def deliverable(folder: Path, images: int) -> Path:
     """The embedded deliverable over a few small scenes: its file."""
     made(folder)
     scenes.write(folder / "data", images=images, size=(512, 256))
-    text = (SHIPPED / "scenes.toml").read_text(encoding="utf-8")
+    text = (BUILTIN / "scenes.toml").read_text(encoding="utf-8")
     for old, new in (
-        ('weights = "scenes.pth"', f'weights = "{SHIPPED / "scenes.pth"}"'), ("images = 20", f"images = {images}"),
-        ('layout = "scenes"', 'layout = "cityscapes"'), ('name = "scenes"', 'name = "crashes"'),
-    ):  # fmt: skip
+        ('weights = "scenes.pth"', f'weights = "{BUILTIN / "scenes.pth"}"'),
+        ("images = 20", f"images = {images}"),
+        ('layout = "scenes"', 'layout = "cityscapes"'),
+        ('name = "scenes"', 'name = "crashes"'),
+    ):
         if old not in text:
-            raise ValueError(f"{SHIPPED / 'scenes.toml'}: should hold {old}")
+            raise ValueError(f"{BUILTIN / 'scenes.toml'}: should hold {old}")
         text = text.replace(old, new)
     (folder / "crashes.toml").write_text(text, encoding="utf-8")
     return folder / "crashes.toml"
@@ -80,9 +82,19 @@ def deliverable(folder: Path, images: int) -> Path:
 def evaluating(toml: Path) -> Command:
     """``enet evaluate``, with its cache and its figures in a folder."""
     return lambda folder: [
-        sys.executable, "-m", "enet.cli", "evaluate", "--deliverable", str(toml), "--data-root",
-        str(toml.parent / "data"), "--artifact-cache", str(folder / "cache"), "--json", str(folder / "e.json"),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "enet.cli",
+        "evaluate",
+        "--deliverable",
+        str(toml),
+        "--data-root",
+        str(toml.parent / "data"),
+        "--artifact-cache",
+        str(folder / "cache"),
+        "--json",
+        str(folder / "e.json"),
+    ]
 
 
 def outcome(folder: Path) -> Any:
@@ -99,10 +111,30 @@ def training(tiny: Path) -> Command:
     """A training run of a few small epochs."""
     data_set(tiny / "data", images=16, seed=1, split="train")
     return lambda folder: [
-        sys.executable, "-m", "enet.training", "--deliverable", str(tiny / "tiny.toml"), "--data-root",
-        str(tiny / "data"), "--output", str(folder / "run"), "--epochs", "8", "--batch-size", "4", "--crop", "32", "32",
-        "--validate-every", "2", "--quiet", "--threads", "1", "--device", "cpu",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "enet.training",
+        "--deliverable",
+        str(tiny / "tiny.toml"),
+        "--data-root",
+        str(tiny / "data"),
+        "--output",
+        str(folder / "run"),
+        "--epochs",
+        "8",
+        "--batch-size",
+        "4",
+        "--crop",
+        "32",
+        "32",
+        "--validate-every",
+        "2",
+        "--quiet",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+    ]
 
 
 def trained(folder: Path) -> Any:
@@ -115,9 +147,7 @@ def trained(folder: Path) -> Any:
 
 def start(words: list[str]) -> subprocess.Popen[str]:
     """A process in a group of its own."""
-    return subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )  # fmt: skip
+    return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def finish(words: list[str]) -> str:
@@ -133,9 +163,14 @@ def finish(words: list[str]) -> str:
 
 
 def killed(
-    name: str, stage: str, command: Command, result: Callable[[Path], Any], folder: Path, kills: int,
+    name: str,
+    stage: str,
+    command: Command,
+    result: Callable[[Path], Any],
+    folder: Path,
+    kills: int,
     rng: np.random.Generator,
-) -> Row:  # fmt: skip
+) -> Row:
     """Kill a cold run at random moments, each time run it again to the end, and compare."""
     with tempfile.TemporaryDirectory(dir=folder) as aside:
         begin = time.perf_counter()
@@ -184,9 +219,12 @@ def interrupted(command: Command, folder: Path) -> Row:
         if not problems and journal_size(Path(second)):
             problems.append("the journal was left")
     return Row(
-        name="Ctrl-C, then the same command", stage="evaluate", meant="same result", ok=not problems,
+        name="Ctrl-C, then the same command",
+        stage="evaluate",
+        meant="same result",
+        ok=not problems,
         found="; ".join(problems) or f"exit code 130, no process left, {kept} bytes kept, went on to the same result",
-    )  # fmt: skip
+    )
 
 
 def journal_size(folder: Path) -> int:
@@ -271,7 +309,7 @@ def lock_of_the_dead(folder: Path) -> Row:
 class Repeated:
     """The images of a source again and again, under names of their own."""
 
-    def __init__(self, source: Source, count: int) -> None:
+    def __init__(self, source: ImageSource, count: int) -> None:
         self.source, self.names = source, tuple(f"image{number:06}" for number in range(count))
         self.seen: list[dict[str, float]] = []
 
@@ -293,7 +331,7 @@ def long_run(subject: Subject, images: int) -> Row:
     """Many images: after a tenth of them and at the end, the process holds the same."""
     source = Repeated(subject.prepared(), images)
     spec = replace(subject.deliverable, dataset=replace(subject.deliverable.dataset, images=images))
-    measured = pipeline.measure(replace(subject, deliverable=spec), subject.artifact(BACKEND, 1), source)
+    measured = pipeline.measure_split(replace(subject, deliverable=spec), subject.artifact(BACKEND, 1), source)
     early, late = source.seen[0], source.seen[-1]
     ok = len(measured.images) == images and late["MB"] - early["MB"] < GROWTH
     ok = ok and late["files"] == early["files"] and late["threads"] == early["threads"]

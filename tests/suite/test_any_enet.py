@@ -23,10 +23,13 @@ def mine(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.save(recipes.seeded("paper", 20).state_dict(), folder / "mine.pth")
     text = deliverable.template()
     for old, new in (
-        ("batch_sizes = [1, 16]", "batch_sizes = [1, 4]"), ("images = 500", "images = 10"),
-        ("size = [1024, 512]", "size = [256, 128]"), ('# weights = "mine.pth"', 'weights = "mine.pth"'),
-        ("# mean = [0.485, 0.456, 0.406]", "mean = [0, 0, 0]"), ("# std = [0.229, 0.224, 0.225]", "std = [1, 1, 1]"),
-    ):  # fmt: skip
+        ("batch_sizes = [1, 16]", "batch_sizes = [1, 4]"),
+        ("images = 500", "images = 10"),
+        ("size = [1024, 512]", "size = [256, 128]"),
+        ('# weights = "mine.pth"', 'weights = "mine.pth"'),
+        ("# mean = [0.485, 0.456, 0.406]", "mean = [0, 0, 0]"),
+        ("# std = [0.229, 0.224, 0.225]", "std = [1, 1, 1]"),
+    ):
         assert text.count(old) == 1
         text = text.replace(old, new)
     path = folder / "mine.toml"
@@ -41,10 +44,25 @@ def mine(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def accept(mine: Path, scenes: Path, folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "accuracy", "tests/acceptance",
-        "--deliverable", mine, "--data-root", scenes, "--artifact-cache", mine.parent / "cache",
-        "--evidence", folder / "evidence", *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "accuracy",
+        "tests/acceptance",
+        "--deliverable",
+        mine,
+        "--data-root",
+        scenes,
+        "--artifact-cache",
+        mine.parent / "cache",
+        "--evidence",
+        folder / "evidence",
+        *more,
+    ]
     return subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
 
 

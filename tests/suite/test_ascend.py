@@ -43,18 +43,50 @@ def accept(
 ) -> subprocess.CompletedProcess[str]:
     """An acceptance run of accuracy and performance."""
     return run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "accuracy or perf", "tests/acceptance",
-        "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache", *more, **settings,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "-m",
+        "accuracy or perf",
+        "tests/acceptance",
+        "--deliverable",
+        small,
+        "--data-root",
+        scenes,
+        "--artifact-cache",
+        folder / "cache",
+        *more,
+        **settings,
+    )
 
 
 @pytest.fixture(scope="session")
 def accepted(small: Path, scenes: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """The deliverable on two devices at once, by two workers, on a cold cache."""
     return accept(
-        small, scenes, folder, "--backend", "ascend", "--batch-size", 1, "--batch-size", 4, "--device", "0,1",
-        "--evidence", folder / "live", "-n", 2, "--basetemp", folder / "temp", ms=MS, devices=2,
-    )  # fmt: skip
+        small,
+        scenes,
+        folder,
+        "--backend",
+        "ascend",
+        "--batch-size",
+        1,
+        "--batch-size",
+        4,
+        "--device",
+        "0,1",
+        "--evidence",
+        folder / "live",
+        "-n",
+        2,
+        "--basetemp",
+        folder / "temp",
+        ms=MS,
+        devices=2,
+    )
 
 
 def verdicts(folder: Path) -> list[dict[str, Any]]:
@@ -75,8 +107,14 @@ def test_a_simulated_device_is_never_accepted(accepted: subprocess.CompletedProc
     assert "small: NOT ACCEPTED: no evidence for" in accepted.stdout
     device = [verdict for verdict in verdicts(folder / "live") if of_the_device(verdict)]
     assert {verdict["gate"] for verdict in device} == {
-        "miou", "class_floor", "batch_parity", "padded_tail", "equal_rows", "throughput", "best_batch"
-    }  # fmt: skip
+        "miou",
+        "class_floor",
+        "batch_parity",
+        "padded_tail",
+        "equal_rows",
+        "throughput",
+        "best_batch",
+    }
     for verdict in device:
         assert verdict["outcome"] == "NO EVIDENCE", verdict
         assert "simulated device" in verdict["sentence"]
@@ -105,8 +143,8 @@ def test_its_figures_are_right(accepted: subprocess.CompletedProcess[str], small
         assert [(share.device, share.images) for share in scored.devices] == [("0", 5), ("1", 5)]
         timed: Throughput = loaded(folder / "live" / f"throughput-small-ascend-bs{size}.json")
         assert timed.images_per_second == pytest.approx(1000 / MS, rel=1e-6)
-        assert timed.batch_known_from == "the compiled model"
-        assert (timed.batch_size, timed.images, timed.denials) == (size, 10, ())
+        assert timed.batch_size_source == "the compiled model"
+        assert (timed.batch_size, timed.images, timed.contradictions) == (size, 10, ())
         assert timed.seconds is not None
         assert timed.wall_images_per_second is not None
         assert timed.wall_images_per_second < 2 * timed.images_per_second
@@ -142,15 +180,27 @@ def test_busy_and_sick_devices(small: Path, scenes: Path, folder: Path, tmp_path
         states.write_text("".join(json.dumps(line) + "\n" for line in lines))
         place, accepting = tmp_path / str(number), ["--allow-busy-device"] if number == 0 else []
         done = accept(
-            small, scenes, folder, "--backend", "ascend", "--batch-size", 1, "-k", "test_throughput",
-            "--evidence", place, *accepting, ms=MS, states=states,
-        )  # fmt: skip
+            small,
+            scenes,
+            folder,
+            "--backend",
+            "ascend",
+            "--batch-size",
+            1,
+            "-k",
+            "test_throughput",
+            "--evidence",
+            place,
+            *accepting,
+            ms=MS,
+            states=states,
+        )
         assert done.returncode == 1, done.stdout + done.stderr
         timed = real(loaded(place / "throughput-small-ascend-bs1.json"))
         verdict = gates.throughput(timed, spec, table)
         if accepting:
             assert verdict.outcome is Outcome.PASS, verdict
-            timed = real(timed, busy_allowed=False)
+            timed = real(timed, allow_busy=False)
             verdict = gates.throughput(timed, spec, table)
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert reason in verdict.sentence
@@ -174,9 +224,20 @@ def results(small: Path, scenes: Path, folder: Path) -> Path:
         model = home / f"enet_bs{size}.om"
         steps += [
             ("om", "--model", home / "enet.onnx", "--output", model, "--batch-size", size),
-            ("infer", "--backend", "ascend", "--model", model, "--input", home / "prep", "--output",
-             home / "results" / f"bs{size}", "--batch-size", size),
-        ]  # fmt: skip
+            (
+                "infer",
+                "--backend",
+                "ascend",
+                "--model",
+                model,
+                "--input",
+                home / "prep",
+                "--output",
+                home / "results" / f"bs{size}",
+                "--batch-size",
+                size,
+            ),
+        ]
     for step in steps:
         done = enet(*step, ms=MS)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -221,11 +282,34 @@ def test_dynamic_batch_and_aipp(results: Path, small: Path, scenes: Path, tmp_pa
     home, model, prep = results.parent, tmp_path / "enet_dynamic.om", tmp_path / "prep"
     steps: list[tuple[object, ...]] = [
         ("preprocess", "--deliverable", small, "--src-path", scenes, "--save-path", prep, "--input", "uint8"),
-        ("om", "--deliverable", small, "--model", home / "enet.onnx", "--output", model, "--batch-size", "1,4",
-         "--input", "uint8"),
-        ("infer", "--backend", "ascend", "--model", model, "--input", prep, "--output", tmp_path / "out" / "d",
-         "--batch-size", 4, "--dynamic"),
-    ]  # fmt: skip
+        (
+            "om",
+            "--deliverable",
+            small,
+            "--model",
+            home / "enet.onnx",
+            "--output",
+            model,
+            "--batch-size",
+            "1,4",
+            "--input",
+            "uint8",
+        ),
+        (
+            "infer",
+            "--backend",
+            "ascend",
+            "--model",
+            model,
+            "--input",
+            prep,
+            "--output",
+            tmp_path / "out" / "d",
+            "--batch-size",
+            4,
+            "--dynamic",
+        ),
+    ]
     for step in steps:
         done = enet(*step)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -244,9 +328,21 @@ def test_evaluate_on_several_devices(small: Path, scenes: Path, folder: Path, tm
     found = []
     for devices in ("0", "0,1,2,3"):
         done = enet(
-            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache",
-            "--backend", "ascend", "--device", devices, "--json", tmp_path / "e.json", npu="310x4",
-        )  # fmt: skip
+            "evaluate",
+            "--deliverable",
+            small,
+            "--data-root",
+            scenes,
+            "--artifact-cache",
+            folder / "cache",
+            "--backend",
+            "ascend",
+            "--device",
+            devices,
+            "--json",
+            tmp_path / "e.json",
+            npu="310x4",
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         found.append(json.loads((tmp_path / "e.json").read_text()))
     one, four = found
@@ -259,9 +355,22 @@ def test_evaluate_on_several_devices(small: Path, scenes: Path, folder: Path, tm
 def test_om_fixtures(small: Path, scenes: Path, folder: Path) -> None:
     """Every batch size's ``.om`` is a fixture, built once by two workers."""
     done = run(
-        sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/suite/compiled.py",
-        "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "oms", "-n", 2,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        "tests/suite/compiled.py",
+        "--deliverable",
+        small,
+        "--data-root",
+        scenes,
+        "--artifact-cache",
+        folder / "oms",
+        "-n",
+        2,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
     assert len(list((folder / "oms" / "ascend").glob("*/manifest.json"))) == 5
@@ -271,9 +380,21 @@ def test_tuned(small: Path, scenes: Path, folder: Path) -> None:
     """aoe in place of atc: another artifact, which says how it was made."""
     for jobs, said in (("1", "old"), ("1,2", "new")):
         done = enet(
-            "evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "tuned",
-            "--backend", "ascend", "--aoe", jobs, "--limit", 1, aoe=said,
-        )  # fmt: skip
+            "evaluate",
+            "--deliverable",
+            small,
+            "--data-root",
+            scenes,
+            "--artifact-cache",
+            folder / "tuned",
+            "--backend",
+            "ascend",
+            "--aoe",
+            jobs,
+            "--limit",
+            1,
+            aoe=said,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     told = sorted(path.read_text() for path in (folder / "tuned" / "ascend").glob("*/built.json"))
     assert [json.loads(text)["improvements_percent"] for text in told] == [[12.5, 12.5], [None]]
@@ -283,10 +404,26 @@ def test_without_cann(small: Path, scenes: Path, tmp_path: Path) -> None:
     """What is missing, and how to get it, in one line; never a skip."""
     plain = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "ENET_CACHE": str(tmp_path / "cache")}
     done = subprocess.run(
-        [sys.executable, "-m", "enet.cli", "evaluate", "--deliverable", str(small), "--data-root", str(scenes),
-         "--backend", "ascend", "--soc-version", "Ascend310P3"],
-        cwd=ROOT, env=plain, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "enet.cli",
+            "evaluate",
+            "--deliverable",
+            str(small),
+            "--data-root",
+            str(scenes),
+            "--backend",
+            "ascend",
+            "--soc-version",
+            "Ascend310P3",
+        ],
+        cwd=ROOT,
+        env=plain,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 2
     assert done.stderr == (
         "enet: atc: not found on the PATH; install CANN and run: source /usr/local/Ascend/ascend-toolkit/set_env.sh\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from enet.deliverable import SHIPPED
+from enet.deliverable import BUILTIN
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,16 +42,30 @@ def test_the_embedded_deliverable_is_the_default() -> None:
 
 def test_batch_sizes_and_backends_may_be_repeated() -> None:
     found = ids(
-        "--deliverable", "camvid", "--batch-size", "4", "--batch-size=8", "--batch-size", "4",
-        "--backend", "pytorch", "--backend", "onnxruntime", "-m", "accuracy",
-    )  # fmt: skip
+        "--deliverable",
+        "camvid",
+        "--batch-size",
+        "4",
+        "--batch-size=8",
+        "--batch-size",
+        "4",
+        "--backend",
+        "pytorch",
+        "--backend",
+        "onnxruntime",
+        "-m",
+        "accuracy",
+    )
     assert [name for name in found if name.startswith("test_miou")] == [
-        "test_miou[camvid-pytorch-bs4]", "test_miou[camvid-pytorch-bs8]",
-        "test_miou[camvid-onnxruntime-bs4]", "test_miou[camvid-onnxruntime-bs8]",
-    ]  # fmt: skip
+        "test_miou[camvid-pytorch-bs4]",
+        "test_miou[camvid-pytorch-bs8]",
+        "test_miou[camvid-onnxruntime-bs4]",
+        "test_miou[camvid-onnxruntime-bs8]",
+    ]
     assert [name for name in found if name.startswith("test_onnx_logits")] == [
-        "test_onnx_logits[camvid-bs4]", "test_onnx_logits[camvid-bs8]",
-    ]  # fmt: skip
+        "test_onnx_logits[camvid-bs4]",
+        "test_onnx_logits[camvid-bs8]",
+    ]
     assert found.count("test_reference[camvid]") == 1
 
 
@@ -76,7 +90,7 @@ def test_folders_elsewhere_are_not_taken_for_test_paths(option: str, tmp_path: P
 
 def test_a_deliverable_of_ones_own(tmp_path: Path) -> None:
 
-    text = (SHIPPED / "cityscapes.toml").read_text(encoding="utf-8")
+    text = (BUILTIN / "cityscapes.toml").read_text(encoding="utf-8")
     path = tmp_path / "mine.toml"
     path.write_text(text.replace('name = "cityscapes"', 'name = "mine"').replace("[1, 16]", "[2]"), encoding="utf-8")
     assert "test_miou[mine-onnxruntime-bs2]" in ids("--deliverable", str(path))

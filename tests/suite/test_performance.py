@@ -15,10 +15,27 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def perf(small: Path, scenes: Path, folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "perf", "tests/acceptance/test_speed.py",
-        "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache", "--batch-size", 1,
-        "--evidence", folder / "evidence", *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "perf",
+        "tests/acceptance/test_speed.py",
+        "--deliverable",
+        small,
+        "--data-root",
+        scenes,
+        "--artifact-cache",
+        folder / "cache",
+        "--batch-size",
+        1,
+        "--evidence",
+        folder / "evidence",
+        *more,
+    ]
     # By itself, also where this test's own session has workers.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     words = [str(word) for word in command]

@@ -16,10 +16,29 @@ ROOT = Path(__file__).resolve().parents[2]
 def accept(small: Path, scenes: Path, folder: Path, fault: str, *more: str) -> subprocess.CompletedProcess[str]:
     """An acceptance run in a process of its own, on a cold cache, with a fault planted."""
     command = [
-        sys.executable, "-m", "pytest", "-p", "tests.suite.planted", "--fault", fault, "-p", "no:cacheprovider",
-        "-m", "accuracy", "tests/acceptance", "--deliverable", str(small), "--data-root", str(scenes),
-        "--artifact-cache", str(folder / "cache"), "--evidence", str(folder / "evidence"), "-q", *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "tests.suite.planted",
+        "--fault",
+        fault,
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "accuracy",
+        "tests/acceptance",
+        "--deliverable",
+        str(small),
+        "--data-root",
+        str(scenes),
+        "--artifact-cache",
+        str(folder / "cache"),
+        "--evidence",
+        str(folder / "evidence"),
+        "-q",
+        *more,
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -26,9 +26,20 @@ percentile(99%) = 54.0 ms
 
 def replay(folder: Path, evidence: Path, *more: str) -> subprocess.CompletedProcess[str]:
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "accuracy or perf",
-        "--replay", str(folder), "--evidence", str(evidence), *more,
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "accuracy or perf",
+        "--replay",
+        str(folder),
+        "--evidence",
+        str(evidence),
+        *more,
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

@@ -32,11 +32,30 @@ def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) 
     """An accepted run, with its report."""
     folder = tmp_path_factory.mktemp("report")
     command = [
-        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "accuracy", "tests/acceptance",
-        "--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache",
-        "--evidence", folder / "evidence", "--html-report", folder / "report.html",
-        "--markdown-summary", folder / "summary.md", "--junit-xml", folder / "junit.xml",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-m",
+        "accuracy",
+        "tests/acceptance",
+        "--deliverable",
+        small,
+        "--data-root",
+        scenes,
+        "--artifact-cache",
+        folder / "cache",
+        "--evidence",
+        folder / "evidence",
+        "--html-report",
+        folder / "report.html",
+        "--markdown-summary",
+        folder / "summary.md",
+        "--junit-xml",
+        folder / "junit.xml",
+    ]
     done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"report: {folder / 'report.html'}" in done.stdout

@@ -60,5 +60,10 @@ def test_a_missed_fault_is_told(
     assert closing("faults", rows) in output
     table = json.loads((tmp_path / "found.json").read_text())
     assert table["faults"][1] == {
-        "name": "slipped", "stage": "export", "gate": "logits", "found": "not noticed", "caught": False, "ok": False,
-    }  # fmt: skip
+        "name": "slipped",
+        "stage": "export",
+        "gate": "logits",
+        "found": "not noticed",
+        "caught": False,
+        "ok": False,
+    }

@@ -48,9 +48,15 @@ def network(path: Path, opset: int = 11, operator: str = "Relu") -> Path:
 def atc(onnx_file: Path, target: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """The guide's command with other values; None leaves an option out."""
     known: dict[str, str | None] = {
-        "framework": "5", "model": str(onnx_file), "output": str(target), "input_format": "NCHW",
-        "input_shape": "image:4,3,4,4", "soc_version": "Ascend310P3", "precision_mode": "force_fp32", **changes,
-    }  # fmt: skip
+        "framework": "5",
+        "model": str(onnx_file),
+        "output": str(target),
+        "input_format": "NCHW",
+        "input_shape": "image:4,3,4,4",
+        "soc_version": "Ascend310P3",
+        "precision_mode": "force_fp32",
+        **changes,
+    }
     return run("atc", *(f"--{name}={value}" for name, value in known.items() if value is not None))
 
 
@@ -119,9 +125,20 @@ def inputs(folder: Path, names: list[str]) -> Path:
 def infer(om: Path, folder: Path, *more: object, **settings: Any) -> dict[str, Any]:
     """Run it; what it wrote, by device for several."""
     done = run(
-        sys.executable, "-m", "ais_bench", "--model", om, "--input", folder / "in", "--output", folder / "out",
-        "--output_dirname", "run", *more, **settings,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "ais_bench",
+        "--model",
+        om,
+        "--input",
+        folder / "in",
+        "--output",
+        folder / "out",
+        "--output_dirname",
+        "run",
+        *more,
+        **settings,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     tables = {
         str(path.relative_to(folder / "out")): json.loads(path.read_text())
@@ -220,10 +237,8 @@ def test_it_writes_as_the_real_one(om: Path, tmp_path: Path) -> None:
         if key.endswith(("time", "latency")):
             assert set(ours[key]) == set(value)
     wanted = {
-        shape(line)
-        for line in (RECORDS / "console_bs16.txt").read_text().splitlines()
-        if line.startswith("[INFO]")
-    }  # fmt: skip
+        shape(line) for line in (RECORDS / "console_bs16.txt").read_text().splitlines() if line.startswith("[INFO]")
+    }
     assert wanted <= {shape(line) for line in found["console"].splitlines()}
 
 

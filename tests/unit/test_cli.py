@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from enet import __version__, cli, command_line
-from enet.deliverable import TO_FILL_IN, load, shipped, template
+from enet.deliverable import PLACEHOLDER, builtin_names, load, template
 from enet.measure.subject import Subject
 from enet.storage.files import hash_file
 from enet.storage.store import Store
@@ -96,9 +96,12 @@ def test_doctor(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     lines = capsys.readouterr().out.splitlines()
     extra = "ready" if importlib.util.find_spec("openvino") else "missing"
     assert [line.split()[:2] for line in lines] == [
-        ["pytorch", "ready"], ["onnxruntime", "ready"], ["openvino", extra],
-        ["cuda", "ready" if torch.cuda.is_available() else "missing"], ["ascend", "missing"],
-    ]  # fmt: skip
+        ["pytorch", "ready"],
+        ["onnxruntime", "ready"],
+        ["openvino", extra],
+        ["cuda", "ready" if torch.cuda.is_available() else "missing"],
+        ["ascend", "missing"],
+    ]
     assert f"torch {torch.__version__}" in lines[0]
     assert "set_env.sh" in lines[4]
     assert enet("doctor", "--json") == 0
@@ -141,9 +144,9 @@ def test_overlays(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 def test_deliverables(capsys: pytest.CaptureFixture[str], here: Path) -> None:
     assert enet("deliverables") == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == shipped()
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == builtin_names()
     assert enet("deliverables", "--json") == 0
-    assert list(json.loads(capsys.readouterr().out)) == shipped()
+    assert list(json.loads(capsys.readouterr().out)) == builtin_names()
     for name in ("cityscapes", here / "tiny.toml"):
         assert enet("deliverables", "show", name) == 0
         shown = json.loads(capsys.readouterr().out)
@@ -202,8 +205,10 @@ def test_preprocess_takes_the_guides_spelling_and_a_limit(here: Path, tmp_path: 
     arguments = ["--src-path", here / "data", "--deliverable", here / "tiny.toml", "--limit", 2]
     assert enet("preprocess", *arguments, "--save_path", "prep") == 0
     assert recipes.files(tmp_path / "work" / "prep") == [
-        "alpha_000001_leftImg8bit.bin", "alpha_000003_leftImg8bit.bin", "preprocessed.json",
-    ]  # fmt: skip
+        "alpha_000001_leftImg8bit.bin",
+        "alpha_000003_leftImg8bit.bin",
+        "preprocessed.json",
+    ]
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "pytorch"])
@@ -214,9 +219,16 @@ def test_evaluate(
     assert enet("evaluate", *arguments, "--json", "e.json") == 0
     table = json.loads((tmp_path / "work" / "e.json").read_text())
     assert set(table) >= {
-        "miou", "pixel_accuracy", "iou_per_class", "confusion_matrix", "images", "images_expected", "seconds",
-        "images_per_second", "provenance",
-    }  # fmt: skip
+        "miou",
+        "pixel_accuracy",
+        "iou_per_class",
+        "confusion_matrix",
+        "images",
+        "images_expected",
+        "seconds",
+        "images_per_second",
+        "provenance",
+    }
     matrix = data.slow_matrices(subject).sum(axis=0)
     hits = np.diagonal(matrix)
     iou = hits / (matrix.sum(axis=0) + matrix.sum(axis=1) - hits)
@@ -246,7 +258,7 @@ def test_evaluate_says_that_images_are_copies(here: Path, tmp_path: Path, capsys
     second.write_bytes(first.read_bytes())
     assert enet("evaluate", "--deliverable", here / "tiny.toml", "--data-root", root, "--json", "e.json") == 0
     assert "1 of these images are copies of others" in capsys.readouterr().out
-    assert json.loads((tmp_path / "work" / "e.json").read_text())["copies"] == 1
+    assert json.loads((tmp_path / "work" / "e.json").read_text())["duplicate_images"] == 1
 
 
 def test_a_new_deliverable_is_checked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -256,7 +268,7 @@ def test_a_new_deliverable_is_checked(tmp_path: Path, capsys: pytest.CaptureFixt
         "mine.toml: mine: nothing is wrong with it, but miou_percent=50 has no source: fill both in\n"
     )
     path = tmp_path / "work" / "mine.toml"
-    path.write_text(path.read_text().replace(TO_FILL_IN, "our paper, table 2"))
+    path.write_text(path.read_text().replace(PLACEHOLDER, "our paper, table 2"))
     assert enet("deliverables", "check", "mine.toml") == 0
     assert capsys.readouterr().out == "mine.toml: mine: nothing is wrong with it\n"
 
@@ -267,11 +279,12 @@ def test_a_new_deliverable_is_checked(tmp_path: Path, capsys: pytest.CaptureFixt
         ('# weights = "mine.pth"', 'weights = "none.pth"', "[network]: weights='none.pth', but none.pth is no file"),
         ('# weights = "mine.pth"', 'weights = ""', "[network]: weights='', but . is no file"),
         (
-            "# [throughput]", '[throughput]\nchip = "310P3"\nbaseline = "311"\nat_least = 1.2\nsource = "x"\n#',
+            "# [throughput]",
+            '[throughput]\nchip = "310P3"\nbaseline = "311"\nat_least = 1.2\nsource = "x"\n#',
             "[throughput]: baseline='311' is not known: did you mean '310'?",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_a_deliverable_names_must_be_there(
     old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,13 +57,17 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files = {
         "deliverable": (folder / "tiny.toml").read_bytes(),
         "evidence": json.dumps({"schema": evidence.SCHEMA, "kind": "digests", "ours": {}}).encode(),
-        "summary": summary.read_bytes(), "summary with times": summary.read_bytes(),
+        "summary": summary.read_bytes(),
+        "summary with times": summary.read_bytes(),
         "console": (folder / "results" / "console_bs1.txt").read_bytes(),
-        "log of mIoU": b"miou: 54.627\nbs1 mIoU 54.6\n", "log of trtexec": trt.encode(),
-        "npu-smi": result_folders.NPU_SMI.encode(), "earlier speeds": speeds.read_bytes(),
+        "log of mIoU": b"miou: 54.627\nbs1 mIoU 54.6\n",
+        "log of trtexec": trt.encode(),
+        "npu-smi": result_folders.NPU_SMI.encode(),
+        "earlier speeds": speeds.read_bytes(),
         "checkpoint": (folder / "tiny.pth").read_bytes()[:20_000],
-        "image": image.read_bytes(), "label map": label.read_bytes(),
-    }  # fmt: skip
+        "image": image.read_bytes(),
+        "label map": label.read_bytes(),
+    }
     kinds = tmp_path_factory.mktemp("kinds")
     for kind, content in files.items():
         (kinds / kind).write_bytes(content)

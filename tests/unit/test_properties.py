@@ -93,9 +93,13 @@ def test_bounds(seed: int) -> None:
 
 @settings(thorough, max_examples=40)
 @given(
-    st.integers(8, 300), st.integers(8, 300), st.sampled_from(["exact", "short-side"]), st.integers(1, 12),
-    st.integers(1, 12), SEEDS,
-)  # fmt: skip
+    st.integers(8, 300),
+    st.integers(8, 300),
+    st.sampled_from(["exact", "short-side"]),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    SEEDS,
+)
 def test_every_size_gives_what_the_recipe_gives(
     width: int, height: int, resize: Any, columns: int, rows: int, seed: int
 ) -> None:
@@ -116,9 +120,18 @@ def test_every_size_gives_what_the_recipe_gives(
 # Gates.
 
 PROVENANCE = Provenance(
-    deliverable="cityscapes", backend="onnxruntime", device="cpu", batch_size=1, form={}, weights_sha256="w",
-    onnx_sha256="o", artifact_sha256="a", dataset_sha256="d", preprocessing_sha256="p", versions={},
-)  # fmt: skip
+    deliverable="cityscapes",
+    backend="onnxruntime",
+    device="cpu",
+    batch_size=1,
+    form={},
+    weights_sha256="w",
+    onnx_sha256="o",
+    artifact_sha256="a",
+    dataset_sha256="d",
+    preprocessing_sha256="p",
+    versions={},
+)
 
 
 def judged(images: int) -> Deliverable:
@@ -133,10 +146,15 @@ def accuracy(seed: int, right: float) -> Accuracy:
     matrices = rng.integers(0, 50, (images, CLASSES, CLASSES))
     matrices[:, range(CLASSES), range(CLASSES)] += round(2000 * right)
     return Accuracy(
-        provenance=PROVENANCE, classes=tuple("abcde"), absent_classes="zero",
-        images=tuple(f"image{i}" for i in range(images)), images_expected=images, matrices=matrices, non_finite=0,
+        provenance=PROVENANCE,
+        classes=tuple("abcde"),
+        absent_classes="zero",
+        images=tuple(f"image{i}" for i in range(images)),
+        images_expected=images,
+        matrices=matrices,
+        non_finite=0,
         seconds=1.0,
-    )  # fmt: skip
+    )
 
 
 @thorough
@@ -161,9 +179,16 @@ def test_parity_fails_the_more_pixels_differ_the_surer(differing: list[int], at:
     def verdict(counts: list[int]) -> Outcome:
         batched = dataclasses.replace(PROVENANCE, batch_size=16, artifact_sha256="b")
         between = Parity(
-            what="batch parity", first=batched, second=PROVENANCE, images=tuple(map(str, range(len(counts)))),
-            images_expected=len(counts), pixels=10_000, differing=tuple(counts), non_finite=0, constant=False,
-        )  # fmt: skip
+            what="batch parity",
+            first=batched,
+            second=PROVENANCE,
+            images=tuple(map(str, range(len(counts)))),
+            images_expected=len(counts),
+            pixels=10_000,
+            differing_pixels=tuple(counts),
+            non_finite=0,
+            constant=False,
+        )
         return gates.parity(between, judged(len(counts))).outcome
 
     worse = [count + more * (number == at % len(differing)) for number, count in enumerate(differing)]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from enet import deliverable
-from enet.deliverable import Form
+from enet.deliverable import IoFormat
 from enet.measure import reference_preprocessing
 from enet.measure.subject import Subject
 from enet.model import architectures as networks
@@ -23,7 +23,12 @@ __all__ = ["FORMS", "IMAGES", "SIDE", "TOML", "data_set", "over", "slow_logits",
 
 FORMS = {
     f"{form.input} to {form.output}": form
-    for form in (Form(), Form(output="labels"), Form(input="uint8"), Form(input="uint8", output="labels"))
+    for form in (
+        IoFormat(),
+        IoFormat(output="labels"),
+        IoFormat(input="uint8"),
+        IoFormat(input="uint8", output="labels"),
+    )
 }
 
 

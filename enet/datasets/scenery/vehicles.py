@@ -180,12 +180,7 @@ def train(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
         (x - w, 1.5, z),
     ]
     canvas.poly(nose, paint, TRAIN)
-    screen = [
-        (x - w + 0.15, 1.5, z),
-        (x + w - 0.15, 1.5, z),
-        (x + w - 0.4, top - 0.5, z),
-        (x - w + 0.4, top - 0.5, z),
-    ]
+    screen = [(x - w + 0.15, 1.5, z), (x + w - 0.15, 1.5, z), (x + w - 0.4, top - 0.5, z), (x - w + 0.4, top - 0.5, z)]
     canvas.poly(screen, glass)
     canvas.front((x - w, x + w, 0.8, 1.35), z, stripe)
     canvas.front((x - w, x + w, 0.2, 0.42), z, skirt)

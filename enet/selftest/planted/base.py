@@ -10,7 +10,7 @@ from pathlib import Path
 from enet.errors import EnetError
 from enet.gates import Outcome, Verdict
 from enet.measure.subject import Subject
-from enet.selftest.acceptance import apart, verdicts
+from enet.selftest.acceptance import verdicts, with_own_cache
 
 #: The gate of what is refused before anything is measured.
 REFUSED = "refused"
@@ -43,9 +43,7 @@ class Fault:
 
 
 #: In the order in which a deliverable is made.
-STAGES = (
-    "weights", "export", "preprocessing", "data", "batching", "device", "scoring", "throughput", "evidence"
-)  # fmt: skip
+STAGES = ("weights", "export", "preprocessing", "data", "batching", "device", "scoring", "throughput", "evidence")
 
 #: All faults.
 FAULTS: list[Fault] = []
@@ -72,7 +70,7 @@ def planted(
         plant = contextlib.contextmanager(function)
 
         def judge(subject: Subject, folder: Path) -> Iterator[Verdict]:
-            with plant(apart(subject, folder / "cache"), folder) as faulty:
+            with plant(with_own_cache(subject, folder / "cache"), folder) as faulty:
                 yield from verdicts(faulty)
 
         judge.__name__, judge.__doc__ = function.__name__, function.__doc__

@@ -272,7 +272,7 @@ def border_left_out(subject: Subject, folder: Path) -> Iterator[Subject]:
 @recorded("scoring", "miou")
 def absent_class_left_out(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """The reference counts a class that is nowhere as 0, the artifact's score leaves it out."""
-    measured = pipeline.measure(subject, subject.artifact(BACKEND, 1), subject.prepared())
+    measured = pipeline.measure_split(subject, subject.artifact(BACKEND, 1), subject.prepared())
     without = measured.matrices.copy()
     without[:, -1], without[:, :, -1] = 0, 0
     counted = replace(measured, matrices=without, absent_classes="zero")
@@ -283,21 +283,24 @@ def absent_class_left_out(subject: Subject, folder: Path) -> Iterator[Verdict]:
 @recorded("scoring", "miou")
 def mean_of_images(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """The log that comes with the results took every image's mIoU and their mean."""
-    measured = pipeline.measure(subject, subject.artifact(BACKEND, 1), subject.prepared())
+    measured = pipeline.measure_split(subject, subject.artifact(BACKEND, 1), subject.prepared())
     claimed = np.mean([100 * segmentation.miou(matrix, "skip") for matrix in measured.matrices])
-    yield gates.artifact_miou(replace(measured, stated_miou_percent=float(claimed)), subject.deliverable)
+    yield gates.artifact_miou(replace(measured, claimed_miou_percent=float(claimed)), subject.deliverable)
 
 
 @recorded("scoring", "miou")
 def float32_counts(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """The log that comes with 500 images was counted pixel by pixel in float32, which stops at 2^24."""
-    measured = pipeline.measure(subject, subject.artifact(BACKEND, 1), subject.prepared())
+    measured = pipeline.measure_split(subject, subject.artifact(BACKEND, 1), subject.prepared())
     many = np.resize(measured.matrices, (500, *measured.matrices.shape[1:]))
     many *= (480 * 480) // max(1, int(many[0].sum()))  # as many pixels as the real grid has
     spec = subject.deliverable
     at_scale = replace(
-        measured, matrices=many, images=tuple(f"image{i:03}" for i in range(500)), images_expected=500,
-        stated_miou_percent=100 * segmentation.miou(np.minimum(many.sum(axis=0), 1 << 24), "zero"),
-    )  # fmt: skip
+        measured,
+        matrices=many,
+        images=tuple(f"image{i:03}" for i in range(500)),
+        images_expected=500,
+        claimed_miou_percent=100 * segmentation.miou(np.minimum(many.sum(axis=0), 1 << 24), "zero"),
+    )
     stated = replace(spec.reference, miou_percent=100 * at_scale.miou)
     yield gates.artifact_miou(at_scale, replace(spec, reference=stated, dataset=replace(spec.dataset, images=500)))

@@ -19,7 +19,7 @@ from enet.gates import Verdict
 from enet.measure import parity
 from enet.measure.subject import Subject
 from enet.model import architectures, checkpoint, export
-from enet.selftest.acceptance import apart
+from enet.selftest.acceptance import with_own_cache
 from enet.selftest.planted.base import planted, recorded
 from enet.storage.files import hash_file
 
@@ -345,8 +345,8 @@ def unpool_tie(subject: Subject, folder: Path) -> Iterator[Verdict]:
     spec = subject.deliverable
     torch.save(with_statistics("tramac", subject), folder / "tramac.pth")
     unpooling = replace(
-        apart(subject, folder / "cache", replace(spec, network=replace(spec.network, variant="tramac"))),
+        with_own_cache(subject, folder / "cache", replace(spec, network=replace(spec.network, variant="tramac"))),
         weights_path=folder / "tramac.pth",
     )
     with mock.patch.dict(export.WRITERS, {nn.MaxUnpool2d: faulty}):
-        yield gates.logits(parity.onnx_logits(unpooling, 1, unpooling.prepared()), spec)
+        yield gates.onnx_logits(parity.compare_onnx_logits(unpooling, 1, unpooling.prepared()), spec)

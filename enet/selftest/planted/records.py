@@ -37,9 +37,12 @@ def guide() -> deliverable.Deliverable:
 
 
 def run(
-    folder: Path, change: Callable[[dict[str, Any]], None] | None = None, *, margin: float = MARGIN,
+    folder: Path,
+    change: Callable[[dict[str, Any]], None] | None = None,
+    *,
+    margin: float = MARGIN,
     npu_smi: str = result_folders.NPU_SMI,
-) -> Throughput:  # fmt: skip
+) -> Throughput:
     """What a device brought back, read as any results are; ``change`` edits the summary."""
     outputs = {f"image{number:03}": np.zeros(0, np.float32) for number in range(guide().dataset.images)}
     over = baselines.load().column("310").by_batch[BATCH]
@@ -174,9 +177,13 @@ def race(subject: Subject, ours: np.ndarray, theirs: np.ndarray) -> Speed:
         Times(images=4, rounds=tuple(map(float, side)), executions=tuple(map(float, side))) for side in (ours, theirs)
     ]
     return Speed(
-        provenance=sides[0], baseline=sides[1], batch_size=4, times=times[0], baseline_times=times[1],
+        provenance=sides[0],
+        baseline=sides[1],
+        batch_size=4,
+        times=times[0],
+        baseline_times=times[1],
         conditions={"busy_before": 0.0, "busy_after": 0.0},
-    )  # fmt: skip
+    )
 
 
 @recorded("throughput", "speedup")
@@ -209,7 +216,7 @@ def two_rounds(subject: Subject, folder: Path) -> Iterator[Verdict]:
 
 def measured(subject: Subject, batch_size: int = 1) -> Accuracy:
     """The sound deliverable's own evidence."""
-    return pipeline.measure(subject, subject.artifact(BACKEND, batch_size), subject.prepared())
+    return pipeline.measure_split(subject, subject.artifact(BACKEND, batch_size), subject.prepared())
 
 
 def edited(subject: Subject, folder: Path, change: Callable[[dict[str, Any]], None]) -> Iterator[Verdict]:
@@ -284,11 +291,11 @@ def parity(subject: Subject, folder: Path, *, batch_size: int, **changes: Any) -
     """Batch parity of two runs, of which the first claims another origin."""
     maps = [folder / "first.npy", folder / "second.npy"]
     runs = [
-        pipeline.measure(subject, subject.artifact(BACKEND, size), subject.prepared(), labels_to=path)
+        pipeline.measure_split(subject, subject.artifact(BACKEND, size), subject.prepared(), labels_to=path)
         for size, path in zip((batch_size, 1), maps, strict=True)
     ]
     first = replace(runs[0], provenance=replace(runs[0].provenance, **changes))
-    between = agreement.between_runs("batch parity", (first, runs[1]), (maps[0], maps[1]))
+    between = agreement.compare_runs("batch parity", (first, runs[1]), (maps[0], maps[1]))
     return gates.parity(between, subject.deliverable)
 
 

@@ -73,7 +73,7 @@ def tail_filled_from_behind(subject: Subject, folder: Path) -> Iterator[Subject]
 @recorded("batching", "miou")
 def filling_counted(subject: Subject, folder: Path) -> Iterator[Verdict]:
     """The rows that fill up the last batch are scored, too."""
-    measured = pipeline.measure(subject, subject.artifact(BACKEND, 4), subject.prepared())
+    measured = pipeline.measure_split(subject, subject.artifact(BACKEND, 4), subject.prepared())
     rows = [*range(len(measured.images)), len(measured.images) - 1]
     counted = replace(measured, images=tuple(measured.images[row] for row in rows), matrices=measured.matrices[rows])
     yield gates.artifact_miou(counted, subject.deliverable)

@@ -17,7 +17,7 @@ from enet.errors import InputError
 FIELD = re.compile(r"^    (\w+): (\S+)$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", deliverable.shipped())
+@pytest.mark.parametrize("name", deliverable.builtin_names())
 def test_from_the_deliverables_own_numbers(name: str) -> None:
     spec = deliverable.load(name).preprocessing
     text = aipp.config(spec)

@@ -8,17 +8,20 @@ from pathlib import Path
 import pytest
 
 from enet.ascend import ais_bench
-from enet.ascend.ais_bench import Run
+from enet.ascend.ais_bench import AisBenchRun
 from enet.ascend.tool import ToolFailed
 from enet.errors import BackendUnavailable
 
-RUN = Run(
-    model=Path("enet_citys_bs16.om"), inputs=Path("prep_data/bin"), output=Path("results"), dirname="bs16",
+RUN = AisBenchRun(
+    model=Path("enet_citys_bs16.om"),
+    inputs=Path("prep_data/bin"),
+    output=Path("results"),
+    dirname="bs16",
     batch_size=16,
-)  # fmt: skip
+)
 
 
-def options(run: Run) -> dict[str, str]:
+def options(run: AisBenchRun) -> dict[str, str]:
     words = ais_bench.command(run)
     assert words[:3] == [sys.executable, "-m", "ais_bench"]
     return dict(zip(words[3::2], words[4::2], strict=True))
@@ -26,9 +29,16 @@ def options(run: Run) -> dict[str, str]:
 
 def test_the_guides_command() -> None:
     assert options(RUN) == {
-        "--model": "enet_citys_bs16.om", "--input": "prep_data/bin", "--output": "results", "--output_dirname": "bs16",
-        "--outfmt": "BIN", "--batchsize": "16", "--device": "0", "--warmup_count": "1", "--display_all_summary": "1",
-    }  # fmt: skip
+        "--model": "enet_citys_bs16.om",
+        "--input": "prep_data/bin",
+        "--output": "results",
+        "--output_dirname": "bs16",
+        "--outfmt": "BIN",
+        "--batchsize": "16",
+        "--device": "0",
+        "--warmup_count": "1",
+        "--display_all_summary": "1",
+    }
 
 
 @pytest.mark.parametrize(
@@ -41,7 +51,7 @@ def test_the_guides_command() -> None:
     ],
 )
 def test_options(changes: dict[str, object], expected: dict[str, str]) -> None:
-    assert options(Run(**{**vars(RUN), **changes})).items() >= expected.items()
+    assert options(AisBenchRun(**{**vars(RUN), **changes})).items() >= expected.items()
 
 
 @pytest.mark.parametrize(
@@ -62,7 +72,7 @@ def test_failures(console: str, said: str, tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "aclruntime.py").write_text("")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
-    run = Run(**{**vars(RUN), "inputs": tmp_path, "output": tmp_path / "out"})
+    run = AisBenchRun(**{**vars(RUN), "inputs": tmp_path, "output": tmp_path / "out"})
     with pytest.raises(ToolFailed) as caught:
         ais_bench.infer(run)
     assert said in str(caught.value)
@@ -77,7 +87,7 @@ def test_success_without_a_summary(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ToolFailed, match="ais_bench"):
-        ais_bench.infer(Run(**{**vars(RUN), "inputs": tmp_path, "output": tmp_path / "out"}))
+        ais_bench.infer(AisBenchRun(**{**vars(RUN), "inputs": tmp_path, "output": tmp_path / "out"}))
 
 
 def test_what_is_missing() -> None:

@@ -33,9 +33,12 @@ RESULT = [
 
 def tuning(folder: Path, **changes: Any) -> Tuning:
     conversion = atc.Conversion(
-        model=Path("enet_citys.onnx"), output=folder / "out" / "enet_bs32", soc_version="Ascend310P3",
-        shape=(3, 480, 480), batch_size=32,
-    )  # fmt: skip
+        model=Path("enet_citys.onnx"),
+        output=folder / "out" / "enet_bs32",
+        soc_version="Ascend310P3",
+        shape=(3, 480, 480),
+        batch_size=32,
+    )
     return Tuning(**{"conversion": conversion, "bank": folder / "bank", **changes})
 
 
@@ -48,8 +51,9 @@ def test_the_guides_command(tmp_path: Path) -> None:
     expected = {f"{name}={value}" for name, value in zip(words[1::2], words[2::2], strict=True)}
     assert set(aoe.command(tuning(tmp_path), 1, Path("enet_bs32_aoe_job1_1"))) == {"aoe"} | expected
     assert aoe.environment(tuning(tmp_path, device=3)) == {
-        "TUNE_BANK_PATH": str(tmp_path / "bank"), "ASCEND_DEVICE_ID": "3"
-    }  # fmt: skip
+        "TUNE_BANK_PATH": str(tmp_path / "bank"),
+        "ASCEND_DEVICE_ID": "3",
+    }
 
 
 @pytest.mark.parametrize("job_types", [(), (2, 1), (1, 1), (3,), (0, 1)])

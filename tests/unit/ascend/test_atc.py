@@ -18,9 +18,12 @@ FAILED = f"{START}ATC run failed, Please check the detail log, Try 'atc --help' 
 
 def conversion(output: Path = Path("enet_citys_bs1"), **changes: Any) -> Conversion:
     known: dict[str, Any] = {
-        "model": Path("enet_citys.onnx"), "output": output, "soc_version": "Ascend310P3", "shape": (3, 480, 480),
+        "model": Path("enet_citys.onnx"),
+        "output": output,
+        "soc_version": "Ascend310P3",
+        "shape": (3, 480, 480),
         "batch_size": 1,
-    }  # fmt: skip
+    }
     return Conversion(**{**known, **changes})
 
 
@@ -78,22 +81,22 @@ def test_what_atc_would_refuse(what: str) -> None:
 #: What the tool printed, and the message that is in it.
 TEXTS: dict[str, tuple[str, Message]] = {
     "no parser": (
-        FAILED
-        + "E19010: No parser is registered for Op [Conv_52, optype [ai.onnx::11::Convx]].\n"
+        FAILED + "E19010: No parser is registered for Op [Conv_52, optype [ai.onnx::11::Convx]].\n"
         "        Solution: Check the version of the installation package and reinstall the package. For details, see the "
         "operator specifications.\n"
         "        TraceBack (most recent call last):\n"
         "        No parser is registered for Op [Conv_112, optype [ai.onnx::11::Convx]].\n"
         "        Model parse to graph failed, graph name:tdnnx.[FUNC:ModelParseToGraph][FILE:onnx_parser.cc][LINE:905]\n",
         Message(
-            "E19010", "No parser is registered for Op [Conv_52, optype [ai.onnx::11::Convx]].", "",
+            "E19010",
+            "No parser is registered for Op [Conv_52, optype [ai.onnx::11::Convx]].",
+            "",
             "Check the version of the installation package and reinstall the package. For details, see the operator "
             "specifications.",
         ),
     ),
     "no kernel": (
-        FAILED
-        + "EZ3003: No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].\n"
+        FAILED + "EZ3003: No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].\n"
         "        Possible Cause: The operator is not supported by the system. Therefore, no hit is found in any operator "
         "information library.\n"
         "        Solution: 1. Check that the OPP component is installed properly. 2. Submit an issue to request for the "
@@ -101,7 +104,8 @@ TEXTS: dict[str, tuple[str, Message]] = {
         "        TraceBack (most recent call last):\n"
         "        build graph failed, graph id:0, ret:-1[FUNC:BuildModel][FILE:ge_generator.cc][LINE:148\n",
         Message(
-            "EZ3003", "No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].",
+            "EZ3003",
+            "No supported Ops kernel and engine are found for [AddDsl], optype [AddDsl].",
             "The operator is not supported by the system. Therefore, no hit is found in any operator information library.",
             "1. Check that the OPP component is installed properly. 2. Submit an issue to request for the support of this "
             "operator type.",
@@ -129,7 +133,8 @@ TEXTS: dict[str, tuple[str, Message]] = {
         FAILED
         + "E10007: [--framework] is required. The value must be [0(Caffe) or 1(MindSpore) or 3(TensorFlow) or 5(Onnx)].\n",
         Message(
-            "E10007", "[--framework] is required. The value must be [0(Caffe) or 1(MindSpore) or 3(TensorFlow) or 5(Onnx)]."
+            "E10007",
+            "[--framework] is required. The value must be [0(Caffe) or 1(MindSpore) or 3(TensorFlow) or 5(Onnx)].",
         ),
     ),
     "CANN 8, process and time": (
@@ -137,7 +142,8 @@ TEXTS: dict[str, tuple[str, Message]] = {
         + "E10007: [PID: 10490] 2025-03-18-09:02:18.501.341 [--framework] is required. The value must be [0(Caffe) or "
         "1(MindSpore) or 3(TensorFlow) or 5(Onnx)].\n",
         Message(
-            "E10007", "[--framework] is required. The value must be [0(Caffe) or 1(MindSpore) or 3(TensorFlow) or 5(Onnx)]."
+            "E10007",
+            "[--framework] is required. The value must be [0(Caffe) or 1(MindSpore) or 3(TensorFlow) or 5(Onnx)].",
         ),
     ),
     "dynamic axis": (
@@ -164,8 +170,7 @@ TEXTS: dict[str, tuple[str, Message]] = {
         Message("E19999", "Internal Error! An unknown error occurred. Please check the log."),
     ),
     "log, of 2021": (
-        START
-        + "E10010: invalid value for --log:verbose, only support debug, info, warning, error, null\n"
+        START + "E10010: invalid value for --log:verbose, only support debug, info, warning, error, null\n"
         "ATC run failed, Please check the detail log, Try 'atc --help' for more information\n",
         Message("E10010", "invalid value for --log:verbose, only support debug, info, warning, error, null"),
     ),
@@ -173,7 +178,7 @@ TEXTS: dict[str, tuple[str, Message]] = {
         FAILED + "E10410: File enet.onnx does not exist.\n",
         Message("E10410", "File enet.onnx does not exist."),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", TEXTS)
@@ -212,7 +217,7 @@ WARNED = (
 WRITE = 'for word; do case $word in --output=*) name=${word#--output=};; esac; done; printf "$0" > "${name}%s"'
 
 
-def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> atc.Compiled:
+def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> atc.AtcResult:
     folder.mkdir(exist_ok=True)
     (folder / "said").write_text(said)
     executable(folder / "bin", "atc", f"cat {folder / 'said'}; {then}")

@@ -75,16 +75,18 @@ def chip(
 ) -> DeviceState:
     known: dict[str, object] = {"health": "OK", "utilisation": 0.0, "processes": (), "driver": ""}
     return DeviceState(
-        device=device, npu=npu, chip=number, name=name, power=power, temperature=temp,
+        device=device,
+        npu=npu,
+        chip=number,
+        name=name,
+        power=power,
+        temperature=temp,
         **{**known, **more},  # type: ignore[arg-type]
-    )  # fmt: skip
+    )
 
 
 TABLES: dict[str, tuple[str, list[DeviceState]]] = {
-    "310": (
-        ASCEND_310,
-        [chip(0, 0, 0, "310", 12.8, 58.0, memory_used=5324, memory_total=8192, driver="21.0.3.1")],
-    ),
+    "310": (ASCEND_310, [chip(0, 0, 0, "310", 12.8, 58.0, memory_used=5324, memory_total=8192, driver="21.0.3.1")]),
     "chips of a card, no banner": (
         FOUR_CHIPS,
         [
@@ -92,10 +94,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
             chip(1, 1, 1, "310", 12.8, 49.0, memory_used=2621, memory_total=8192, utilisation=3.0),
         ],
     ),
-    "310P3": (
-        NPU_SMI,
-        [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")],
-    ),
+    "310P3": (NPU_SMI, [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")]),
     "310P3, wide, no power": (
         WIDE,
         [chip(0, 2144, 0, "310P3", None, 47.0, memory_used=1807, memory_total=21527, driver="22.0.4")],
@@ -105,8 +104,18 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
         [
             chip(0, 0, 0, "910B1", 100.4, 50.0, memory_used=3395, memory_total=65536, driver="24.1.0"),
             chip(
-                1, 1, 0, "910B1", 101.0, 51.0, memory_used=41697, memory_total=65536, driver="24.1.0",
-                health="Warning", utilisation=7.0, processes=("python3.9 (4711)", " (4712)"),
+                1,
+                1,
+                0,
+                "910B1",
+                101.0,
+                51.0,
+                memory_used=41697,
+                memory_total=65536,
+                driver="24.1.0",
+                health="Warning",
+                utilisation=7.0,
+                processes=("python3.9 (4711)", " (4712)"),
             ),
         ],
     ),
@@ -117,7 +126,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
             chip(1, 0, 1, "Ascend910", None, 37.0, memory_used=2905, memory_total=65536),
         ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

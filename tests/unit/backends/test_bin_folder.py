@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from enet.backends import bin_folder as infer
-from enet.deliverable import Form, Preprocessing
+from enet.deliverable import IoFormat, Preprocessing
 from enet.errors import InputError
 from enet.model import architectures as network, export
 
@@ -24,7 +24,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "enet.onnx"
     torch.manual_seed(0)
     spec = Preprocessing(resize="exact", size=(32, 16))
-    export.save(export.to_onnx(network.build("ascend", 5), spec, Form(input="uint8")), path)
+    export.save(export.to_onnx(network.build("ascend", 5), spec, IoFormat(input="uint8")), path)
     return path
 
 
@@ -66,9 +66,12 @@ def test_bad_input(model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path
     text.write_text("not a model")
     (folder / "short.bin").write_bytes(b"123")
     for bad, inputs, message in (
-        (model, empty, "no .bin files"), (model, folder, r"short\.bin \(3\)"), (text, folder, "not an ONNX file"),
-        (tmp_path / "absent.onnx", folder, "No such file"), (tmp_path, folder, "Is a directory"),
-    ):  # fmt: skip
+        (model, empty, "no .bin files"),
+        (model, folder, r"short\.bin \(3\)"),
+        (text, folder, "not an ONNX file"),
+        (tmp_path / "absent.onnx", folder, "No such file"),
+        (tmp_path, folder, "Is a directory"),
+    ):
         with pytest.raises(InputError, match=message) as error:
             infer.run(bad, inputs, tmp_path / "out", 1, "BIN", progress=False)
         assert "\n" not in str(error.value)

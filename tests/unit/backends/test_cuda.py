@@ -51,7 +51,9 @@ def test_without_a_gpu(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_on_a_gpu(batch_size: int, form: str, subject: Subject) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no GPU")
-    evidence = pipeline.measure(subject, subject.artifact("cuda", batch_size, data.FORMS[form]), subject.photographs())
+    evidence = pipeline.measure_split(
+        subject, subject.artifact("cuda", batch_size, data.FORMS[form]), subject.photographs()
+    )
     expected = data.slow_matrices(subject)
     assert np.abs(evidence.matrices - expected).sum() < 0.05 * expected.sum()  # random weights decide narrowly
     assert evidence.provenance.precision == "fp16"

@@ -42,7 +42,7 @@ def in_int8(subject: Subject) -> Subject:
 )
 def test_labels(batch_size: int, form: str, subject: Subject) -> None:
     artifact = subject.artifact("openvino", batch_size, data.FORMS[form])
-    evidence = pipeline.measure(subject, artifact, subject.photographs())
+    evidence = pipeline.measure_split(subject, artifact, subject.photographs())
     np.testing.assert_array_equal(evidence.matrices, data.slow_matrices(subject))
     where = evidence.provenance
     assert (where.backend, where.precision, where.calibration_sha256) == ("openvino", "fp32", "")
@@ -79,10 +79,10 @@ def test_int8(form: str, subject: Subject) -> None:
     """Not the float labels, but most of them, and the same at any batch size."""
     quantised = in_int8(subject)
     runs = [quantised.artifact("openvino", size, data.FORMS[form]) for size in (1, 3)]
-    first, second = (pipeline.measure(quantised, run, quantised.photographs()) for run in runs)
+    first, second = (pipeline.measure_split(quantised, run, quantised.photographs()) for run in runs)
     np.testing.assert_array_equal(first.matrices, second.matrices)
     plain = subject.artifact("openvino", 1, data.FORMS[form])
-    float_matrices = pipeline.measure(subject, plain, subject.photographs()).matrices
+    float_matrices = pipeline.measure_split(subject, plain, subject.photographs()).matrices
     assert not np.array_equal(first.matrices, float_matrices)
     assert np.abs(first.matrices - float_matrices).sum() < 0.4 * float_matrices.sum()  # random weights decide narrowly
     where = first.provenance

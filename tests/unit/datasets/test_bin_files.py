@@ -25,17 +25,17 @@ SPEC = Preprocessing(size=(32, 32))
 
 
 @pytest.fixture
-def photographs(tmp_path: Path) -> source.Photographs:
-    return source.Photographs(cityscapes.find(data.data_set(tmp_path / "data"), "val"), SPEC)
+def photographs(tmp_path: Path) -> source.ImageFiles:
+    return source.ImageFiles(cityscapes.find(data.data_set(tmp_path / "data"), "val"), SPEC)
 
 
 def write(
-    photographs: source.Photographs, folder: Path, kind: Literal["float", "uint8"] = "float", sha256: str = "d"
+    photographs: source.ImageFiles, folder: Path, kind: Literal["float", "uint8"] = "float", sha256: str = "d"
 ) -> dict[str, Any]:
-    return bins.write(photographs, folder, kind, sha256, progress=False)
+    return bins.write_bin_files(photographs, folder, kind, sha256, progress=False)
 
 
-def expected(photographs: source.Photographs, kind: str = "float") -> dict[str, bytes]:
+def expected(photographs: source.ImageFiles, kind: str = "float") -> dict[str, bytes]:
     """Content by file name, by the reference_preprocessing."""
     content = {}
     for sample in photographs.samples:
@@ -59,7 +59,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(("kind", "size"), [("float", 32 * 32 * 3 * 4), ("uint8", 32 * 32 * 3)])
 def test_files_are_those_of_the_recipe(
-    kind: Literal["float", "uint8"], size: int, photographs: source.Photographs, tmp_path: Path
+    kind: Literal["float", "uint8"], size: int, photographs: source.ImageFiles, tmp_path: Path
 ) -> None:
     manifest = write(photographs, tmp_path / "a" / "b", kind)
     found = written(tmp_path / "a" / "b")
@@ -76,7 +76,7 @@ def times(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != bins.MANIFEST}
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.Photographs, tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     manifest = write(photographs, folder)
     before = times(folder)
@@ -91,7 +91,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.Photogr
 
 
 @pytest.mark.parametrize("change", ["data", "mean", "kind"])
-def test_other_settings_make_every_file_anew(change: str, photographs: source.Photographs, tmp_path: Path) -> None:
+def test_other_settings_make_every_file_anew(change: str, photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
     before = times(folder)
@@ -105,7 +105,7 @@ def test_other_settings_make_every_file_anew(change: str, photographs: source.Ph
 
 
 @contextlib.contextmanager
-def interrupted(photographs: source.Photographs, readable: int) -> Iterator[None]:
+def interrupted(photographs: source.ImageFiles, readable: int) -> Iterator[None]:
     """A run that fails once the first few photographs are read."""
     unreadable = {sample.image for sample in photographs.samples[readable:]}
     load_image = preprocess.load_image
@@ -121,7 +121,7 @@ def interrupted(photographs: source.Photographs, readable: int) -> Iterator[None
             yield
 
 
-def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Photographs, tmp_path: Path) -> None:
+def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with interrupted(photographs, 3):
         write(photographs, folder)
@@ -136,7 +136,7 @@ def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Photo
 
 
 def test_files_of_other_settings_do_not_survive_an_interrupted_run(
-    photographs: source.Photographs, tmp_path: Path
+    photographs: source.ImageFiles, tmp_path: Path
 ) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
@@ -147,15 +147,15 @@ def test_files_of_other_settings_do_not_survive_an_interrupted_run(
     assert written(folder) == expected(photographs)
 
 
-def test_files_of_images_that_are_gone_are_removed(photographs: source.Photographs, tmp_path: Path) -> None:
+def test_files_of_images_that_are_gone_are_removed(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
-    fewer = source.Photographs(cityscapes.find(data.data_set(tmp_path / "fewer", images=2), "val"), SPEC)
+    fewer = source.ImageFiles(cityscapes.find(data.data_set(tmp_path / "fewer", images=2), "val"), SPEC)
     write(fewer, folder, sha256="fewer")
     assert written(folder) == expected(fewer)
 
 
-def test_files_that_no_run_wrote_are_not_deleted(photographs: source.Photographs, tmp_path: Path) -> None:
+def test_files_that_no_run_wrote_are_not_deleted(photographs: source.ImageFiles, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "firmware.bin").write_text("mine")
     with contextlib.suppress(InputError):  # ais_bench would run it too: it may be refused
@@ -165,13 +165,13 @@ def test_files_that_no_run_wrote_are_not_deleted(photographs: source.Photographs
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
 def test_a_manifest_that_cannot_be_read_counts_as_none(
-    content: bytes, photographs: source.Photographs, tmp_path: Path
+    content: bytes, photographs: source.ImageFiles, tmp_path: Path
 ) -> None:
     (tmp_path / bins.MANIFEST).write_bytes(content)
     assert bins.read_manifest(tmp_path) == {}
 
 
-def test_a_folder_that_cannot_be_made(photographs: source.Photographs, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made(photographs: source.ImageFiles, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     for folder in (file, file / "below"):

@@ -143,7 +143,7 @@ def test_lone_files_of_camvid(tmp_path: Path) -> None:
 def test_equal_names_in_two_cities_are_not_dropped(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, 2)
     copied = image_path(tmp_path, "aachen", 0)
-    write_image(tmp_path / "leftImg8bit" / "val" / "copies" / copied.name, seed=9)
+    write_image(tmp_path / "leftImg8bit" / "val" / "duplicate_images" / copied.name, seed=9)
     message = refused(lambda: cityscapes.find(tmp_path, "val"))
     assert copied.name in message
 
@@ -306,21 +306,21 @@ def test_digest_changes_with_any_file(tmp_path: Path, which: str) -> None:
 
 def test_fingerprint(tmp_path: Path) -> None:
     found = found_at(tmp_path)
-    before = check.fingerprint(found)
-    assert check.fingerprint(found) == before
+    before = check.dataset_fingerprint(found)
+    assert check.dataset_fingerprint(found) == before
     assert len(before) == 2 * len(found.samples)
     os.utime(found.samples[2].label, ns=(1, 1))
-    after = check.fingerprint(found)
+    after = check.dataset_fingerprint(found)
     assert [a != b for a, b in zip(after, before, strict=True)].count(True) == 1
     with found.samples[0].image.open("ab") as file:
         file.write(b"more")
-    assert check.fingerprint(found) != after
+    assert check.dataset_fingerprint(found) != after
 
 
 def test_fingerprint_of_a_file_that_has_gone(tmp_path: Path) -> None:
     found = found_at(tmp_path)
     found.samples[0].image.unlink()
-    assert str(found.samples[0].image) in refused(lambda: check.fingerprint(found))
+    assert str(found.samples[0].image) in refused(lambda: check.dataset_fingerprint(found))
 
 
 def test_lookup() -> None:

@@ -29,7 +29,7 @@ def table() -> baselines.Table:
 
 
 @pytest.mark.parametrize("batch", PRINTED)
-def test_ratios_are_the_guides(batch: baselines.Batch, table: baselines.Table) -> None:
+def test_ratios_are_the_guides(batch: baselines.BatchKey, table: baselines.Table) -> None:
     for ratio, printed in zip(table.ratios, PRINTED[batch], strict=True):
         ours = table.ratio(ratio, batch)
         if printed is None:

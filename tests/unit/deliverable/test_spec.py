@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from enet import deliverable
-from enet.deliverable import CLASSES, SHIPPED, Preprocessing, load
+from enet.deliverable import BUILTIN, CLASSES, Preprocessing, load
 from enet.errors import InputError
 from tests.unit import recipes
 
@@ -76,14 +76,14 @@ def refused(path: Path | str) -> str:
 
 
 def test_shipped() -> None:
-    assert deliverable.shipped() == ["camvid", "camvid-paper", "cityscapes", "cityscapes-aipp", "scenes"]
+    assert deliverable.builtin_names() == ["camvid", "camvid-paper", "cityscapes", "cityscapes-aipp", "scenes"]
 
 
-@pytest.mark.parametrize("name", deliverable.shipped())
+@pytest.mark.parametrize("name", deliverable.builtin_names())
 def test_shipped_ones_load(name: str) -> None:
     loaded = load(name)
     assert loaded.name == name
-    assert loaded.path == SHIPPED / f"{name}.toml"
+    assert loaded.path == BUILTIN / f"{name}.toml"
     assert loaded.scored_classes == CLASSES[loaded.dataset.layout]
     assert loaded.reference.source
     assert load(str(loaded.path)) == loaded

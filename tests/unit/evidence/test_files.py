@@ -13,46 +13,98 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance, Share, Throughput
-from enet.storage.files import canonical, hash_text
+from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Provenance, Throughput
+from enet.storage.files import canonical_json, hash_text
 
 PROVENANCE = Provenance(
-    deliverable="scenes", backend="onnxruntime", device="cpu", batch_size=16, form={"input": "float"},
-    weights_sha256="w", onnx_sha256="o", artifact_sha256="a", dataset_sha256="d", preprocessing_sha256="p",
+    deliverable="scenes",
+    backend="onnxruntime",
+    device="cpu",
+    batch_size=16,
+    form={"input": "float"},
+    weights_sha256="w",
+    onnx_sha256="o",
+    artifact_sha256="a",
+    dataset_sha256="d",
+    preprocessing_sha256="p",
     versions={"numpy": "2"},
-)  # fmt: skip
+)
 STATE = DeviceState(
-    device=1, npu=0, chip=1, name="310P3", health="OK", power=17.5, temperature=None, utilisation=0.0, memory_used=934,
-    memory_total=23054, processes=("python (4711)",), driver="22.0.2",
-)  # fmt: skip
+    device=1,
+    npu=0,
+    chip=1,
+    name="310P3",
+    health="OK",
+    power=17.5,
+    temperature=None,
+    utilisation=0.0,
+    memory_used=934,
+    memory_total=23054,
+    processes=("python (4711)",),
+    driver="22.0.2",
+)
 MATRICES = np.array([[[5, 1], [0, 2]], [[2**40, 0], [3, 0]]], np.int64)
 ALL: dict[str, evidence.Evidence] = {
     "accuracy": Accuracy(
-        provenance=PROVENANCE, classes=("a", "b"), absent_classes="skip", images=("x", "y"), images_expected=3,
-        matrices=MATRICES, non_finite=None, seconds=0.5,
+        provenance=PROVENANCE,
+        classes=("a", "b"),
+        absent_classes="skip",
+        images=("x", "y"),
+        images_expected=3,
+        matrices=MATRICES,
+        non_finite=None,
+        seconds=0.5,
     ),
     "parity": Parity(
-        what="batch parity", first=PROVENANCE, second=PROVENANCE, images=("x", "y"), images_expected=2, pixels=10,
-        differing=(0, 3), non_finite=0, constant=False, miou=(0.5, 0.25),
+        what="batch parity",
+        first=PROVENANCE,
+        second=PROVENANCE,
+        images=("x", "y"),
+        images_expected=2,
+        pixels=10,
+        differing_pixels=(0, 3),
+        non_finite=0,
+        constant=False,
+        miou=(0.5, 0.25),
     ),
-    "difference": Difference(
-        what="logits", first=PROVENANCE, second=PROVENANCE, values=10, largest=1e-5, limit=1e-4, relative=1e-6,
-        beyond=2, unexplained=1, excusable=0.5, non_finite=0,
+    "difference": LogitComparison(
+        what="logits",
+        first=PROVENANCE,
+        second=PROVENANCE,
+        values=10,
+        largest=1e-5,
+        limit=1e-4,
+        relative=1e-6,
+        over_limit=2,
+        over_limit_unexcused=1,
+        near_tie_share=0.5,
+        non_finite=0,
     ),
     "digests": Digests(
-        what="preprocessing", dataset_sha256="d", preprocessing_sha256="p", limited=False, images_expected=1,
-        ours={"x": "1"}, theirs={"x": "2"},
+        what="preprocessing",
+        dataset_sha256="d",
+        preprocessing_sha256="p",
+        limited=False,
+        images_expected=1,
+        ours={"x": "1"},
+        theirs={"x": "2"},
     ),
     "throughput": Throughput(
         provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
-        tool="ais_bench", batch_size=4, batch_known_from="the compiled model", stated_batch_size=4, images_expected=10,
+        tool="ais_bench",
+        batch_size=4,
+        batch_size_source="the compiled model",
+        claimed_batch_size=4,
+        images_expected=10,
         shares=(
-            Share(device="0", images=5, executions=2, compute_ms=(1.25, 1.75), mean_ms=1.5, started=1.0, ended=3.0),
-            Share(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, stated=2000.0),
+            DeviceTiming(
+                device="0", images=5, executions=2, compute_ms=(1.25, 1.75), mean_ms=1.5, started=1.0, ended=3.0
+            ),
+            DeviceTiming(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, stated=2000.0),
         ),
-        denials=("said so",),
+        contradictions=("said so",),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -71,7 +123,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
     """Evidence that was edited by somebody who thought of its checksum."""
     path = tmp_path / "evidence.json"
     table = json.loads(json.dumps(ALL[kind].to_json())) | changes
-    path.write_text(json.dumps(table | {"sha256": hash_text(canonical(table))}))
+    path.write_text(json.dumps(table | {"sha256": hash_text(canonical_json(table))}))
     return path
 
 
@@ -81,7 +133,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"miou": 0.99}),
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"agreement": 1.0}),
-        ("parity", {"differing": [0, 0]}),
+        ("parity", {"differing_pixels": [0, 0]}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )
@@ -128,9 +180,15 @@ def test_summary_names_both_rules_for_absent_classes() -> None:
     matrices = np.zeros((1, 3, 3), np.int64)
     matrices[0, 0, 0] = matrices[0, 1, 1] = 5
     measured = Accuracy(
-        provenance=PROVENANCE, classes=("a", "b", "absent"), absent_classes="zero", images=("x",), images_expected=1,
-        matrices=matrices, non_finite=0, seconds=2.0,
-    )  # fmt: skip
+        provenance=PROVENANCE,
+        classes=("a", "b", "absent"),
+        absent_classes="zero",
+        images=("x",),
+        images_expected=1,
+        matrices=matrices,
+        non_finite=0,
+        seconds=2.0,
+    )
     summary = measured.summary()
     assert summary["miou"] == summary["miou_absent_zero"] == pytest.approx(2 / 3)
     assert summary["miou_absent_skip"] == 1.0

@@ -10,7 +10,7 @@ import pytest
 
 from enet import deliverable, gates
 from enet.deliverable import Deliverable
-from enet.evidence import Accuracy, Difference, Digests, Parity, Provenance
+from enet.evidence import Accuracy, Digests, LogitComparison, Parity, Provenance
 from enet.gates import Outcome
 
 IMAGES = 20
@@ -26,10 +26,18 @@ def judged() -> Deliverable:
 
 def provenance(**changes: Any) -> Provenance:
     known: dict[str, Any] = {
-        "deliverable": "cityscapes", "backend": "onnxruntime", "device": "cpu", "batch_size": 1, "form": {},
-        "weights_sha256": "w", "onnx_sha256": "o", "artifact_sha256": "a", "dataset_sha256": "d",
-        "preprocessing_sha256": "p", "versions": {},
-    }  # fmt: skip
+        "deliverable": "cityscapes",
+        "backend": "onnxruntime",
+        "device": "cpu",
+        "batch_size": 1,
+        "form": {},
+        "weights_sha256": "w",
+        "onnx_sha256": "o",
+        "artifact_sha256": "a",
+        "dataset_sha256": "d",
+        "preprocessing_sha256": "p",
+        "versions": {},
+    }
     return Provenance(**{**known, **changes})
 
 
@@ -41,10 +49,15 @@ def accuracy(miou_percent: float, images: int = IMAGES, *, non_finite: int | Non
     misses = (pixels - right) // 2
     matrix = np.diag([right] * 3) + misses * np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     return Accuracy(
-        provenance=provenance(**changes), classes=CLASSES, absent_classes="zero",
-        images=tuple(f"image{i:03}" for i in range(images)), images_expected=IMAGES,
-        matrices=np.repeat(matrix[None], images, axis=0), non_finite=non_finite, seconds=1.0,
-    )  # fmt: skip
+        provenance=provenance(**changes),
+        classes=CLASSES,
+        absent_classes="zero",
+        images=tuple(f"image{i:03}" for i in range(images)),
+        images_expected=IMAGES,
+        matrices=np.repeat(matrix[None], images, axis=0),
+        non_finite=non_finite,
+        seconds=1.0,
+    )
 
 
 @pytest.mark.parametrize("measured", [54.0808, 54.115, 54.627, 55.17])
@@ -62,7 +75,7 @@ def test_miou_out_of_the_band_fails_on_both_sides(judged: Deliverable, measured:
 
 
 def test_band_is_relative_and_two_sided() -> None:
-    assert gates.band(54.627, 0.01) == pytest.approx((54.08073, 55.17327))
+    assert gates.tolerance_band(54.627, 0.01) == pytest.approx((54.08073, 55.17327))
 
 
 def edited(evidence: Accuracy, **changes: Any) -> Accuracy:
@@ -86,7 +99,7 @@ REFUSED = {
     "limited": accuracy(54.627, limited=True),
     "logits nobody looked at": accuracy(54.627, non_finite=None, form={"output": "logits"}),
     "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
-    "copies of images": edited(SOUND, copies=3),
+    "copies of images": edited(SOUND, duplicate_images=3),
     "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
     "negative counts": edited(SOUND, matrices=SOUND.matrices - 10**8),
 }
@@ -117,24 +130,25 @@ def test_a_named_checkpoint_is_the_only_one(judged: Deliverable) -> None:
 def test_one_image_of_one_class_is_no_evidence_unless_pytorch_gives_the_same(judged: Deliverable) -> None:
     flat = edited(SOUND, matrices=ONE_IMAGE)
     for verdict in (
-        gates.artifact_miou(flat, judged), gates.artifact_miou(flat, judged, SOUND),
-        gates.class_floor(flat, SOUND, judged),
-    ):  # fmt: skip
+        gates.artifact_miou(flat, judged),
+        gates.artifact_miou(flat, judged, SOUND),
+        gates.class_iou(flat, SOUND, judged),
+    ):
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert "one class is predicted everywhere in image003" in verdict.sentence
     stated = dataclasses.replace(judged.reference, miou_percent=100 * flat.miou)
     weak = dataclasses.replace(judged, reference=stated)
     assert gates.reference_miou(flat, weak).outcome is Outcome.PASS
     assert gates.artifact_miou(flat, weak, flat).outcome is Outcome.PASS
-    assert gates.class_floor(flat, flat, weak).outcome is Outcome.PASS
+    assert gates.class_iou(flat, flat, weak).outcome is Outcome.PASS
 
 
 def test_an_image_of_one_or_two_true_classes_may_get_one(judged: Deliverable) -> None:
     matrices = SOUND.matrices.copy()
     matrices[3] = 0
     matrices[3, :2, 1] = 10_000_000
-    assert edited(SOUND, matrices=matrices).uniform == ()
-    assert edited(SOUND, matrices=ONE_IMAGE).uniform == ("image003",)
+    assert edited(SOUND, matrices=matrices).single_class_images == ()
+    assert edited(SOUND, matrices=ONE_IMAGE).single_class_images == ("image003",)
 
 
 def test_fewer_images_are_never_a_pass_nor_a_fail(judged: Deliverable) -> None:
@@ -145,7 +159,7 @@ def test_fewer_images_are_never_a_pass_nor_a_fail(judged: Deliverable) -> None:
 @pytest.mark.parametrize("field", ["weights_sha256", "dataset_sha256", "preprocessing_sha256", "deliverable"])
 def test_evidence_that_does_not_belong_together(judged: Deliverable, field: str) -> None:
     reference = edited(SOUND, provenance=provenance(**{field: "other"}))
-    for verdict in (gates.artifact_miou(SOUND, judged, reference), gates.class_floor(SOUND, reference, judged)):
+    for verdict in (gates.artifact_miou(SOUND, judged, reference), gates.class_iou(SOUND, reference, judged)):
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert field.removesuffix("_sha256") in verdict.sentence
 
@@ -203,19 +217,25 @@ def test_a_lost_class_fails_though_the_mean_passes(judged: Deliverable) -> None:
     matrices = SOUND.matrices.copy()
     matrices[:, 2, 2] -= 2_000_000
     matrices[:, 2, 0] += 2_000_000
-    verdict = gates.class_floor(edited(SOUND, matrices=matrices), SOUND, judged)
+    verdict = gates.class_iou(edited(SOUND, matrices=matrices), SOUND, judged)
     assert verdict.outcome is Outcome.FAIL
     assert "car" in verdict.sentence
-    assert gates.class_floor(SOUND, SOUND, judged).outcome is Outcome.PASS
+    assert gates.class_iou(SOUND, SOUND, judged).outcome is Outcome.PASS
 
 
 def compared(differing: int = 0, images: int = IMAGES, **changes: Any) -> Parity:
     known: dict[str, Any] = {
-        "what": "batch parity", "first": provenance(batch_size=16, artifact_sha256="a16"), "second": provenance(),
-        "pixels": 10_000, "images": SOUND.images[:images], "images_expected": IMAGES,
-        "differing": tuple([differing] + [0] * images)[:images], "non_finite": 0, "constant": False,
+        "what": "batch parity",
+        "first": provenance(batch_size=16, artifact_sha256="a16"),
+        "second": provenance(),
+        "pixels": 10_000,
+        "images": SOUND.images[:images],
+        "images_expected": IMAGES,
+        "differing_pixels": tuple([differing] + [0] * images)[:images],
+        "non_finite": 0,
+        "constant": False,
         "miou": (0.5, 0.5),
-    }  # fmt: skip
+    }
     return Parity(**{**known, **changes})
 
 
@@ -227,10 +247,10 @@ def test_parity(judged: Deliverable) -> None:
 
 def test_parity_over_all_images_and_in_each(judged: Deliverable) -> None:
     """99.99 % of 200,000 pixels are 20 that may differ, but no more than 10 of one image's 10,000."""
-    spread = compared(differing=0)
-    spread = dataclasses.replace(spread, differing=(10, 10, *spread.differing[2:]))
+    spread = compared(differing_pixels=0)
+    spread = dataclasses.replace(spread, differing_pixels=(10, 10, *spread.differing_pixels[2:]))
     assert gates.parity(spread, judged).outcome is Outcome.PASS
-    one_more = dataclasses.replace(spread, differing=(10, 10, 1, *spread.differing[3:]))
+    one_more = dataclasses.replace(spread, differing_pixels=(10, 10, 1, *spread.differing_pixels[3:]))
     assert gates.parity(one_more, judged).outcome is Outcome.FAIL
     in_one = gates.parity(compared(11), judged)
     assert in_one.outcome is Outcome.FAIL
@@ -254,13 +274,14 @@ WORTHLESS: dict[str, dict[str, Any]] = {
     "the same batch size": {"second": provenance(batch_size=16)},
     "the same artifact": {"second": provenance(artifact_sha256="a16")},
     "weights not recorded": {
-        "first": provenance(weights_sha256="", batch_size=16), "second": provenance(weights_sha256="")
+        "first": provenance(weights_sha256="", batch_size=16),
+        "second": provenance(weights_sha256=""),
     },
     "not finite": {"non_finite": 1},
     "one class everywhere": {"constant": True},
     "too few images": {"images": 3},
     "limited": {"first": provenance(limited=True, batch_size=16, artifact_sha256="a16")},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("reason", WORTHLESS)
@@ -279,38 +300,56 @@ def test_unknown_comparison_is_our_mistake(judged: Deliverable) -> None:
         gates.parity(compared(what="taste"), judged)
 
 
-def difference(**changes: Any) -> Difference:
+def difference(**changes: Any) -> LogitComparison:
     known: dict[str, Any] = {
-        "what": "logits", "first": provenance(), "second": provenance(backend="pytorch"), "values": 1000,
-        "largest": 2e-6, "limit": 1e-4, "relative": 1.3e-6, "beyond": 0, "unexplained": 0, "excusable": 0.0,
+        "what": "logits",
+        "first": provenance(),
+        "second": provenance(backend="pytorch"),
+        "values": 1000,
+        "largest": 2e-6,
+        "limit": 1e-4,
+        "relative": 1.3e-6,
+        "over_limit": 0,
+        "over_limit_unexcused": 0,
+        "near_tie_share": 0.0,
         "non_finite": 0,
-    }  # fmt: skip
-    return Difference(**{**known, **changes})
+    }
+    return LogitComparison(**{**known, **changes})
 
 
 def test_logits(judged: Deliverable) -> None:
-    assert gates.logits(difference(), judged).outcome is Outcome.PASS
-    assert gates.logits(difference(largest=0.3, beyond=5, excusable=0.1), judged).outcome is Outcome.PASS
-    assert gates.logits(difference(largest=0.3, beyond=5, unexplained=1), judged).outcome is Outcome.FAIL
-    assert gates.logits(difference(beyond=9, excusable=1.0), judged).outcome is Outcome.PASS
-    assert gates.logits(difference(beyond=9, unexplained=1, excusable=0.99), judged).outcome is Outcome.FAIL
+    assert gates.onnx_logits(difference(), judged).outcome is Outcome.PASS
+    assert gates.onnx_logits(difference(largest=0.3, over_limit=5, near_tie_share=0.1), judged).outcome is Outcome.PASS
+    assert (
+        gates.onnx_logits(difference(largest=0.3, over_limit=5, over_limit_unexcused=1), judged).outcome is Outcome.FAIL
+    )
+    assert gates.onnx_logits(difference(over_limit=9, near_tie_share=1.0), judged).outcome is Outcome.PASS
+    assert (
+        gates.onnx_logits(difference(over_limit=9, over_limit_unexcused=1, near_tie_share=0.99), judged).outcome
+        is Outcome.FAIL
+    )
     for nothing in (
         {"values": 0},
         {"non_finite": 1},
         {"limit": 1e-3},
         {"relative": 1e-3},
-        {"excusable": 0.9, "beyond": 11},
+        {"near_tie_share": 0.9, "over_limit": 11},
     ):
-        assert gates.logits(difference(**nothing), judged).outcome is Outcome.NO_EVIDENCE
-    assert gates.logits(difference(second=provenance(weights_sha256="x")), judged).outcome is Outcome.NO_EVIDENCE
+        assert gates.onnx_logits(difference(**nothing), judged).outcome is Outcome.NO_EVIDENCE
+    assert gates.onnx_logits(difference(second=provenance(weights_sha256="x")), judged).outcome is Outcome.NO_EVIDENCE
 
 
 def test_preprocessing() -> None:
     def outcome(ours: dict[str, str], theirs: dict[str, str], *, limited: bool = False) -> Outcome:
         evidence = Digests(
-            what="", dataset_sha256="", preprocessing_sha256="", limited=limited, images_expected=1, ours=ours,
+            what="",
+            dataset_sha256="",
+            preprocessing_sha256="",
+            limited=limited,
+            images_expected=1,
+            ours=ours,
             theirs=theirs,
-        )  # fmt: skip
+        )
         return gates.preprocessing(evidence).outcome
 
     assert outcome({"a": "1"}, {"a": "1"}) is Outcome.PASS

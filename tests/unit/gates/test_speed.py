@@ -15,7 +15,7 @@ from enet.errors import InputError
 from enet.evidence import Speed, speed_record
 from enet.gates import Outcome
 from enet.measure import race as speed
-from enet.measure.contest import Rule
+from enet.measure.contest import TimingSettings
 from enet.measure.subject import Subject
 from enet.metrics.latency import Ratio, Times
 from tests.unit import tiny as data
@@ -29,7 +29,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 @pytest.fixture(scope="module")
 def raced(subject: Subject) -> Speed:
     with speed.race(subject, "onnxruntime", 2, subject.prepared()) as race:
-        race.run(Rule(warm_up=0, seconds=0.01, rounds=4), limit=1.2)
+        race.run(TimingSettings(warmup_seconds=0, seconds=0.01, rounds=4), limit=1.2)
         return race.evidence()
 
 
@@ -183,12 +183,14 @@ def test_record_that_cannot_be_used(what: str, tmp_path: Path) -> None:
 )
 def test_what_a_sweep_says(seconds: dict[int, float], words: str) -> None:
     sweep = {size: Times(images=size, rounds=(took,), executions=(took,)) for size, took in seconds.items()}
-    assert words in speed.explained(sweep)
+    assert words in speed.describe_scaling(sweep)
 
 
 def test_sweep(subject: Subject) -> None:
-    times = speed.sweep(subject, "onnxruntime", (1, 2), subject.prepared(), Rule(warm_up=0, seconds=0, rounds=2))
+    times = speed.sweep(
+        subject, "onnxruntime", (1, 2), subject.prepared(), TimingSettings(warmup_seconds=0, seconds=0, rounds=2)
+    )
     assert list(times) == [1, 2]
-    row = speed.described(times[2])
+    row = speed.timing_row(times[2])
     assert row["images/s"] == pytest.approx(times[2].images_per_second)
     assert row["MLPerf p90 ms"] is None

@@ -12,7 +12,7 @@ import pytest
 from enet import deliverable, gates
 from enet.deliverable import Deliverable, baselines
 from enet.deliverable.target import DeviceState
-from enet.evidence import Provenance, Share, Throughput
+from enet.evidence import DeviceTiming, Provenance, Throughput
 from enet.gates import Outcome
 
 TABLE = baselines.load()
@@ -26,18 +26,35 @@ def judged() -> Deliverable:
 
 def state(**changes: Any) -> DeviceState:
     known: dict[str, Any] = {
-        "device": 0, "npu": 0, "chip": 0, "name": "310P3", "health": "OK", "power": 17.0, "temperature": 56.0,
-        "utilisation": 0.0, "memory_used": 934, "memory_total": 23054,
-    }  # fmt: skip
+        "device": 0,
+        "npu": 0,
+        "chip": 0,
+        "name": "310P3",
+        "health": "OK",
+        "power": 17.0,
+        "temperature": 56.0,
+        "utilisation": 0.0,
+        "memory_used": 934,
+        "memory_total": 23054,
+    }
     return DeviceState(**{**known, **changes})
 
 
 def provenance(**changes: Any) -> Provenance:
     known: dict[str, Any] = {
-        "deliverable": "cityscapes", "backend": "ascend", "device": "310P3 0", "batch_size": 1, "form": {},
-        "weights_sha256": "w", "onnx_sha256": "o", "artifact_sha256": "a", "dataset_sha256": "d",
-        "preprocessing_sha256": "p", "versions": {}, "chip": "310P3",
-    }  # fmt: skip
+        "deliverable": "cityscapes",
+        "backend": "ascend",
+        "device": "310P3 0",
+        "batch_size": 1,
+        "form": {},
+        "weights_sha256": "w",
+        "onnx_sha256": "o",
+        "artifact_sha256": "a",
+        "dataset_sha256": "d",
+        "preprocessing_sha256": "p",
+        "versions": {},
+        "chip": "310P3",
+    }
     return Provenance(**{**known, **changes})
 
 
@@ -45,13 +62,18 @@ def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, *
     """One device at so many images/s over the whole data set."""
     executions = math.ceil(IMAGES / batch)
     mean = 1000 * batch / rate
-    share = Share(
+    share = DeviceTiming(
         device="0", images=IMAGES, executions=executions, compute_ms=(mean,) * executions, mean_ms=mean, stated=rate
     )
     known: dict[str, Any] = {
-        "provenance": provenance(batch_size=batch, **(where or {})), "tool": "ais_bench", "batch_size": batch,
-        "batch_known_from": "the model", "stated_batch_size": batch, "shares": (share,), "images_expected": IMAGES,
-    }  # fmt: skip
+        "provenance": provenance(batch_size=batch, **(where or {})),
+        "tool": "ais_bench",
+        "batch_size": batch,
+        "batch_size_source": "the model",
+        "claimed_batch_size": batch,
+        "shares": (share,),
+        "images_expected": IMAGES,
+    }
     return Throughput(**{**known, **changes})
 
 
@@ -120,12 +142,12 @@ def test_slow_is_a_failure_even_where_a_pass_would_lack_something(judged: Delive
 
 
 def test_a_busy_device_that_the_user_accepts(judged: Deliverable) -> None:
-    where = {"devices_before": (state(processes=("python (1)",), temperature=99.0),), "busy_allowed": True}
+    where = {"devices_before": (state(processes=("python (1)",), temperature=99.0),), "allow_busy": True}
     assert gates.throughput(timed(1e4, where=where), judged, TABLE).outcome is Outcome.PASS
 
 
 def test_a_record_that_denies_itself_fails(judged: Deliverable) -> None:
-    evidence = timed(1e4, denials=("--batchsize 16, but the model's is 1: overstated 16 times",))
+    evidence = timed(1e4, contradictions=("--batchsize 16, but the model's is 1: overstated 16 times",))
     verdict = gates.throughput(evidence, judged, TABLE)
     assert verdict.outcome is Outcome.FAIL
     assert "overstated 16 times" in verdict.sentence
@@ -165,15 +187,23 @@ def test_best_of_some_batches_fails_nobody(judged: Deliverable) -> None:
 
 #: The recorded columns over the 310, as the guide prints them; None where no baseline is.
 RECORDED = {
-    ("310P3(aoe)", 1): 1.261681649, ("310P3(aoe)", 4): 1.387781994, ("310P3(aoe)", 8): 1.485486396,
-    ("310P3(aoe)", 16): 1.517478883, ("310P3(aoe)", 32): None, ("310P3(aoe)", "best"): 1.341651029,
-    ("310P3", 1): 0.886661812, ("310P3", 4): 1.187262199, ("310P3", 8): 1.085638486, ("310P3", 16): 0.91691991,
-    ("310P3", 32): None, ("310P3", "best"): 1.147796669,
-}  # fmt: skip
+    ("310P3(aoe)", 1): 1.261681649,
+    ("310P3(aoe)", 4): 1.387781994,
+    ("310P3(aoe)", 8): 1.485486396,
+    ("310P3(aoe)", 16): 1.517478883,
+    ("310P3(aoe)", 32): None,
+    ("310P3(aoe)", "best"): 1.341651029,
+    ("310P3", 1): 0.886661812,
+    ("310P3", 4): 1.187262199,
+    ("310P3", 8): 1.085638486,
+    ("310P3", 16): 0.91691991,
+    ("310P3", 32): None,
+    ("310P3", "best"): 1.147796669,
+}
 
 
 @pytest.mark.parametrize(("name", "batch"), RECORDED)
-def test_recorded(name: str, batch: baselines.Batch, judged: Deliverable) -> None:
+def test_recorded(name: str, batch: baselines.BatchKey, judged: Deliverable) -> None:
     assert judged.throughput is not None
     verdict, ratio = gates.recorded(name, batch, judged.throughput, TABLE), RECORDED[name, batch]
     if ratio is None:

@@ -84,8 +84,26 @@ def test_files_hold_ids_at_the_photographs_size(here: Path, tmp_path: Path) -> N
         with Image.open(path) as picture:
             assert (picture.mode, picture.size) == ("L", (64, 32))
             assert {*np.unique(np.asarray(picture))} <= {
-                7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33
-            }  # fmt: skip
+                7,
+                8,
+                11,
+                12,
+                13,
+                17,
+                19,
+                20,
+                21,
+                22,
+                23,
+                24,
+                25,
+                26,
+                27,
+                28,
+                31,
+                32,
+                33,
+            }
 
 
 def test_a_crop_cannot_be_compared_at_full_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

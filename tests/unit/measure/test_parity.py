@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from enet.backends.onnxruntime import OnnxRuntimeModel
-from enet.datasets.image_source import Photographs
+from enet.datasets.image_source import ImageFiles
 from enet.measure import parity as agreement, pipeline, predictor
 from enet.measure.subject import Subject
 from tests.unit import recipes, tiny as data
@@ -40,7 +40,7 @@ def subject(subjects: dict[str, Subject]) -> Subject:
 
 
 @pytest.fixture(scope="module")
-def source(subject: Subject) -> Photographs:
+def source(subject: Subject) -> ImageFiles:
     return subject.photographs()
 
 
@@ -58,14 +58,14 @@ def alter(monkeypatch: pytest.MonkeyPatch, change: Callable[[NDArray[Any]], None
     monkeypatch.setattr(INFER, infer)
 
 
-def test_between_runs(subject: Subject, source: Photographs, tmp_path: Path) -> None:
+def test_between_runs(subject: Subject, source: ImageFiles, tmp_path: Path) -> None:
     paths = tmp_path / "1.npy", tmp_path / "2.npy"
     single, batched = (
-        pipeline.measure(subject, subject.artifact("onnxruntime", size), source, labels_to=path)
+        pipeline.measure_split(subject, subject.artifact("onnxruntime", size), source, labels_to=path)
         for size, path in zip((1, 2), paths, strict=True)
     )
-    parity = agreement.between_runs("batch parity", (single, batched), paths)
-    assert (parity.differing, parity.agreement) == ((0,) * data.IMAGES, 1.0)
+    parity = agreement.compare_runs("batch parity", (single, batched), paths)
+    assert (parity.differing_pixels, parity.agreement) == ((0,) * data.IMAGES, 1.0)
     assert (parity.images, parity.images_expected, parity.pixels) == (source.names, data.IMAGES, data.SIDE**2)
     assert (parity.first.batch_size, parity.second.batch_size) == (1, 2)
     assert parity.miou == (single.miou, batched.miou)
@@ -73,24 +73,24 @@ def test_between_runs(subject: Subject, source: Photographs, tmp_path: Path) -> 
     labels[3, 0, :2] += 1
     labels[4, 5, 6] += 1
     np.save(paths[1], labels)
-    assert agreement.between_runs("batch parity", (single, batched), paths).differing == (0, 0, 0, 2, 1)
+    assert agreement.compare_runs("batch parity", (single, batched), paths).differing_pixels == (0, 0, 0, 2, 1)
     np.save(paths[1], labels[:4])
     with pytest.raises(ValueError, match="shorter"):
-        agreement.between_runs("batch parity", (single, batched), paths)
+        agreement.compare_runs("batch parity", (single, batched), paths)
 
 
 @pytest.mark.parametrize("variant", ["ascend", "tramac"])
 def test_equal_rows(variant: str, subjects: dict[str, Subject]) -> None:
     subject = subjects[variant]
     photographs = subject.photographs()
-    parity = agreement.equal_rows(subject, subject.artifact("onnxruntime", 4), photographs, image=2)
-    assert parity.differing == (0, 0, 0)  # against row 0
+    parity = agreement.compare_rows(subject, subject.artifact("onnxruntime", 4), photographs, image=2)
+    assert parity.differing_pixels == (0, 0, 0)  # against row 0
     assert parity.images == tuple(f"{photographs.names[2]} in row {row}" for row in (1, 2, 3))
     assert (parity.pixels, parity.images_expected, parity.first.batch_size) == (data.SIDE**2, 3, 4)
     assert (parity.non_finite, parity.constant) == (0, False)
 
 
-def test_a_row_that_differs_is_counted(subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_that_differs_is_counted(subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = subject.artifact("onnxruntime", 4)
 
     def third_row(logits: NDArray[Any]) -> None:
@@ -99,11 +99,11 @@ def test_a_row_that_differs_is_counted(subject: Subject, source: Photographs, mo
             logits[2, (winner[column] + 1) % 19, 0, column] += 1000
 
     alter(monkeypatch, third_row, batch_size=4)
-    assert agreement.equal_rows(subject, artifact, source).differing == (0, 3, 0)
+    assert agreement.compare_rows(subject, artifact, source).differing_pixels == (0, 3, 0)
 
 
 def test_a_first_row_that_differs_is_counted_in_every_other(
-    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = subject.artifact("onnxruntime", 4)
 
@@ -111,11 +111,11 @@ def test_a_first_row_that_differs_is_counted_in_every_other(
         logits[0, (logits[0, :, 0, 0].argmax() + 1) % 19, 0, 0] += 1000
 
     alter(monkeypatch, first_row, batch_size=4)
-    assert agreement.equal_rows(subject, artifact, source).differing == (1, 1, 1)
+    assert agreement.compare_rows(subject, artifact, source).differing_pixels == (1, 1, 1)
 
 
 def test_logits_that_are_no_numbers_and_a_single_class_are_told(
-    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batched, single = (subject.artifact("onnxruntime", size) for size in (4, 1))
 
@@ -124,26 +124,26 @@ def test_logits_that_are_no_numbers_and_a_single_class_are_told(
         logits[2:, 18, 0, 0] = np.nan
 
     alter(monkeypatch, broken, batch_size=4)
-    rows = agreement.equal_rows(subject, batched, source)
-    assert (rows.differing[0], rows.non_finite, rows.constant) == (0, 2, True)
-    assert agreement.between_artifacts("padded tail", subject, (batched, single), source).constant
-    forms = agreement.between_artifacts("forms", subject, (single, batched), source)
+    rows = agreement.compare_rows(subject, batched, source)
+    assert (rows.differing_pixels[0], rows.non_finite, rows.constant) == (0, 2, True)
+    assert agreement.compare_artifacts("padded tail", subject, (batched, single), source).constant
+    forms = agreement.compare_artifacts("forms", subject, (single, batched), source)
     assert (forms.non_finite, forms.constant) == (2, True)
 
 
 @pytest.mark.parametrize(
     ("batch_size", "tail"), [(2, 1), (3, 2), (4, 1), (5, 1), (8, 5), (16, 5)], ids=lambda value: str(value)
 )
-def test_padded_tail(batch_size: int, tail: int, subject: Subject, source: Photographs) -> None:
+def test_padded_tail(batch_size: int, tail: int, subject: Subject, source: ImageFiles) -> None:
     batched, single = (subject.artifact("onnxruntime", size) for size in (batch_size, 1))
-    parity = agreement.between_artifacts("padded tail", subject, (batched, single), source)
+    parity = agreement.compare_artifacts("padded tail", subject, (batched, single), source)
     assert parity.images == source.names[-tail:]
-    assert parity.differing == (0,) * tail
+    assert parity.differing_pixels == (0,) * tail
     assert (parity.first.batch_size, parity.second.batch_size, parity.pixels) == (batch_size, 1, data.SIDE**2)
 
 
 def test_a_tail_spoilt_by_its_padding_is_counted(
-    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batched, single = (subject.artifact("onnxruntime", size) for size in (3, 1))
 
@@ -151,16 +151,16 @@ def test_a_tail_spoilt_by_its_padding_is_counted(
         logits[:] = np.roll(logits, 1, axis=0)
 
     alter(monkeypatch, shifted, batch_size=3)
-    parity = agreement.between_artifacts("padded tail", subject, (batched, single), source)
-    assert parity.differing[0] == 0  # the filling repeats the first image, so it rolls into itself
-    assert parity.differing[1] > 0
+    parity = agreement.compare_artifacts("padded tail", subject, (batched, single), source)
+    assert parity.differing_pixels[0] == 0  # the filling repeats the first image, so it rolls into itself
+    assert parity.differing_pixels[1] > 0
 
 
 @pytest.mark.parametrize("form", ["float to labels", "uint8 to logits", "uint8 to labels"])
-def test_between_forms(form: str, subject: Subject, source: Photographs) -> None:
+def test_between_forms(form: str, subject: Subject, source: ImageFiles) -> None:
     plain, other = subject.artifact("onnxruntime", 1), subject.artifact("onnxruntime", 2, data.FORMS[form])
-    parity = agreement.between_artifacts("forms", subject, (plain, other), source)
-    assert parity.differing == (0,) * 4
+    parity = agreement.compare_artifacts("forms", subject, (plain, other), source)
+    assert parity.differing_pixels == (0,) * 4
     assert (parity.images, parity.what) == (source.names[:4], "forms")
     assert f"{parity.second.form['input']} to {parity.second.form['output']}" == form
 
@@ -169,15 +169,15 @@ def test_between_forms(form: str, subject: Subject, source: Photographs) -> None
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_onnx_gives_the_logits_of_pytorch(variant: str, batch_size: int, subjects: dict[str, Subject]) -> None:
     subject = subjects[variant]
-    found = agreement.onnx_logits(subject, batch_size, subject.photographs())
+    found = agreement.compare_onnx_logits(subject, batch_size, subject.photographs())
     assert found.values == max(2, batch_size) * 19 * data.SIDE**2
-    assert found.unexplained == found.non_finite == 0
+    assert found.over_limit_unexcused == found.non_finite == 0
     assert found.limit == 1e-4
-    assert found.beyond == 0
+    assert found.over_limit == 0
     assert 0 < found.largest <= 1e-4
-    assert found.excusable < 1
+    assert found.near_tie_share < 1
     if variant == "ascend":
-        assert found.excusable == 0
+        assert found.near_tie_share == 0
     assert (found.first.backend, found.second.backend) == ("onnxruntime", "pytorch")
 
 
@@ -195,16 +195,16 @@ def test_a_wrong_logit_is_unexplained(
         return logits
 
     monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
-    found = agreement.onnx_logits(subject, 4, subject.photographs())
+    found = agreement.compare_onnx_logits(subject, 4, subject.photographs())
     pixels = 4 * data.SIDE**2
-    assert (found.beyond, found.non_finite) == (2 * pixels, pixels)
-    assert found.unexplained == 2 * round((1 - found.excusable) * pixels)
-    assert found.unexplained > 0
+    assert (found.over_limit, found.non_finite) == (2 * pixels, pixels)
+    assert found.over_limit_unexcused == 2 * round((1 - found.near_tie_share) * pixels)
+    assert found.over_limit_unexcused > 0
 
 
-@pytest.mark.parametrize(("difference", "beyond"), [(1e-3, 0), (2e-3, 1)])
+@pytest.mark.parametrize(("difference", "over_limit"), [(1e-3, 0), (2e-3, 1)])
 def test_beside_large_logits_rounding_is_larger(
-    difference: float, beyond: int, subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+    difference: float, over_limit: int, subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One logit of 1000 in the first image: there 1.3e-3 is rounding, in the second it isn't."""
     known, raw = agreement.logits_and_near_ties, predictor.Predictor.raw
@@ -225,12 +225,12 @@ def test_beside_large_logits_rounding_is_larger(
 
     monkeypatch.setattr("enet.measure.parity.logits_and_near_ties", large)
     monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
-    found = agreement.onnx_logits(subject, 2, source)
-    assert (found.beyond, found.unexplained, found.relative) == (beyond, beyond, 1.3e-6)
+    found = agreement.compare_onnx_logits(subject, 2, source)
+    assert (found.over_limit, found.over_limit_unexcused, found.relative) == (over_limit, over_limit, 1.3e-6)
 
 
 def test_only_wrong_logits_away_from_near_ties_are_unexplained(
-    subject: Subject, source: Photographs, monkeypatch: pytest.MonkeyPatch
+    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     excused = agreement.logits_and_near_ties
 
@@ -249,8 +249,8 @@ def test_only_wrong_logits_away_from_near_ties_are_unexplained(
 
     monkeypatch.setattr("enet.measure.parity.logits_and_near_ties", left_half)
     monkeypatch.setattr("enet.measure.predictor.Predictor.raw", wrong)
-    found = agreement.onnx_logits(subject, 2, source)
-    assert (found.beyond, found.unexplained, found.excusable) == (3, 2, 0.5)
+    found = agreement.compare_onnx_logits(subject, 2, source)
+    assert (found.over_limit, found.over_limit_unexcused, found.near_tie_share) == (3, 2, 0.5)
     assert found.largest == pytest.approx(0.5, abs=1e-4)
 
 

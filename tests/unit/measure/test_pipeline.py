@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from enet import backends
 from enet.datasets import preprocess
-from enet.datasets.image_source import Source
-from enet.deliverable import Form, Preprocessing
+from enet.datasets.image_source import ImageSource
+from enet.deliverable import IoFormat, Preprocessing
 from enet.errors import InputError
 from enet.evidence import Accuracy
 from enet.measure import one_device, pipeline
 from enet.measure.predictor import Predictor, open_predictor
 from enet.measure.subject import Subject
-from enet.metrics.labels import argmax, is_finite, labels_of_phases, laid_out
+from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases
 from tests.unit.tiny import FORMS, IMAGES, SIDE, data_set, over, slow_logits, slow_matrices, tiny
 
 
@@ -81,11 +81,11 @@ def test_labels_of_phases() -> None:
     """Of logits that aren't laid out: those of the laid-out ones, which are PyTorch's pixel shuffle."""
     rng = np.random.default_rng(0)
     phases = rng.normal(size=(2, 4 * 5, 3, 6)).astype(np.float32)
-    logits = laid_out(phases)
+    logits = logits_from_phases(phases)
     by_channel = phases.reshape(2, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(2, 20, 3, 6)
     np.testing.assert_array_equal(logits, torch.nn.functional.pixel_shuffle(torch.from_numpy(by_channel), 2).numpy())
     for image, expected in zip(phases, logits, strict=True):
-        np.testing.assert_array_equal(labels_of_phases(image, 4), expected[:4].argmax(axis=0))
+        np.testing.assert_array_equal(labels_from_phases(image, 4), expected[:4].argmax(axis=0))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -114,8 +114,8 @@ def test_bounded_keeps_order(under_way: int) -> None:
         return number * number
 
     with ThreadPoolExecutor(3) as pool:
-        assert list(one_device.bounded(pool, slow_at_first, range(20), under_way)) == [n * n for n in range(20)]
-        assert list(one_device.bounded(pool, slow_at_first, [], under_way)) == []
+        assert list(one_device.bounded_map(pool, slow_at_first, range(20), under_way)) == [n * n for n in range(20)]
+        assert list(one_device.bounded_map(pool, slow_at_first, [], under_way)) == []
 
 
 def test_bounded_submits_no_more_than_asked() -> None:
@@ -127,7 +127,7 @@ def test_bounded_submits_no_more_than_asked() -> None:
             yield number
 
     with ThreadPoolExecutor(2) as pool:
-        for _ in one_device.bounded(pool, lambda number: number, items(), under_way=4):
+        for _ in one_device.bounded_map(pool, lambda number: number, items(), under_way=4):
             taken += 1
     assert taken == 20
 
@@ -145,7 +145,7 @@ def test_bounded_cancels_what_has_not_begun() -> None:
 
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(InputError, match="the first"):
-            list(one_device.bounded(pool, work, range(100), under_way=8))
+            list(one_device.bounded_map(pool, work, range(100), under_way=8))
         release.set()
     assert begun in ([0], [0, 1])
 
@@ -159,7 +159,7 @@ def test_bounded_cancels_when_its_reader_stops() -> None:
         return number
 
     with ThreadPoolExecutor(1) as pool:
-        results = one_device.bounded(pool, work, range(100), under_way=10)
+        results = one_device.bounded_map(pool, work, range(100), under_way=10)
         assert next(results) == 0
         results.close()  # type: ignore[attr-defined]
     assert len(begun) < 10
@@ -171,8 +171,8 @@ def test_bounded_cancels_when_its_reader_stops() -> None:
 class FakeModel:
     """Gives what a function makes of its input, and remembers the inputs."""
 
-    gives_phases = False
-    callers = 1
+    outputs_phases = False
+    max_concurrency = 1
     device = "cpu"
     chip = ""
 
@@ -187,7 +187,7 @@ class FakeModel:
         pass
 
 
-def predictor(model: Any, batch_size: int, form: Form, classes: int = 19) -> Predictor:
+def predictor(model: Any, batch_size: int, form: IoFormat, classes: int = 19) -> Predictor:
     artifact = backends.Artifact(
         path=Path("none"), backend="fake", batch_size=batch_size, form=form, sha256="", weights_sha256=""
     )
@@ -207,7 +207,7 @@ def first_channel(images: NDArray[Any]) -> NDArray[Any]:
 def test_a_short_batch_is_filled_with_its_first_image(count: int) -> None:
     model = FakeModel(first_channel)
     images = photographs(count)
-    labels, broken = predictor(model, 4, Form(input="uint8", output="labels")).labels(images)
+    labels, broken = predictor(model, 4, IoFormat(input="uint8", output="labels")).labels(images)
     (fed,) = model.seen
     assert fed.shape == (4, 8, 8, 3)
     np.testing.assert_array_equal(fed[:count], images)
@@ -220,7 +220,7 @@ def test_a_short_batch_is_filled_with_its_first_image(count: int) -> None:
 def test_float_images_are_normalised_and_uint8_are_not() -> None:
     images = photographs(2)
     seen = {}
-    for form in (Form(input="float"), Form(input="uint8")):
+    for form in (IoFormat(input="float"), IoFormat(input="uint8")):
         model = FakeModel(lambda x: np.zeros((len(x), 19, 8, 8), np.float32))
         predictor(model, 2, form).raw(images)
         (seen[form.input],) = model.seen
@@ -234,21 +234,21 @@ def test_float_images_are_normalised_and_uint8_are_not() -> None:
 def test_outputs_beyond_the_classes_never_win() -> None:
     logits = np.random.default_rng(0).normal(size=(2, 20, 8, 8)).astype(np.float32)
     logits[:, 19] += 100
-    labels, _ = predictor(FakeModel(lambda _: logits), 2, Form()).labels(photographs(2))
+    labels, _ = predictor(FakeModel(lambda _: logits), 2, IoFormat()).labels(photographs(2))
     np.testing.assert_array_equal(labels, logits[:, :19].argmax(axis=1))
 
 
 def test_images_with_non_finite_logits_are_counted_and_padding_is_not() -> None:
     logits = np.zeros((4, 19, 8, 8), np.float32)
     logits[1, 3, 2, 1], logits[2, 0], logits[3] = np.nan, np.inf, np.nan
-    fake = predictor(FakeModel(lambda _: logits), 4, Form())
+    fake = predictor(FakeModel(lambda _: logits), 4, IoFormat())
     assert fake.labels(photographs(4))[1] == 3
     assert fake.labels(photographs(3))[1] == 2
     assert fake.labels(photographs(1))[1] == 0
 
 
 def test_open_predictor_takes_the_deliverables_settings(void_subject: Subject) -> None:
-    artifact = void_subject.artifact("onnxruntime", 2, Form(input="uint8"))
+    artifact = void_subject.artifact("onnxruntime", 2, IoFormat(input="uint8"))
     with open_predictor(void_subject, artifact) as opened:
         assert (opened.batch_size, opened.form.input, opened.classes) == (2, "uint8", 19)
 
@@ -258,7 +258,7 @@ def test_open_predictor_takes_the_deliverables_settings(void_subject: Subject) -
 
 def measured(subject: Subject, batch_size: int = 1, form: str = "float to logits") -> Accuracy:
     artifact = subject.artifact("onnxruntime", batch_size, FORMS[form])
-    return pipeline.measure(subject, artifact, subject.photographs())
+    return pipeline.measure_split(subject, artifact, subject.photographs())
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_measure_counts_what_a_slow_computation_counts(
 ) -> None:
     artifact = subject.artifact(backend, batch_size, FORMS[form])
     path = tmp_path / "labels.npy"
-    evidence = pipeline.measure(subject, artifact, subject.photographs(), labels_to=path)
+    evidence = pipeline.measure_split(subject, artifact, subject.photographs(), labels_to=path)
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(subject))
     assert evidence.matrices.dtype == np.int64
     assert evidence.non_finite == (0 if form.endswith("logits") else None)
@@ -302,7 +302,7 @@ def test_measure_never_predicts_the_void_output(form: str, void_subject: Subject
 
 
 def test_measure_reads_prepared_images_as_it_reads_photographs(subject: Subject) -> None:
-    evidence = pipeline.measure(subject, subject.artifact("onnxruntime", 2), subject.prepared())
+    evidence = pipeline.measure_split(subject, subject.artifact("onnxruntime", 2), subject.prepared())
     np.testing.assert_array_equal(evidence.matrices, slow_matrices(subject))
 
 
@@ -328,7 +328,7 @@ def test_an_unreadable_image_stops_the_run(damage: str, workers: int, subject: S
     with warnings.catch_warnings(record=True) as left_open:
         warnings.simplefilter("always")
         with pytest.raises(InputError) as caught:
-            pipeline.measure(broken, artifact, source, workers=workers)
+            pipeline.measure_split(broken, artifact, source, workers=workers)
         message = str(caught.value)
         del caught
         gc.collect()
@@ -368,17 +368,17 @@ def test_memory_does_not_grow_with_the_images(workers: int, subject: Subject, mo
             time.sleep(0.2)
         return labels
 
-    form = Form(input="uint8", output="labels")
+    form = IoFormat(input="uint8", output="labels")
     artifact = backends.Artifact(
         path=Path("none"), backend="fake", batch_size=2, form=form, sha256="", weights_sha256=""
     )
     fake = SimpleNamespace(
-        open_model=lambda *_: FakeModel(infer), versions=dict, watched=lambda _: nullcontext(backends.Watch())
+        open_model=lambda *_: FakeModel(infer), versions=dict, watched=lambda _: nullcontext(backends.DeviceReadings())
     )
     monkeypatch.setattr("enet.backends.get", lambda _: fake)
     monkeypatch.setattr(FakeModel, "infer", lambda self, images: self.function(images))  # remembers nothing
-    source: Source = Endless(19 * 8)
-    evidence = pipeline.measure(subject, artifact, source, workers=workers)
+    source: ImageSource = Endless(19 * 8)
+    evidence = pipeline.measure_split(subject, artifact, source, workers=workers)
     np.testing.assert_array_equal(evidence.matrix, np.eye(19, dtype=np.int64) * 8 * SIDE * SIDE)
     assert workers <= most <= 2 * workers + 1  # and the one whose counts are being written down
     assert alive <= 1

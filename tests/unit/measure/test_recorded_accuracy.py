@@ -42,7 +42,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 @pytest.fixture(scope="module")
 def live(subject: Subject) -> Accuracy:
-    return pipeline.measure(subject, subject.artifact("onnxruntime", 1), subject.photographs())
+    return pipeline.measure_split(subject, subject.artifact("onnxruntime", 1), subject.photographs())
 
 
 def write_output(path: Path, array: NDArray[Any]) -> Path:
@@ -256,10 +256,19 @@ def test_a_pure_inference_run(subject: Subject, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "outfile",
     [
-        "../../../../../../etc/passwd", "/etc/passwd", "..", ".", "", "/", "a\0b", "../secret.bin",
-        "2022_12_01-10_00_00", "\ud800.bin", pytest.param("x" * 300, id="too long a name"),
+        "../../../../../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "/",
+        "a\0b",
+        "../secret.bin",
+        "2022_12_01-10_00_00",
+        "\ud800.bin",
+        pytest.param("x" * 300, id="too long a name"),
     ],
-)  # fmt: skip
+)
 def test_a_listing_never_leads_outside(outfile: str, subject: Subject, tmp_path: Path) -> None:
     (tmp_path / "secret.bin").write_bytes(b"\0" * 4096)
     (tmp_path / "results").mkdir()
@@ -367,11 +376,26 @@ def npy_files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 NPY = [
-    "empty", "no array", "a pickle", "pickled objects", "cut short", "header cut short", "header cut open",
-    "a header that claims 40 TB", "an archive", "channels last", "text", "text logits", "records", "complex",
-    "labels of 256 and above", "negative labels", "labels that are no whole numbers", "labels that are no numbers",
+    "empty",
+    "no array",
+    "a pickle",
+    "pickled objects",
+    "cut short",
+    "header cut short",
+    "header cut open",
+    "a header that claims 40 TB",
+    "an archive",
+    "channels last",
+    "text",
+    "text logits",
+    "records",
+    "complex",
+    "labels of 256 and above",
+    "negative labels",
+    "labels that are no whole numbers",
+    "labels that are no numbers",
     "other sides",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("kind", NPY)

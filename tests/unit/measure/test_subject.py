@@ -45,8 +45,12 @@ def test_everything_wrong_is_one_error(citys: Path, tmp_path: Path) -> None:
             _ = subject(tmp_path, citys).manifest
         message = str(error.value)
         for part in (
-            "1 image without label", "1 label without image", "1 unreadable", "labels of another size", "id 99",
-        ):  # fmt: skip
+            "1 image without label",
+            "1 label without image",
+            "1 unreadable",
+            "labels of another size",
+            "id 99",
+        ):
             assert part in message
         assert "\n" not in message
 

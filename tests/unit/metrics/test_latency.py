@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from enet.measure.contest import Contest, Rule, Work, measure
+from enet.measure.contest import Contest, TimingSettings, Workload, measure
 from enet.metrics import latency
 from enet.metrics.latency import Ratio, Times
 
@@ -21,11 +21,11 @@ def times(rounds: list[float], images: int = 1) -> Times:
 def test_rounds_take_turns() -> None:
     """Both get what the rule asks for, alternately first; warm-up isn't kept."""
     log: list[str] = []
-    works = [Work(lambda name=name: log.append(name), images=2) for name in "ab"]  # type: ignore[misc]
+    works = [Workload(lambda name=name: log.append(name), images=2) for name in "ab"]  # type: ignore[misc]
     with Contest(works) as contest:
-        contest.warm_up(0)
+        contest.warmup_seconds(0)
         assert log == ["a", "b"]
-        contest.run(Rule(warm_up=0, seconds=0, rounds=4))
+        contest.run(TimingSettings(warmup_seconds=0, seconds=0, rounds=4))
     assert "".join(log[2:]) == "abbaabba"
     first, second = contest.times()
     assert len(first.rounds) == len(second.rounds) == len(first.executions) == 4
@@ -34,18 +34,22 @@ def test_rounds_take_turns() -> None:
 
 def test_both_bounds_are_reached() -> None:
     by_count, by_time = measure(
-        [Work(lambda: time.sleep(0.02), 1), Work(lambda: time.sleep(0.001), 1)], Rule(warm_up=0, seconds=0.05, rounds=5)
+        [Workload(lambda: time.sleep(0.02), 1), Workload(lambda: time.sleep(0.001), 1)],
+        TimingSettings(warmup_seconds=0, seconds=0.05, rounds=5),
     )
     assert len(by_count.rounds) == len(by_time.rounds)
     assert sum(by_time.rounds) >= 0.05
-    with Contest([Work(lambda: time.sleep(0.02), 1), Work(lambda: time.sleep(0.001), 1)]) as contest:
-        contest.run(Rule(warm_up=0, seconds=0.05, rounds=1), paired=False)
+    with Contest([Workload(lambda: time.sleep(0.02), 1), Workload(lambda: time.sleep(0.001), 1)]) as contest:
+        contest.run(TimingSettings(warmup_seconds=0, seconds=0.05, rounds=1), paired=False)
     assert len(contest.rounds[0]) < len(contest.rounds[1])
 
 
 def test_executions_of_a_round_run_at_once() -> None:
     together = threading.Barrier(3, timeout=5)
-    (found,) = measure([Work(together.wait, images=4, executions=3, threads=3)], Rule(warm_up=0, seconds=0, rounds=2))
+    (found,) = measure(
+        [Workload(together.wait, images=4, executions=3, threads=3)],
+        TimingSettings(warmup_seconds=0, seconds=0, rounds=2),
+    )
     assert (found.images, len(found.rounds), len(found.executions)) == (12, 2, 6)
 
 

@@ -18,19 +18,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from enet.deliverable import VARIANTS, Form, Preprocessing
+from enet.deliverable import VARIANTS, IoFormat, Preprocessing
 from enet.model import architectures as networks, export
 from tests.unit import recipes
 
 SPEC = Preprocessing(resize="exact", size=(128, 96))
-FLOAT_LOGITS = Form(input="float", output="logits")
+FLOAT_LOGITS = IoFormat(input="float", output="logits")
 FORMS = {
     f"{form.input} to {form.output}": form
     for form in (
         FLOAT_LOGITS,
-        Form(input="float", output="labels"),
-        Form(input="uint8", output="logits"),
-        Form(input="uint8", output="labels"),
+        IoFormat(input="float", output="labels"),
+        IoFormat(input="uint8", output="logits"),
+        IoFormat(input="uint8", output="labels"),
     )
 }
 

@@ -28,8 +28,8 @@ def model(order: list[int], prefix: str) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [2, 1, 0, 3], [1, 0, 2, 3]])
 def test_equal_graphs_have_equal_bytes(order: list[int]) -> None:
-    expected = module.stable(model([0, 1, 2, 3], "first")).SerializeToString(deterministic=True)
-    found = module.stable(model(order, "other"))
+    expected = module.canonicalise_graph(model([0, 1, 2, 3], "first")).SerializeToString(deterministic=True)
+    found = module.canonicalise_graph(model(order, "other"))
     assert found.SerializeToString(deterministic=True) == expected
     session = onnxruntime.InferenceSession(expected, providers=["CPUExecutionProvider"])
     (result,) = session.run(None, {"x": np.array([1, -1], np.float32)})
@@ -39,7 +39,7 @@ def test_equal_graphs_have_equal_bytes(order: list[int]) -> None:
 def test_a_node_without_its_input_is_refused() -> None:
     broken = model([0, 1, 3], "x")
     with pytest.raises(ValueError, match="nodes have inputs that nothing makes"):
-        module.stable(broken)
+        module.canonicalise_graph(broken)
 
 
 def test_a_graph_with_branches_is_left_as_it_is() -> None:
@@ -54,7 +54,7 @@ def test_a_graph_with_branches_is_left_as_it_is() -> None:
     made.graph.node.append(helper.make_node("If", ["which"], ["end"], **branches))
     made.graph.output[0].name = "end"
     before = made.SerializeToString(deterministic=True)
-    assert module.stable(made).SerializeToString(deterministic=True) == before
+    assert module.canonicalise_graph(made).SerializeToString(deterministic=True) == before
     session = onnxruntime.InferenceSession(before, providers=["CPUExecutionProvider"])
     assert session.run(None, {"x": np.array([1, -1], np.float32)})[0].tolist() == [2, 0]
 
@@ -62,5 +62,7 @@ def test_a_graph_with_branches_is_left_as_it_is() -> None:
 def test_an_output_that_is_a_constant() -> None:
     made = model([0, 1, 2, 3], "x")
     made.graph.output.append(helper.make_tensor_value_info("w", onnx.TensorProto.FLOAT, [2]))
-    session = onnxruntime.InferenceSession(module.stable(made).SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        module.canonicalise_graph(made).SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     assert [result.tolist() for result in session.run(None, {"x": np.array([1, -1], np.float32)})] == [[2, -2], [2, 3]]

@@ -63,7 +63,7 @@ def test_trtexec(version: str, tmp_path: Path) -> None:
     path.write_text(text)
     assert trtexec.is_log(text)
     timed = trtexec.read(path)
-    assert (timed.tool, timed.batch_size, timed.denials) == ("trtexec", batch, ())
+    assert (timed.tool, timed.batch_size, timed.contradictions) == ("trtexec", batch, ())
     assert (timed.statistics["mean"], timed.statistics["p99"]) == (mean, p99)
 
 
@@ -72,7 +72,7 @@ def test_trtexec_without_its_command_line(tmp_path: Path) -> None:
     path.write_text("\n".join(TRT_7.splitlines()[1:-1]))
     timed = trtexec.read(path)
     assert timed.batch_size == 0
-    assert "the command line isn't in the log" in timed.batch_known_from
+    assert "the command line isn't in the log" in timed.batch_size_source
 
 
 @pytest.mark.parametrize("cut", ["mean: 40.5553", "percentile: 46.219"])
@@ -87,15 +87,18 @@ def test_trtexec_cut_short(cut: str, tmp_path: Path) -> None:
 def test_trtexec_whose_mean_is_beyond_its_max(tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text(TRT_10.replace("mean = 250.922", "mean = 150.922"))
-    assert trtexec.read(path).denials == ("the mean GPU compute time isn't between min and max",)
+    assert trtexec.read(path).contradictions == ("the mean GPU compute time isn't between min and max",)
 
 
 LINES = {
     "June 2022": ("throughput (1000*batchsize/NPU_compute_time): 512.5", None, 2.5),
     "September 2022": ("throughput 1000*batchsize(16)/NPU_compute_time.mean(2.5): 6400.0", 16.0, 2.5),
-    "June 2023": ("throughput 1000*batchsize.mean(1)/NPU_compute_time.mean(2.4560000896453857): 407.16610891670894", 1.0,
-                  2.4560000896453857),
-}  # fmt: skip
+    "June 2023": (
+        "throughput 1000*batchsize.mean(1)/NPU_compute_time.mean(2.4560000896453857): 407.16610891670894",
+        1.0,
+        2.4560000896453857,
+    ),
+}
 
 
 @pytest.mark.parametrize("version", LINES)

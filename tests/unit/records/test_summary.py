@@ -38,7 +38,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     """A tiny deliverable whose reference is what its network reaches, and that asks for throughput."""
 
     plain = data.tiny(tmp_path_factory.mktemp("records"))
-    live = pipeline.measure(plain, plain.artifact("onnxruntime", 1), plain.photographs())
+    live = pipeline.measure_split(plain, plain.artifact("onnxruntime", 1), plain.photographs())
     reference = dataclasses.replace(plain.deliverable.reference, miou_percent=100 * live.miou)
     spec = dataclasses.replace(plain.deliverable, reference=reference, throughput=LIMIT)
     return Subject(spec, plain.store, data_root=plain.data_root)
@@ -211,8 +211,8 @@ def test_the_real_records(subject: Subject, tmp_path: Path) -> None:
     for size, rate in ((1, 28.96723093874706), (16, 12.55537435547691)):
         timed = evidence.throughput(found, size, subject.deliverable, Target())
         assert timed.images_per_second == pytest.approx(rate, rel=1e-9)
-        assert (timed.images, timed.denials, timed.stated_batch_size) == (20, (), size)
-        assert timed.batch_known_from == f"filesperbatch:{size} in console_bs{size}.txt"
+        assert (timed.images, timed.contradictions, timed.claimed_batch_size) == (20, (), size)
+        assert timed.batch_size_source == f"filesperbatch:{size} in console_bs{size}.txt"
 
 
 # What is broken. Each changes one thing in a sound folder.
@@ -374,15 +374,37 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     "a time of 0": (times(lambda raw: [0.0, *raw[1:]]), FAILS, "an execution of 0 ms"),
     "a negative time": (times(lambda raw: [-1.0, *raw[1:]]), FAILS, "an execution of -1 ms"),
     "loops that don't fit": (set_in(1, "args", value=["x", "--loop", "3", "--batchsize", "1"]), FAILS, "don't fit"),
-    "a batch of no files": (write("console_bs1.txt", "[INFO] get filesperbatch files0 size:1 tensor0size:0 filesperbatch:0 runcount:0\n"), REFUSED, "a batch of no files"),
+    "a batch of no files": (
+        write("console_bs1.txt", "[INFO] get filesperbatch files0 size:1 tensor0size:0 filesperbatch:0 runcount:0\n"),
+        REFUSED,
+        "a batch of no files",
+    ),
     "another run's console": (
-        write("console_bs1.txt", "[INFO] output path:./results/bs1\n[INFO] throughput 1000*batchsize.mean(1)/"
-              "NPU_compute_time.mean(0.25): 4000.0\n"), FAILS, "console_bs1.txt says 4000 images/s"),
+        write(
+            "console_bs1.txt",
+            "[INFO] output path:./results/bs1\n[INFO] throughput 1000*batchsize.mean(1)/"
+            "NPU_compute_time.mean(0.25): 4000.0\n",
+        ),
+        FAILS,
+        "console_bs1.txt says 4000 images/s",
+    ),
     "a console that says the model has batch 2": (
-        write("console_bs1.txt", "[INFO] output path:./results/bs1\n[INFO] get filesperbatch files0 size:1 "
-              "tensor0size:2 filesperbatch:2 runcount:3\n"), FAILS, "the model's is 2"),
+        write(
+            "console_bs1.txt",
+            "[INFO] output path:./results/bs1\n[INFO] get filesperbatch files0 size:1 "
+            "tensor0size:2 filesperbatch:2 runcount:3\n",
+        ),
+        FAILS,
+        "the model's is 2",
+    ),
     # Numbers that are none.
-    "NaN time": (lambda root: summary_of(root, 1).write_text(summary_of(root, 1).read_text().replace('"mean": ', '"mean": NaN, "x": ')), REFUSED, "holds NaN"),
+    "NaN time": (
+        lambda root: summary_of(root, 1).write_text(
+            summary_of(root, 1).read_text().replace('"mean": ', '"mean": NaN, "x": ')
+        ),
+        REFUSED,
+        "holds NaN",
+    ),
     "infinite throughput": (set_in(1, "throughput", value=1e400), REFUSED, "holds Infinity"),
     "huge whole number": (set_in(1, "throughput", value=10**400), REFUSED, "stands where a finite number should"),
     "text for a time": (times(lambda raw: ["fast", *raw[1:]]), REFUSED, "'fast' stands where a finite number should"),  # type: ignore[list-item]
@@ -391,17 +413,37 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     "args a number": (set_in(1, "args", value=3), REFUSED, "args should be the command line's words"),
     # Files.
     "summary empty": (write("bs1_summary.json", b""), REFUSED, "not valid JSON"),
-    "summary cut short": (lambda root: summary_of(root, 1).write_bytes(summary_of(root, 1).read_bytes()[:300]), REFUSED, "not valid JSON"),
+    "summary cut short": (
+        lambda root: summary_of(root, 1).write_bytes(summary_of(root, 1).read_bytes()[:300]),
+        REFUSED,
+        "not valid JSON",
+    ),
     "summary a list": (write("bs1_summary.json", "[]"), REFUSED, "JSON of list"),
     "summary of something else": (write("bs1_summary.json", '{"a": 1}'), REFUSED, "not an ais_bench summary"),
     "summary nested without end": (write("bs1_summary.json", "[" * 200_000), REFUSED, "not valid JSON"),
     "summary binary": (write("bs1_summary.json", bytes(range(256))), REFUSED, "not valid JSON"),
-    "summary of 51 MB": (write("bs1_summary.json", b" " * 51_000_000), REFUSED, "51000000 bytes, but should be at most"),
-    "output cut short": (lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes()[:-4]), REFUSED, "77820 bytes, but should be"),
+    "summary of 51 MB": (
+        write("bs1_summary.json", b" " * 51_000_000),
+        REFUSED,
+        "51000000 bytes, but should be at most",
+    ),
+    "output cut short": (
+        lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes()[:-4]),
+        REFUSED,
+        "77820 bytes, but should be",
+    ),
     "output empty": (lambda root: outputs(root)[0].write_bytes(b""), REFUSED, "0 bytes, but should be"),
-    "output too long": (lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes() + b"\0"), REFUSED, "77825 bytes"),
+    "output too long": (
+        lambda root: outputs(root)[0].write_bytes(outputs(root)[0].read_bytes() + b"\0"),
+        REFUSED,
+        "77825 bytes",
+    ),
     "output missing": (lambda root: outputs(root)[0].unlink(), REFUSED, "1 listed outputs are absent"),
-    "outputs of another run": (lambda root: shutil.copy(outputs(root)[0], root / "bs1" / "other_0.bin"), REFUSED, "1 outputs that bs1_summary.json doesn't list"),
+    "outputs of another run": (
+        lambda root: shutil.copy(outputs(root)[0], root / "bs1" / "other_0.bin"),
+        REFUSED,
+        "1 outputs that bs1_summary.json doesn't list",
+    ),
     "outputs that are all the same": (all_equal, REFUSED, "all 5 outputs are the same"),
     "outputs older than inputs": (stale_outputs, REFUSED, "older than its input"),
     "an image twice": (lambda root: edit(summary_of(root, 1), copy_first), REFUSED, "twice"),
@@ -411,31 +453,79 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str | Outcome, str]] = {
     "a name with a line break": (entry("infiles", ["./prep/a\nb.bin"]), REFUSED, "no file's name"),
     "no name": (entry("outfiles", [""]), REFUSED, "no file's name"),
     "a name that is a number": (entry("infiles", [7]), REFUSED, "not an ais_bench summary"),
-    "two outputs of an image": (entry("outfiles", ["./results/bs1/a_0.bin", "./results/bs1/a_1.bin"]), REFUSED, "2 outputs for 1 inputs"),
+    "two outputs of an image": (
+        entry("outfiles", ["./results/bs1/a_0.bin", "./results/bs1/a_1.bin"]),
+        REFUSED,
+        "2 outputs for 1 inputs",
+    ),
     "a link to elsewhere": (link_outside, REFUSED, "a symbolic link"),
-    "images of another data set": (entry("infiles", ["./prep/other.bin"]), REFUSED, "images that aren't in the data set"),
+    "images of another data set": (
+        entry("infiles", ["./prep/other.bin"]),
+        REFUSED,
+        "images that aren't in the data set",
+    ),
     "the same batch size twice": (twice, REFUSED, "two runs of batch size 1"),
-    "npu-smi cut short": (write("npu_smi.txt", "\n".join(result_folders.NPU_SMI.splitlines()[:7])), REFUSED, "cut short"),
-    "a failed run's console": (write("c.txt", "[INFO] get filesperbatch x\n[ERROR] ndata size:1 not match 2\n"), REFUSED, "the run failed: ndata size:1 not match 2"),
-    "a failed trtexec": (write("t4.log", "&&&& RUNNING TensorRT.trtexec # trtexec\n&&&& FAILED TensorRT.trtexec # trtexec\n"), REFUSED, "trtexec says FAILED"),
-    "trtexec without times": (write("t4.log", "&&&& PASSED TensorRT.trtexec # trtexec --batch=1\n"), REFUSED, "no GPU compute time"),
-    "eval_log without batch size": (write("eval_log.txt", "miou: 54.1%\n"), REFUSED, "a miou without 'BS <batch size>'"),
+    "npu-smi cut short": (
+        write("npu_smi.txt", "\n".join(result_folders.NPU_SMI.splitlines()[:7])),
+        REFUSED,
+        "cut short",
+    ),
+    "a failed run's console": (
+        write("c.txt", "[INFO] get filesperbatch x\n[ERROR] ndata size:1 not match 2\n"),
+        REFUSED,
+        "the run failed: ndata size:1 not match 2",
+    ),
+    "a failed trtexec": (
+        write("t4.log", "&&&& RUNNING TensorRT.trtexec # trtexec\n&&&& FAILED TensorRT.trtexec # trtexec\n"),
+        REFUSED,
+        "trtexec says FAILED",
+    ),
+    "trtexec without times": (
+        write("t4.log", "&&&& PASSED TensorRT.trtexec # trtexec --batch=1\n"),
+        REFUSED,
+        "no GPU compute time",
+    ),
+    "eval_log without batch size": (
+        write("eval_log.txt", "miou: 54.1%\n"),
+        REFUSED,
+        "a miou without 'BS <batch size>'",
+    ),
     "eval_log of 101 %": (write("eval_log.txt", "BS 1\nmiou: 101%\n"), REFUSED, "should be in 0..100"),
     "two eval logs": (write("eval_log2.txt", "BS 1\nmiou: 1%\n"), REFUSED, "another miou for batch 1"),
     # Scores and coverage.
-    "eval_log that flatters": (write("eval_log.txt", "BS 1\nmiou: 54.115%\n"), FAILS, "the log that came with it says 54.115 %"),
+    "eval_log that flatters": (
+        write("eval_log.txt", "BS 1\nmiou: 54.115%\n"),
+        FAILS,
+        "the log that came with it says 54.115 %",
+    ),
     "two images exchanged": (swapped, FAILS, "the log that came with it says"),
     "NaN logits": (nan_logits, WITHOUT, "1 of 5 images gave logits that are not finite numbers"),
     "fewer images": (fewer, WITHOUT, "3 images of 5 expected"),
     "zeros for a data set": (zero_inputs, WITHOUT, "run over zeros"),
     "pure inference": (pure, WITHOUT, "run over zeros"),
-    "no outputs brought along": (lambda root: shutil.rmtree(root / "bs1"), WITHOUT, "the outputs that it lists weren't brought along"),
-    "a sick device": (write("npu_smi.txt", result_folders.NPU_SMI.replace("OK     ", "Warning")), WITHOUT, "health is Warning"),
-    "a busy device": (write("npu_smi.txt", result_folders.NPU_SMI.replace("| 0            934", "| 87           934")), WITHOUT, "87 % of its cores are in use"),
-    "another device": (write("npu_smi.txt", result_folders.NPU_SMI.replace("310P3", "310  ")), WITHOUT, "measured on a 310, but should be on a 310P3"),
+    "no outputs brought along": (
+        lambda root: shutil.rmtree(root / "bs1"),
+        WITHOUT,
+        "the outputs that it lists weren't brought along",
+    ),
+    "a sick device": (
+        write("npu_smi.txt", result_folders.NPU_SMI.replace("OK     ", "Warning")),
+        WITHOUT,
+        "health is Warning",
+    ),
+    "a busy device": (
+        write("npu_smi.txt", result_folders.NPU_SMI.replace("| 0            934", "| 87           934")),
+        WITHOUT,
+        "87 % of its cores are in use",
+    ),
+    "another device": (
+        write("npu_smi.txt", result_folders.NPU_SMI.replace("310P3", "310  ")),
+        WITHOUT,
+        "measured on a 310, but should be on a 310P3",
+    ),
     "simulated": (set_in(1, "simulated", value=True), WITHOUT, "simulated device"),
     "a simulated model": (write("enet_bs1.om", b"SIMULATED OM\n{}"), WITHOUT, "simulated device"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BROKEN)
@@ -500,4 +590,4 @@ def test_two_devices_that_ran_the_same_images(
         (root / "run" / f"device{device}_summary.json").write_text(summary.read_text())
         shutil.rmtree(root / "made")
     timed = evidence.throughput(folder.scan(root), 1, subject.deliverable, Target(soc_version="Ascend310P3"))
-    assert any("also ran on another device" in denial for denial in timed.denials)
+    assert any("also ran on another device" in denial for denial in timed.contradictions)

@@ -33,8 +33,8 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 def measured(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> tuple[Accuracy, Accuracy, Path]:
     """PyTorch's and ONNX Runtime's evidence, and the label maps of the latter."""
     labels = tmp_path_factory.mktemp("labels") / "labels.npy"
-    theirs = pipeline.measure(subject, subject.artifact("pytorch", 1), subject.prepared())
-    ours = pipeline.measure(subject, subject.artifact("onnxruntime", 1), subject.prepared(), labels_to=labels)
+    theirs = pipeline.measure_split(subject, subject.artifact("pytorch", 1), subject.prepared())
+    ours = pipeline.measure_split(subject, subject.artifact("onnxruntime", 1), subject.prepared(), labels_to=labels)
     return theirs, ours, labels
 
 
@@ -54,9 +54,11 @@ def folder(subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path
     pictures.keep_worst(ours, labels, subject.prepared(), subject.dataset.classes, case, count=3)
     percent = {"miou_percent": 100 * ours.miou, "low": 1.0, "high": 90.0, "difference_low": -1.0, "difference_high": 1}
     conclude(
-        tmp_path, "ACCEPTED (accuracy): all 2 gates passed", theirs.provenance.time,
+        tmp_path,
+        "ACCEPTED (accuracy): all 2 gates passed",
+        theirs.provenance.time,
         [verdict("test_reference[tiny]", numbers=percent), verdict("test_miou[tiny-onnxruntime-bs1]", numbers=percent)],
-    )  # fmt: skip
+    )
     return tmp_path
 
 
@@ -124,9 +126,11 @@ def test_nothing_is_taken_for_markup(folder: Path) -> None:
 
 def test_markdown_has_every_gate_failures_first_and_nothing_else(folder: Path) -> None:
     conclude(
-        folder, "NOT ACCEPTED: 1 of 2 gates failed", "",
+        folder,
+        "NOT ACCEPTED: 1 of 2 gates failed",
+        "",
         [verdict("test_reference[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
-    )  # fmt: skip
+    )
     lines = report.summary(report.read(folder)).splitlines()
     assert lines[0] == "## tiny may not ship: miou failed."
     table = [line for line in lines if line.startswith("|")]
@@ -150,9 +154,11 @@ def test_compare_names_what_changed_first(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     conclude(
-        other, "NOT ACCEPTED: 1 of 3 gates failed", "",
+        other,
+        "NOT ACCEPTED: 1 of 3 gates failed",
+        "",
         [verdict("test_new"), verdict("test_miou[tiny-onnxruntime-bs1]", "FAIL", sentence="worse")],
-    )  # fmt: skip
+    )
     path = tmp_path / "compare.html"
     report.compare(report.read(folder), report.read(other), path)
     text = path.read_text(encoding="utf-8")

@@ -10,25 +10,25 @@ import numpy as np
 import pytest
 
 from enet.storage import journal
-from enet.storage.journal import Batch
+from enet.storage.journal import JournalRecord
 
 KEY = "k" * 64
 
 
 def write(folder: Path, count: int = 3) -> Path:
     """A journal of so many batches of two images, as an interrupted run leaves it."""
-    with contextlib.suppress(KeyboardInterrupt), journal.opened(folder, KEY, classes=3) as kept:
+    with contextlib.suppress(KeyboardInterrupt), journal.open_journal(folder, KEY, classes=3) as kept:
         assert kept is not None
         for number in range(count):
-            kept.append(Batch(np.full((2, 3, 3), number, np.int64), number, 0.5 * number))
+            kept.append(JournalRecord(np.full((2, 3, 3), number, np.int64), number, 0.5 * number))
         raise KeyboardInterrupt
     (path,) = folder.glob("*.journal")
     return path
 
 
-def read(folder: Path, key: str = KEY) -> list[Batch]:
-    found: list[Batch] = []
-    with contextlib.suppress(KeyboardInterrupt), journal.opened(folder, key, classes=3) as kept:
+def read(folder: Path, key: str = KEY) -> list[JournalRecord]:
+    found: list[JournalRecord] = []
+    with contextlib.suppress(KeyboardInterrupt), journal.open_journal(folder, key, classes=3) as kept:
         assert kept is not None
         found = kept.batches
         assert kept.images == sum(len(batch.matrices) for batch in found)
@@ -69,16 +69,16 @@ def test_another_runs_journal_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_a_run_that_ended_well_leaves_none(tmp_path: Path) -> None:
-    with journal.opened(tmp_path, KEY, classes=3) as kept:
+    with journal.open_journal(tmp_path, KEY, classes=3) as kept:
         assert kept is not None
-        with journal.opened(tmp_path, KEY, classes=3) as second:
+        with journal.open_journal(tmp_path, KEY, classes=3) as second:
             assert second is None  # an equal run at the same time goes its own way
     assert not list(tmp_path.glob("*.journal"))
 
 
 def test_where_none_can_be_written_there_is_none(tmp_path: Path) -> None:
     (tmp_path / "interrupted").write_text("in the way")
-    with journal.opened(tmp_path / "interrupted", KEY, classes=3) as kept:
+    with journal.open_journal(tmp_path / "interrupted", KEY, classes=3) as kept:
         assert kept is None
 
 
@@ -95,8 +95,8 @@ def test_a_full_disk_ends_the_journal_and_not_the_run(failure: str, tmp_path: Pa
                 raise OSError(errno.ENOSPC, "No space left on device")
             return int(self.file.write(record[:50]))  # type: ignore[attr-defined]
 
-    batch = Batch(np.zeros((2, 3, 3), np.int64), 0, 1.0)
-    with contextlib.suppress(KeyboardInterrupt), journal.opened(tmp_path, KEY, classes=3) as kept:
+    batch = JournalRecord(np.zeros((2, 3, 3), np.int64), 0, 1.0)
+    with contextlib.suppress(KeyboardInterrupt), journal.open_journal(tmp_path, KEY, classes=3) as kept:
         assert kept is not None
         sound, kept.file = kept.file, Full(kept.file)  # type: ignore[assignment]
         kept.append(batch)
@@ -109,6 +109,6 @@ def test_a_full_disk_ends_the_journal_and_not_the_run(failure: str, tmp_path: Pa
 
 
 def test_nothing_is_held_before_the_first_batch(tmp_path: Path) -> None:
-    with journal.opened(tmp_path, KEY, classes=3) as kept:
+    with journal.open_journal(tmp_path, KEY, classes=3) as kept:
         assert kept is not None
         assert not kept.holds_any

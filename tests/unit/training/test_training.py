@@ -14,7 +14,7 @@ from PIL import Image
 
 from enet import datasets, deliverable
 from enet.datasets import image_source
-from enet.errors import InputError, exit_code
+from enet.errors import InputError, run_command
 from enet.training import __main__ as training, augment, loop, loss, optimiser, prelu
 
 DELIVERABLE = """
@@ -54,9 +54,24 @@ def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train(camvid: Path, output: Path, *more: str) -> dict[str, Any]:
     words = [
-        "--deliverable", str(camvid / "tiny.toml"), "--data-root", str(camvid), "--output", str(output), "--quiet",
-        "--batch-size", "2", "--crop", "32", "32", "--validate-every", "1", "--device", "cpu", *more,
-    ]  # fmt: skip
+        "--deliverable",
+        str(camvid / "tiny.toml"),
+        "--data-root",
+        str(camvid),
+        "--output",
+        str(output),
+        "--quiet",
+        "--batch-size",
+        "2",
+        "--crop",
+        "32",
+        "32",
+        "--validate-every",
+        "1",
+        "--device",
+        "cpu",
+        *more,
+    ]
     training.main(words)
     state: dict[str, Any] = torch.load(output / "state.pth", weights_only=True)
     return state
@@ -93,8 +108,12 @@ def test_resumed_run_is_the_undisturbed_run(
     last = torch.load(tmp_path / "whole" / "last.pth", weights_only=True)
     assert all(torch.equal(value, whole["averaged"][key]) for key, value in last["state_dict"].items())
     assert {p.name for p in (tmp_path / "whole").iterdir()} == {
-        "state.pth", "best.pth", "last.pth", "log.csv", "curves.png"
-    }  # fmt: skip
+        "state.pth",
+        "best.pth",
+        "last.pth",
+        "log.csv",
+        "curves.png",
+    }
     assert "epoch 3: mIoU" in capsys.readouterr().out
 
 
@@ -154,7 +173,7 @@ def test_void_outputs_are_trained_and_never_predicted(camvid: Path, tmp_path: Pa
     spec = deliverable.load(str(tmp_path / "void.toml"))
     trainer = loop.Trainer(spec, [(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))] * 4, loop.Recipe())
     trainer.averaged.get_parameter("fullconv.weight").data[:, 11] = 1e3
-    held_out = image_source.Photographs(datasets.find("camvid", camvid, "val"), spec.preprocessing)
+    held_out = image_source.ImageFiles(datasets.find("camvid", camvid, "val"), spec.preprocessing)
     found = training.validate(trainer, held_out, 11)
     assert found.shape == (11, 11)
     assert found.sum() == 2 * 32 * 32
@@ -184,7 +203,7 @@ def test_a_mistake_is_told_in_a_line(
     words: list[str], message: str, camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = [word.format(camvid=camvid) for word in words]
-    assert exit_code("enet.training", lambda: int(bool(train(camvid, tmp_path / "out", *more)))) == 2
+    assert run_command("enet.training", lambda: int(bool(train(camvid, tmp_path / "out", *more)))) == 2
     told = capsys.readouterr().err
     assert message in told
     assert told.startswith("enet.training: ")

@@ -8,20 +8,20 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timed:
+class RecordedTiming:
     """One device's executions.
 
     ``batch_size`` is the model's, 0 if nothing tells; never merely what a flag claims. ``executions`` are those that
     were timed, ``loop`` of them for each batch. ``compute_ms`` is empty where only ``statistics`` were kept (ms by
-    name: min, max, mean, median, p99). ``denials``: where the record's figures deny each other, a sentence each.
+    name: min, max, mean, median, p99). ``contradictions``: where the record's figures deny each other, a sentence each.
     """
 
     tool: str
     source: Path
     device: str = ""
     batch_size: int
-    batch_known_from: str
-    stated_batch_size: int | None = None
+    batch_size_source: str
+    claimed_batch_size: int | None = None
     executions: int
     loop: int = 1
     images: int
@@ -29,9 +29,9 @@ class Timed:
     zero_input: bool = False
     compute_ms: tuple[float, ...] = ()
     statistics: Mapping[str, float]
-    stated_throughput: float | None = None
+    claimed_throughput: float | None = None
     started: float | None = None
     ended: float | None = None
     simulated: bool = False
-    denials: tuple[str, ...] = ()
-    batch_doubt: str = ""
+    contradictions: tuple[str, ...] = ()
+    batch_ambiguity: str = ""
