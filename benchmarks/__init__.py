@@ -1,1 +1,1 @@
-"""The project against what users write today; ``python -m benchmarks``."""
+"""Speed of this project over that of usual scripts: ``python -m benchmarks``."""

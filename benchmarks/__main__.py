@@ -1,7 +1,7 @@
-"""``python -m benchmarks``: this project against what users write today, as ratios with intervals, one table.
+"""``python -m benchmarks``: speed of this project over that of usual scripts, as ratios with intervals, in one table.
 
-Everything is timed in turn in one process, so that a machine whose speed drifts changes no ratio. ``--only`` chooses
-parts by name. Nothing here decides a verdict; ``docs/performance.md`` tells what the figures mean.
+All workloads run alternately in one process, so drift of the clock speed does not change the ratios. ``--only`` selects
+parts by name. No gate uses the results; ``docs/performance.md`` explains them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from enet import deliverable
 from enet.host import cores, host_conditions, int8_instructions
 from enet.measure import pipeline, predictor
 from enet.measure.contest import Contest, TimingSettings, Workload
-from enet.measure.race import batch_of, work
+from enet.measure.race import first_batch, workload
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax
 from enet.metrics.latency import Ratio, Times, speedup
@@ -31,80 +31,86 @@ from enet.metrics.segmentation import confusion_matrix
 from enet.model import checkpoint
 from enet.storage.store import Store
 
-#: Images of an end-to-end run: the reference flow takes about half a second of each.
+#: Images of an end-to-end run; the reference scripts take about half a second per image.
 IMAGES = 20
 
-#: Multiplications and additions of an image of 480x480, in GFLOP.
+#: Multiplications and additions per image of 480x480, in GFLOP.
 GFLOP = 3.325
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: how many times as fast, and how many times is asked for."""
+    """One line of the table.
 
-    what: str
+    Attributes:
+        comparison: what is compared with what.
+        ratio: speedup.
+        required: smallest speedup that this project promises, if it promises one.
+    """
+
+    comparison: str
     ratio: Ratio
-    asked: float | None
+    required: float | None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each thing, at least (default: %(default)s)")
+    parser.add_argument(
+        "--seconds", type=float, default=8.0, help="minimum time of each workload in seconds (default: %(default)s)"
+    )
     options = parser.parse_args()
-    rule = TimingSettings(warmup_seconds=1.0, seconds=options.seconds, rounds=8)
+    rule = TimingSettings(warmup_seconds=1.0, min_seconds=options.seconds, min_rounds=8)
     seen = host_conditions()
     print(f"{seen['cpu']}, {seen['cores']} cores, governor {seen['governor']}, threads {seen['threads'] or 'default'}")
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(deliverable.load("scenes"), Store(Path(folder) / "cache"))
         for name in options.only:
             for row in PARTS[name](subject, Path(folder), rule):
-                asked = "" if row.asked is None else f"asked {row.asked:g}"
-                ratio = row.ratio
-                print(
-                    f"{row.what:<62}{ratio.value:>8.2f} x  {ratio.low:>7.2f} .. {ratio.high:<7.2f}  {asked}", flush=True
-                )
+                required = "" if row.required is None else f"required {row.required:g}x"
+                interval = f"{row.ratio.low:>7.2f}x to {row.ratio.high:.2f}x"
+                print(f"{row.comparison:<62}{row.ratio.value:>8.2f}x  {interval:<20}  {required}", flush=True)
 
 
 def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
-    """From the network's input to labels, batch 1."""
+    """Compare inference from the network's input to labels, batch 1."""
     spec = subject.deliverable
     network = checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
-    images = batch_of(subject.prepared(), 1)
+    images = first_batch(subject.prepared(), 1)
     with contextlib.ExitStack() as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
         ours = opened.enter_context(predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)))
-        batch = ours.given(images)
+        batch = ours.prepare_batch(images)
         side = 2048
         left, right = np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32)
         torch.set_num_threads(cores())
         works = {
             "plain": Workload(lambda: plain.predict(usual, batch), 1),
-            "ours": work(ours, images),
+            "ours": workload(ours, images),
             "eager": Workload(lambda: eager_all_threads(network, batch), 1),
             "sgemm": Workload(lambda: left @ right, 1),
         }
         if importlib.util.find_spec("openvino"):
             works["openvino"] = openvino_default(folder / "plain.onnx", batch)
             second = opened.enter_context(predictor.open_predictor(subject, subject.artifact("openvino", 1)))
-            works["second"] = work(second, images)
+            works["second"] = workload(second, images)
             if importlib.util.find_spec("nncf"):
                 artifact = subject.artifact("openvino", 1, precision="int8")
-                works["int8"] = work(opened.enter_context(predictor.open_predictor(subject, artifact)), images)
+                works["int8"] = workload(opened.enter_context(predictor.open_predictor(subject, artifact)), images)
         contest = opened.enter_context(Contest(list(works.values())))
-        contest.warmup_seconds(rule.warmup_seconds)
+        contest.warm_up(rule.warmup_seconds)
         contest.run(rule)
         times = dict(zip(works, contest.times(), strict=True))
         agree = float(np.mean(plain.predict(usual, batch) == ours.labels(images)[0]))
-    print(f"inference, batch 1: {100 * agree:.4f} % of labels as by the plain use; plain use {rate(times['plain'])}")
-    for name, what, asked in (
+    print(f"inference, batch 1: {100 * agree:.4f} % of labels equal to plain use; plain use {rate(times['plain'])}")
+    for name, comparison, required in (
         ("plain", "ONNX Runtime over its plain use (default session, argmax)", 2.2),
         ("openvino", "over OpenVINO's throughput hint on the plain ONNX", 1.3),
         ("eager", "over PyTorch eager on all cores", 4.0),
     ):
         if name in times:
-            yield Row(what, speedup(times[name], times["ours"]), asked)
+            yield Row(comparison, speedup(times[name], times["ours"]), required)
     if "second" in times:
         yield Row("backend openvino over its default", speedup(times["openvino"], times["second"]), None)
         yield Row("backend openvino over backend onnxruntime", speedup(times["ours"], times["second"]), None)
@@ -119,12 +125,12 @@ def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[
 
 
 def eager_all_threads(network: torch.nn.Module, batch: np.ndarray) -> np.ndarray:
-    torch.set_num_threads(cores())  # our own backend, timed in turn, sets one
+    torch.set_num_threads(cores())  # our own backend, which runs in between, sets one
     return plain.eager(network, batch)
 
 
 def openvino_default(path: Path, batch: np.ndarray) -> Workload:
-    """What its documentation recommends for throughput: the hint, and as many requests as it asks for."""
+    """Run as OpenVINO's documentation recommends for throughput: its hint and its number of requests."""
     import threading
 
     import openvino
@@ -143,14 +149,14 @@ def openvino_default(path: Path, batch: np.ndarray) -> Workload:
 
 
 def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
-    """From PNGs of 2048x1024 to mIoU."""
+    """Compare complete runs from PNGs of 2048x1024 to mIoU."""
     some = Subject(subject.deliverable, subject.store, limit=IMAGES)
     spec = some.deliverable
     network = checkpoint.load(some.weights, spec.network.variant, spec.network.outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
-    artifact, prepared, photographs = some.artifact("onnxruntime", 1), some.prepared(), some.photographs()
+    artifact, prepared, photographs = some.artifact("onnxruntime", 1), some.prepared(), some.image_files()
     found = {}
 
     def reference() -> None:
@@ -163,16 +169,16 @@ def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator
         found["warm"] = pipeline.measure_split(some, artifact, prepared).miou
 
     with Contest([Workload(each, IMAGES) for each in (reference, cold, warm)]) as contest:
-        contest.warmup_seconds(0)
-        contest.run(TimingSettings(warmup_seconds=0, seconds=rule.seconds, rounds=5))
+        contest.warm_up(0)
+        contest.run(TimingSettings(warmup_seconds=0, min_seconds=rule.min_seconds, min_rounds=5))
         theirs, first, second = contest.times()
     print(f"end to end, {IMAGES} images: mIoU {found}; reference flow {rate(theirs)}")
-    yield Row("enet evaluate over the reference scripts, cold", speedup(theirs, first), 8)
-    yield Row("the same with images prepared in the store", speedup(theirs, second), 15)
+    yield Row("enet evaluate over the reference scripts, cold cache", speedup(theirs, first), 8)
+    yield Row("the same with images from the artifact cache", speedup(theirs, second), 15)
 
 
 def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
-    """An image's logits to its counts, and its labels to its counts."""
+    """Compare scoring of one image, from logits and from labels."""
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(plain.CLASSES, 480, 480)).astype(np.float32)
     label = rng.integers(0, plain.CLASSES + 1, (480, 480))
@@ -186,33 +192,33 @@ def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Ro
         Workload(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
     ]
     with Contest(works) as contest:
-        contest.warmup_seconds(0.2)
-        contest.run(TimingSettings(warmup_seconds=0.2, seconds=min(2.0, rule.seconds), rounds=10))
+        contest.warm_up(0.2)
+        contest.run(TimingSettings(warmup_seconds=0.2, min_seconds=min(2.0, rule.min_seconds), min_rounds=10))
         theirs, ours, counted = contest.times()
     yield Row("scoring an image's logits over the reference postprocess", speedup(theirs, ours), None)
     yield Row("scoring an image's labels over the reference postprocess", speedup(theirs, counted), 50)
 
 
 def false_alarms(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
-    """An artifact against itself, 50 times, by the gate's rule: never slower or faster by 10 %."""
+    """Compare an artifact with itself 50 times by the gate's rule; it must never be slower or faster by 10 %."""
     with predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
-        one = work(opened, batch_of(subject.prepared(), 1))
+        one = workload(opened, first_batch(subject.prepared(), 1))
         found = []
         for _ in range(50):
             with Contest([one, one]) as contest:
-                contest.warmup_seconds(0)
-                contest.run(TimingSettings(warmup_seconds=0, seconds=1.0, rounds=8))
+                contest.warm_up(0)
+                contest.run(TimingSettings(warmup_seconds=0, min_seconds=1.0, min_rounds=8))
                 first, second = contest.times()
             found.append(speedup(first, second))
     wrong = [ratio for ratio in found if ratio.high < 0.9 or ratio.low > 1.1]
     missed = [ratio for ratio in found if not ratio.low <= 1 <= ratio.high]
     print(f"an artifact against itself, 50 times: {len(wrong)} false alarms; {len(missed)} intervals without 1")
     values = sorted(ratio.value for ratio in found)
-    yield Row("the ratios' median, and their range", Ratio(float(np.median(values)), values[0], values[-1]), None)
+    yield Row("median of the ratios, and their range", Ratio(float(np.median(values)), values[0], values[-1]), None)
 
 
 def rate(times: Times) -> str:
-    return f"{times.images_per_second:.3g} images/s here and now"
+    return f"{times.images_per_second:.3g} images/s in this run"
 
 
 PARTS: dict[str, Callable[[Subject, Path, TimingSettings], Iterator[Row]]] = {

@@ -1,4 +1,4 @@
-"""What users write today, for comparison: the reference scripts' steps and a plain session, one image at a time."""
+"""The reference scripts' steps and a plain ONNX Runtime session, one image at a time, for comparison."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLASSES = 19
 
 
 def export(network: nn.Module, path: Path, side: tuple[int, int]) -> Path:
-    """The network through torch's own exporter, nothing folded by hand."""
+    """Export the network with torch's own exporter, without any folding by hand."""
     width, height = side
     torch.onnx.export(
         network,
@@ -36,7 +36,7 @@ def export(network: nn.Module, path: Path, side: tuple[int, int]) -> Path:
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
-    """As it comes: all threads, all default options."""
+    """Open an ONNX file with default options and all threads."""
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
@@ -51,7 +51,7 @@ def eager(network: nn.Module, batch: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 class Scores:
-    """The reference postprocess: three histograms over the classes for every image, summed up in float32."""
+    """The reference postprocessing: three histograms over the classes per image, summed in float32."""
 
     def __init__(self) -> None:
         self.inter = np.zeros(CLASSES, np.float32)
@@ -59,9 +59,9 @@ class Scores:
         self.labelled = self.correct = 0
 
     def update(self, logits: NDArray[np.float32], label: NDArray[Any]) -> None:
-        """Logits (C, H, W); label (H, W), -1 where it doesn't count."""
+        """Add an image: logits, shape (C, H, W); label, shape (H, W), -1 for ignored pixels."""
         target = label.astype(np.int64) + 1
-        truncated = np.argmax(logits.astype(np.int64), 0).astype(np.int64) + 1  # so the scripts have pixel accuracy
+        truncated = np.argmax(logits.astype(np.int64), 0).astype(np.int64) + 1  # as in the scripts' pixel accuracy
         self.labelled += int(np.sum(target > 0))
         self.correct += int(np.sum((truncated == target) * (target > 0)))
         predict = np.argmax(logits.astype(np.float32), 0).astype(np.int64) + 1
@@ -78,11 +78,11 @@ class Scores:
 
 
 def flow(subject: Subject, model: onnxruntime.InferenceSession, folder: Path, count: int) -> float:
-    """The reference scripts from PNG to mIoU over the first images: everything through files, every PNG read twice."""
+    """Run the reference scripts from PNG to mIoU over the first images: all steps use files, each PNG is read twice."""
     spec: Deliverable = subject.deliverable
     ids = dict(subject.dataset.classes.train_ids)
     samples = subject.dataset.samples[:count]
-    for sample in samples:  # preprocess: the data set's loader decodes the label, too
+    for sample in samples:  # preprocess: the data set's loader also decodes the label
         train_ids(sample.label, spec.preprocessing, ids)
         network_input(sample.image, spec.preprocessing).tofile(folder / f"{sample.name}.bin")
     width, height = spec.preprocessing.size
@@ -91,7 +91,7 @@ def flow(subject: Subject, model: onnxruntime.InferenceSession, folder: Path, co
         (logits,) = model.run(None, {"image": image})
         np.asarray(logits).tofile(folder / f"{sample.name}_0.bin")
     scores = Scores()
-    for sample in samples:  # postprocess: the loader decodes the image, too
+    for sample in samples:  # postprocess: the loader also decodes the image
         Image.open(sample.image).convert("RGB").load()
         label = train_ids(sample.label, spec.preprocessing, ids).astype(np.int64)
         label[label == IGNORE] = -1

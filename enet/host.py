@@ -1,4 +1,4 @@
-"""The machine that is measured on: how many cores this process may use, and what they are."""
+"""This machine: the cores that this process may use, the CPU, and its load."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 
 def cores() -> int:
-    """Cores for this process: those it is allowed to run on, shared fairly between pytest's workers."""
+    """Number of cores for this process: the allowed ones, divided among pytest's workers."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
     return max(1, allowed // max(1, int(workers) if workers.isdecimal() else 1))
 
 
 def cpu() -> str:
-    """The processor's name and its instruction sets, as far as the system tells: code compiled for it fits no other."""
+    """Name and instruction sets of the CPU: code compiled for one CPU may not run on another."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -27,12 +27,12 @@ def cpu() -> str:
 
 
 def int8_instructions() -> list[str]:
-    """Those of the processor's instruction sets that multiply 8-bit numbers and add them up in one step."""
+    """The CPU's instruction sets that multiply and accumulate 8-bit integers in one step."""
     return sorted({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"} & set(cpu().split()))
 
 
 def host_conditions() -> dict[str, Any]:
-    """What decides times here, apart from what is timed: for evidence."""
+    """Conditions that influence times measured here, for evidence."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
     return {
@@ -45,24 +45,25 @@ def host_conditions() -> dict[str, Any]:
 
 
 def host_fingerprint() -> dict[str, Any]:
-    """What must be the same for times of two runs to be compared: processor, cores, operating system."""
+    """Properties that two runs must share for their times to be comparable: CPU, cores, operating system."""
     return {"cpu": cpu(), "cores": cores(), "system": platform.system(), "machine": platform.machine()}
 
 
 def cpu_load(seconds: float = 0.2) -> float | None:
-    """Share of the processor's time that is used while this process sleeps, 0..1; None where nothing tells it."""
-
-    def counted() -> tuple[int, int] | None:
-        try:
-            fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
-        except OSError:
-            return None
-        ticks = list(map(int, fields))
-        return sum(ticks[:8]), ticks[3] + ticks[4]
-
-    before = counted()
+    """Fraction in 0..1 of CPU time that other processes use while this one sleeps; None if the system has no figure."""
+    before = cpu_ticks()
     time.sleep(seconds)
-    after = counted()
+    after = cpu_ticks()
     if before is None or after is None or after[0] == before[0]:
         return None
     return 1 - (after[1] - before[1]) / (after[0] - before[0])
+
+
+def cpu_ticks() -> tuple[int, int] | None:
+    """All and idle clock ticks of the CPU since boot, from Linux's ``/proc/stat``; None on other systems."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    ticks = list(map(int, fields))
+    return sum(ticks[:8]), ticks[3] + ticks[4]

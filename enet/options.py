@@ -1,87 +1,103 @@
-"""Values of options, parsed; what is wrong with one is said in a line. Shared by the command line and by pytest's."""
+"""Options that several commands and pytest share, and the types of their values."""
 
 from __future__ import annotations
 
-import argparse
 import re
+from argparse import ArgumentTypeError
 from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from enet.deliverable import MAX_BATCH
 from enet.deliverable.target import Target
 
-#: Largest device number that ais_bench takes.
-MAX_DEVICE = 255
+#: ``add_argument`` of a parser, or ``addoption`` of pytest's.
+AddOption = Callable[..., Any]
 
 
-def add_target(option: Callable[..., Any]) -> None:
-    """The options that say what a backend compiles for and runs on, by ``add_argument`` or pytest's ``addoption``."""
-    option("--precision", choices=["fp32", "int8"], default="fp32", help="int8: quantised, on train images (openvino)")
-    option("--soc-version", type=soc_version, metavar="NAME", help="such as Ascend310P3 (default: what npu-smi says)")
-    option("--device", type=devices, default=(0,), metavar="N[,N…]", help="device numbers, such as 0 or 0,1,2,3")
-    option("--aoe", type=job_types, default=(), metavar="JOB_TYPES", help="tune with aoe: 1 (subgraphs), 2, or 1,2")
-    option("--precision-mode", default="force_fp16", metavar="MODE", help="of atc (default: %(default)s)")
-    option("--allow-busy-device", action="store_true", help="accept a device that is busy, hot or not in good health")
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """Type of an option whose value is a whole number in ``least``..``most``."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ArgumentTypeError(f"{text!r}, expected a whole number in {least}..{most}")
+        return int(text)
+
+    return parse
 
 
-def target_from_options(options: Any) -> Target:
-    """What ``add_target``'s options say."""
-    return Target(
-        precision=options.precision,
-        soc_version=options.soc_version,
-        devices=options.device,
-        tuning=options.aoe,
-        precision_mode=options.precision_mode,
-        allow_busy=options.allow_busy_device,
-    )
+def several(parse: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
+    """Type of an option whose value is one or more different numbers, separated by commas."""
+
+    def parse_all(text: str) -> tuple[int, ...]:
+        numbers = tuple(map(parse, text.split(",")))
+        if len(set(numbers)) < len(numbers):
+            raise ArgumentTypeError(f"{text!r}, expected different numbers")
+        return numbers
+
+    return parse_all
 
 
 def soc_version(text: str) -> str:
-    """An argument that is what atc calls a chip."""
+    """Name of a chip as atc writes it."""
     if not re.fullmatch(r"Ascend[0-9A-Za-z_]+", text):
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be such as Ascend310P3: 'Ascend' and npu-smi's name")
+        raise ArgumentTypeError(f"{text!r}, expected a name such as Ascend310P3: 'Ascend' and the name from npu-smi")
     return text
 
 
-def devices(text: str) -> tuple[int, ...]:
-    """An argument that is one or several device numbers."""
-    numbers = text.split(",")
-    if not all(number.isdecimal() and int(number) <= MAX_DEVICE for number in numbers):
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be numbers in 0..{MAX_DEVICE}, such as 0,1,2,3")
-    if len(set(map(int, numbers))) < len(numbers):
-        raise argparse.ArgumentTypeError(f"{text!r} names a device twice")
-    return tuple(map(int, numbers))
-
-
 def job_types(text: str) -> tuple[int, ...]:
-    """An argument that is aoe's job types, in order."""
+    """Job types of aoe, in their order."""
     if text not in ("1", "2", "1,2"):
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be 1 (subgraphs), 2 (operators) or 1,2")
+        raise ArgumentTypeError(f"{text!r}, expected 1 (subgraphs), 2 (operators) or 1,2")
     return tuple(map(int, text.split(",")))
 
 
-def positive(text: str) -> int:
-    """An argument that is a whole number of at least 1."""
-    if not text.isdecimal() or not 1 <= int(text) <= 10**9:
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number of at least 1")
-    return int(text)
+positive, natural = whole_number(1, 10**9), whole_number(0, 10**9)
+batch_size = whole_number(1, MAX_BATCH)
+batch_sizes = several(batch_size)
+#: Device numbers; ais_bench accepts none above 255.
+devices = several(whole_number(0, 255))
+
+#: Settings of an option whose value is a file or a folder, or whose help is its default.
+FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+DIR: dict[str, Any] = {"type": Path, "metavar": "DIR"}
+SHOW_DEFAULT: dict[str, Any] = {"help": "default: %(default)s"}
 
 
-def batch_size(text: str) -> int:
-    """An argument that is a batch size."""
-    if not text.isdecimal() or not 1 <= int(text) <= MAX_BATCH:
-        raise argparse.ArgumentTypeError(f"{text!r}, but should be a whole number in 1..{MAX_BATCH}")
-    return int(text)
+def add_subject(add: AddOption) -> None:
+    """Add the options that say what to measure: deliverable, checkpoint, data set, target."""
+    add_deliverable(add, "scenes")
+    add_cache(add)
+    add("--weights", **FILE, help="checkpoint (default: the deliverable's)")
+    add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
+    add_target(add)
 
 
-def batch_sizes(text: str) -> tuple[int, ...]:
-    """An argument that is one or several different batch sizes."""
-    found = tuple(map(batch_size, text.split(",")))
-    if len(set(found)) < len(found):
-        raise argparse.ArgumentTypeError(f"{text!r} names a batch size twice")
-    return found
+def add_deliverable(add: AddOption, default: str = "cityscapes") -> None:
+    add("--deliverable", default=default, metavar="NAME|PATH", **SHOW_DEFAULT)
 
 
-def natural(text: str) -> int:
-    """An argument that is a whole number of at least 0."""
-    return 0 if text == "0" else positive(text)
+def add_cache(add: AddOption) -> None:
+    add("--artifact-cache", **DIR, help="default: $ENET_CACHE or .enet/cache")
+
+
+def add_device(add: AddOption) -> None:
+    add("--device", dest="devices", type=devices, default=(0,), metavar="N[,N…]", help="device numbers (default: 0)")
+
+
+def add_target(add: AddOption) -> None:
+    """Add the options that say what a backend compiles for and runs on; each sets a field of ``Target``."""
+    tuning = {"type": job_types, "default": (), "metavar": "JOB_TYPES"}
+    add("--precision", choices=["fp32", "int8"], default="fp32", help="int8: quantised on train images (openvino)")
+    add("--soc-version", type=soc_version, metavar="NAME", help="such as Ascend310P3 (default: from npu-smi)")
+    add_device(add)
+    add("--aoe", dest="tuning", **tuning, help="tune with aoe: 1 (subgraphs), 2 (operators) or 1,2")
+    add("--precision-mode", default="force_fp16", metavar="MODE", help="precision mode of atc (default: %(default)s)")
+    busy = "measure on a device that is busy, hot or not healthy"
+    add("--allow-busy-device", dest="allow_busy", action="store_true", help=busy)
+
+
+def target_from_options(options: Any) -> Target:
+    """Build the target from the parsed options of ``add_target``."""
+    return Target(**{item.name: getattr(options, item.name) for item in fields(Target)})

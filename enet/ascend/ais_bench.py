@@ -1,9 +1,10 @@
-"""Driver of ais_bench: its command line, as the guide uses it, and its ``InferSession``."""
+"""Driver of ais_bench: its command line, as the vendor's guide uses it, and its ``InferSession``."""
 
 from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,95 +12,85 @@ from enet.ascend import tool
 from enet.errors import BackendUnavailable, InputError
 from enet.storage.files import make_folder, write_text
 
-#: Where the vendor's two packages come from; neither is on a package index.
+#: How to get the vendor's two packages; neither is on a package index.
 INSTALL = (
     "Install both wheels of ais_bench (aclruntime and ais_bench), see "
     "https://gitee.com/ascend/tools/tree/master/ais-bench_workload/tool/ais_bench"
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class AisBenchRun:
-    """One run of a folder of input files through a ``.om``.
+@dataclass(frozen=True)
+class FolderRun:
+    """One run of a model over a folder of input files.
 
-    Results go to ``output / dirname``, the summary to ``output / <dirname>_summary.json``; with several devices to
-    ``output / dirname / device<N>`` and beside it.
-
-    Args:
-        batch_size: the model's; ais_bench only scales its throughput figure by it.
-        dynamic_batch: the profile to choose in a model that was compiled with several.
-        warmup: executions before times are taken.
+    Attributes:
+        outputs: folder of the output files; of several devices, each has a folder ``device<N>`` in it.
+        batch_size: the model's; ais_bench only scales its throughput by it.
+        dynamic_batch: the model was compiled with several batch sizes; choose this one.
     """
 
     model: Path
     inputs: Path
-    output: Path
-    dirname: str
+    outputs: Path
     batch_size: int
     devices: tuple[int, ...] = (0,)
     outfmt: Literal["BIN", "NPY", "TXT"] = "BIN"
     dynamic_batch: bool = False
-    loop: int = 1
-    warmup: int = 1
+
+    @property
+    def console(self) -> Path:
+        """File that keeps what ais_bench prints."""
+        return self.outputs.with_name(f"{self.outputs.name}_console.txt")
+
+    @property
+    def summaries(self) -> list[Path]:
+        """Files that ais_bench writes, one per device."""
+        if len(self.devices) == 1:
+            return [self.outputs.with_name(f"{self.outputs.name}_summary.json")]
+        return [self.outputs / f"device{device}_summary.json" for device in self.devices]
 
 
-def command(run: AisBenchRun) -> list[str]:
-    """The command line."""
-    options = {
-        "model": run.model,
-        "input": run.inputs,
-        "output": run.output,
-        "output_dirname": run.dirname,
-        "outfmt": run.outfmt,
-        "batchsize": run.batch_size,
-        "device": ",".join(map(str, run.devices)),
-        "warmup_count": run.warmup,
-        "display_all_summary": 1,
-    }
-    if run.loop > 1:
-        options["loop"] = run.loop
+def command(run: FolderRun) -> list[str]:
+    """Command line of a run. One execution is a warm-up, before times are taken."""
+    files = {"model": run.model, "input": run.inputs, "output": run.outputs.parent, "output_dirname": run.outputs.name}
+    devices = ",".join(map(str, run.devices))
+    options = {**files, "outfmt": run.outfmt, "batchsize": run.batch_size, "device": devices}
+    options |= {"warmup_count": 1, "display_all_summary": 1}
     if run.dynamic_batch:
         options["dymBatch"] = run.batch_size
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return [sys.executable, "-m", "ais_bench", *words]
 
 
-def infer(run: AisBenchRun) -> list[Path]:
-    """Run it; the console is kept in ``output / <dirname>_console.txt``.
+def infer(run: FolderRun) -> list[Path]:
+    """Run ais_bench and return its summaries, one per device.
 
-    Returns:
-        The summaries, one a device.
     Raises:
-        BackendUnavailable: ais_bench or aclruntime isn't installed.
-        ToolFailed: it failed, or left no summary.
+        BackendUnavailable: ais_bench or aclruntime is not installed.
+        ToolFailed: it failed, or wrote no summary.
     """
     require()
-    make_folder(run.output)
+    make_folder(run.outputs.parent)
     finished = tool.run(command(run))
-    console = run.output / f"{run.dirname}_console.txt"
-    write_text(console, finished.output)
-    if len(run.devices) == 1:
-        expected = [run.output / f"{run.dirname}_summary.json"]
-    else:
-        expected = [run.output / run.dirname / f"device{device}_summary.json" for device in run.devices]
-    if finished.code != 0 or not all(path.is_file() for path in expected):
-        raise tool.ToolFailed("ais_bench", reason(finished.output), finished.code, console)
-    return expected
+    write_text(run.console, finished.output)
+    if finished.code != 0 or not all(path.is_file() for path in run.summaries):
+        raise tool.ToolFailed("ais_bench", failure_reason(finished.output), finished.code, run.console)
+    return run.summaries
 
 
-def reason(output: str) -> str:
-    """What went wrong, as the tool says it: its ``[ERROR]`` lines, or the last line of a traceback."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+def failure_reason(output: str) -> str:
+    """Reason of a failure in the tool's words: its ``[ERROR]`` lines, or the last line of a traceback."""
+    lines = [line.strip() for line in output.splitlines()]
     errors = [line.removeprefix("[ERROR]").strip() for line in lines if line.startswith("[ERROR]")]
-    return "; ".join(dict.fromkeys(errors[:3])) or (lines[-1] if lines else "it printed nothing")
+    return "; ".join(dict.fromkeys(errors[:3])) or tool.last_line(output)
 
 
-def session(model: Path, device: int) -> Any:
-    """An ``InferSession`` over a ``.om``.
+def open_session(model: Path, device: int) -> Any:
+    """Open an ``InferSession`` of a ``.om``.
 
     Raises:
-        BackendUnavailable: ais_bench or aclruntime isn't installed.
-        InputError: the runtime refuses the file or the device.
+        BackendUnavailable: ais_bench or aclruntime is not installed.
+        InputError: the runtime rejects the file or the device.
     """
     require()
     from ais_bench.infer.interface import InferSession
@@ -107,17 +98,14 @@ def session(model: Path, device: int) -> Any:
     try:
         return InferSession(device, str(model))
     except Exception as error:  # the extension raises RuntimeError, with its reason on the console
-        raise InputError(f"{model}: device {device} can't load it ({error}). Look at npu-smi info") from error
+        raise InputError(f"{model}: device {device} cannot load it ({error}). Check npu-smi info") from error
 
 
 def require() -> None:
-    """See that ais_bench can be used, without loading it.
+    """Check that ais_bench can be used, without loading it.
 
     Raises:
-        BackendUnavailable: which of its two packages is missing.
+        BackendUnavailable: one of its two packages is missing.
     """
-    from importlib.util import find_spec
-
-    missing = [name for name in ("ais_bench", "aclruntime") if find_spec(name) is None]
-    if missing:
+    if missing := [name for name in ("ais_bench", "aclruntime") if find_spec(name) is None]:
         raise BackendUnavailable(f"backend ascend: {' and '.join(missing)} not installed. {INSTALL}")

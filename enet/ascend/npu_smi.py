@@ -1,15 +1,16 @@
-"""Driver of npu-smi: what state the devices are in, read from the table of ``npu-smi info``.
+"""Driver of npu-smi: the states of the devices, from the table of ``npu-smi info``.
 
-Every chip has two rows. Columns differ by generation: the 310 has no huge pages, the 910B has HBM and no device column,
-the A3 a physical id in its place. What is common is the order: NPU and name, health, power and temperature; then chip
-and device, bus id, utilisation and memory, of which the last pair is the one models are loaded into.
+Every chip has two rows. Columns differ by generation: the 310 has no huge pages; the 910B has HBM and no device column;
+the A3 has a physical id in its place. The order is the same: NPU and name, health, power and temperature; then chip
+and device, bus id, utilisation and memory. Models are loaded into the memory of the last pair.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Container
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from enet.ascend import tool
 from enet.deliverable.target import DeviceState
@@ -29,68 +30,51 @@ SECOND = re.compile(
 PAIR = re.compile(r"(\d+)\s*/\s*(\d+)")
 #: NPU, chip | process id | name | memory
 PROCESS = re.compile(r"^\|\s*(?P<npu>\d+)\s+(?P<chip>\d+)\s*\|\s*(?P<pid>\d+)\s*\|\s*(?P<name>[^|]*?)\s*\|[^|]*\|\s*$")
-#: How names are told from those that ``npu-smi info`` shortens.
+#: Names in ``npu-smi info`` that several kinds of chip share.
 FAMILY_ONLY = re.compile(r"^(Ascend)?(910|950)$")
 
 
-@dataclass(frozen=True)
-class Process:
-    """Something that runs on a chip."""
-
-    npu: int
-    chip: int
-    pid: int
-    name: str
-
-
 def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
-    """The state of every chip in the table.
+    """Read the state of every chip in a table.
 
     Args:
-        source: where the text is from, for messages.
+        source: origin of the text, for messages.
     Raises:
         InputError: there is no such table, or it is cut short.
     """
     banner = BANNER.search(text)
     driver = banner["driver"] if banner else ""
     found: list[DeviceState] = []
-    processes: list[Process] = []
-    open_row: re.Match[str] | None = None
+    processes: dict[tuple[int, int], list[str]] = defaultdict(list)
+    first: re.Match[str] | None = None
     in_processes = False
     for line in (raw.strip() for raw in text.splitlines()):
         if "Process id" in line:
             in_processes = True
         elif in_processes:
             if row := PROCESS.match(line):
-                processes.append(Process(int(row["npu"]), int(row["chip"]), int(row["pid"]), row["name"]))
-        elif open_row is not None and (
-            row := SECOND.match(line)
-        ):  # before the first kind: an "NA" bus looks like health
-            found.append(state(open_row, row, len(found), driver))
-            open_row = None
+                processes[int(row["npu"]), int(row["chip"])].append(f"{row['name']} ({row['pid']})")
+        elif first is not None and (row := SECOND.match(line)):  # tried first, because an "NA" bus looks like health
+            found.append(state(first, row, len(found), driver))
+            first = None
         elif row := FIRST.match(line):
-            if open_row is not None:
-                raise cut_short(source, open_row)
-            open_row = row
-    if open_row is not None:
-        raise cut_short(source, open_row)
+            if first is not None:
+                break
+            first = row
+    if first is not None:
+        where = f"NPU {first['npu']} ({first['name']})"
+        raise InputError(f"{source}: the table is cut short after {where}. Save all of npu-smi info")
     if not found:
         raise InputError(f"{source}: no table of npu-smi info with a chip in it. Save the output of: npu-smi info")
-    return [with_processes(each, processes) for each in found]
+    return [replace(each, processes=tuple(processes[each.npu, each.chip])) for each in found]
 
 
-def cut_short(source: str, row: re.Match[str]) -> InputError:
-    return InputError(
-        f"{source}: the table is cut short after NPU {row['npu']} ({row['name']}). Save all of npu-smi info"
-    )
-
-
-def state(first: re.Match[str], second: re.Match[str], before: int, driver: str) -> DeviceState:
-    """One chip's two rows; ``before`` chips stand above it, which is its device number where no column says it."""
+def state(first: re.Match[str], second: re.Match[str], above: int, driver: str) -> DeviceState:
+    """Read one chip's two rows. ``above``, the number of chips above it, is its device number if no column has it."""
     pairs = PAIR.findall(second["memory"])
     used, total = map(int, pairs[-1]) if pairs else (None, None)
     return DeviceState(
-        device=before if second["device"] is None else int(second["device"]),
+        device=above if second["device"] is None else int(second["device"]),
         npu=int(first["npu"]),
         chip=int(second["chip"]),
         name=first["name"],
@@ -108,43 +92,35 @@ def number(text: str) -> float | None:
     return None if text in ("NA", "-") else float(text)
 
 
-def with_processes(chip: DeviceState, processes: list[Process]) -> DeviceState:
-    mine = [f"{p.name} ({p.pid})" for p in processes if (p.npu, p.chip) == (chip.npu, chip.chip)]
-    return replace(chip, processes=tuple(mine))
-
-
-def states(own: Container[int] = ()) -> list[DeviceState]:
-    """The state of every chip now.
+def read_states(ignored: Container[int] = ()) -> list[DeviceState]:
+    """Read the state of every chip now.
 
     Args:
-        own: process ids that aren't told, as they are one's own.
+        ignored: ids of processes that are left out.
     Raises:
         BackendUnavailable: npu-smi is missing.
         ToolFailed: it failed.
     """
-    tool.find("npu-smi")
+    tool.require("npu-smi")
     finished = tool.run(["npu-smi", "info"])
     if finished.code != 0:
-        last = finished.output.strip().splitlines()
-        raise finished.failure(last[-1] if last else "it printed nothing")
+        raise finished.failure(tool.last_line(finished.output))
     return [
-        replace(each, processes=tuple(p for p in each.processes if int(p.rpartition("(")[2][:-1]) not in own))
+        replace(each, processes=tuple(p for p in each.processes if int(p.rpartition("(")[2][:-1]) not in ignored))
         for each in parse(finished.output)
     ]
 
 
 def soc_version(name: str) -> str:
-    """What atc calls a chip that the table calls ``name``.
+    """Return atc's name of a chip that npu-smi calls ``name``.
 
     Raises:
-        InputError: the table's name is only that of a family.
+        InputError: ``name`` is only that of a family.
 
     >>> soc_version("310P3")
     'Ascend310P3'
     """
     if FAMILY_ONLY.match(name):
-        raise InputError(
-            f"npu-smi info calls the chip {name!r}, as several kinds are called. Give --soc-version, made of Chip Name "
-            "and NPU Name of: npu-smi info -t board -i 0 -c 0"
-        )
+        advice = "Give --soc-version, made of Chip Name and NPU Name of: npu-smi info -t board -i 0 -c 0"
+        raise InputError(f"npu-smi info: name {name!r}, which several kinds of chip share. {advice}")
     return name if name.startswith("Ascend") else f"Ascend{name}"

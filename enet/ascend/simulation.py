@@ -1,8 +1,8 @@
-"""How what was made without a device is known for it, wherever it turns up: simulated artifacts and times are marked.
+"""Marks of simulated artifacts and times, by which every reader recognises them.
 
-The simulator in ``fixtures/ascend_simulator`` puts the marks on; the drivers and readers of this package look for them.
-A simulated artifact begins with ``OM_MAGIC``. A simulated time, in milliseconds, carries ``WATERMARK`` in the last bits
-of its float64, below anything a clock can tell, so it outlives a summary written by another front end.
+The simulator in ``fixtures/ascend_simulator`` sets the marks; the drivers and readers of this package look for them.
+A simulated artifact begins with ``OM_MAGIC``. A simulated time, in milliseconds, has ``WATERMARK`` in the last bits of
+its float64, below the resolution of any clock, so the mark survives a summary written by another front end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 #: First bytes of a simulated ``.om``; a real one begins with ``IMOD``.
 OM_MAGIC = b"SIMULATED OM\n"
 
-#: Key of a simulated summary or manifest whose value is true.
+#: Key in a simulated summary or manifest; its value is true.
 KEY = "simulated"
 
 #: Lowest bits of a simulated time. A real one is a C ``float``, whose last 29 bits as a float64 are zero.
@@ -22,7 +22,7 @@ WATERMARK, BITS = 0x51AB1, 20
 
 
 def is_simulated_om(path: Path) -> bool:
-    """Whether a file is a simulated artifact; False if it can't be read."""
+    """Return True if a file is a simulated artifact; False if it cannot be read."""
     try:
         with path.open("rb") as file:
             return file.read(len(OM_MAGIC)) == OM_MAGIC
@@ -31,7 +31,7 @@ def is_simulated_om(path: Path) -> bool:
 
 
 def marked(milliseconds: float) -> float:
-    """The same time, marked.
+    """Return the same time with the mark.
 
     >>> abs(marked(3.25) - 3.25) < 1e-9, is_marked([marked(3.25), marked(1.5)]), is_marked([3.25])
     (True, True, False)
@@ -43,6 +43,6 @@ def marked(milliseconds: float) -> float:
 
 
 def is_marked(times: Sequence[float]) -> bool:
-    """Whether two of the times are marked, or the only one: of full float64 times one in a million is so by chance."""
+    """Return True if two of the times are marked, or the only one: by chance, one float64 in a million has the mark."""
     patterns = [struct.unpack("<Q", struct.pack("<d", time))[0] & ((1 << BITS) - 1) for time in times]
     return patterns.count(WATERMARK) >= min(2, max(1, len(patterns)))

@@ -1,4 +1,4 @@
-"""External programs: found, run, and their failures told in one line."""
+"""External programs: find them, run them, and report their failures in one line."""
 
 from __future__ import annotations
 
@@ -15,72 +15,75 @@ from typing import Any
 from enet.errors import BackendUnavailable, EnetError
 from enet.storage.files import write_text
 
-#: Where CANN's tools come from, by tool.
-SOURCE = {
-    "atc": "install CANN and run: source /usr/local/Ascend/ascend-toolkit/set_env.sh",
-    "aoe": "install CANN and run: source /usr/local/Ascend/ascend-toolkit/set_env.sh",
+#: How to get CANN's tools, and each tool.
+SET_ENV = "run: source /usr/local/Ascend/ascend-toolkit/set_env.sh"
+INSTALL = {
+    "atc": f"install CANN and {SET_ENV}",
+    "aoe": f"install CANN and {SET_ENV}",
     "npu-smi": "install the NPU's driver, or run where it is installed: /usr/local/Ascend/driver",
 }
-#: Said by the dynamic linker before a tool says anything, when the driver's libraries aren't found.
+#: Printed by the dynamic linker if the driver's libraries are not found.
 MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
 
-#: Roots of CANN's installation, in the order they are asked; the first two are set by ``set_env.sh``.
+#: Environment variables with the root of CANN's installation, in order of precedence; ``set_env.sh`` sets them.
 ROOTS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")
 DEFAULT_ROOT = Path("/usr/local/Ascend/ascend-toolkit/latest")
 
+#: Line of an installed version: version=5.1.RC2; in version.cfg toolkit_running_version=[1.84.T11.0.B118:5.1.RC2].
+VERSION = re.compile(r"^(?:toolkit_(?:running|installed)_)?version=\[?(?:[^:\]\n]*:)?([^\]\n]+)", re.MULTILINE)
+
 
 class ToolFailed(EnetError):
-    """An external tool failed; one line with its own reason, exit code and where all that it printed is kept."""
+    """An external tool failed: its own reason, its exit code and the file with its whole output, in one line."""
 
-    def __init__(self, name: str, reason: str, code: int, kept: Path) -> None:
-        self.about = (name, reason, code, kept)
-        plain = " ".join(reason.split())
-        super().__init__(f"{name}: {plain} (exit code {code}). All that it printed: {kept}")
+    def __init__(self, name: str, reason: str, code: int, log: Path) -> None:
+        self.arguments = (name, reason, code, log)
+        super().__init__(f"{name}: {' '.join(reason.split())} (exit code {code}). Full output: {log}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """For its way from one process to another."""
-        return ToolFailed, self.about
+        """For pickling between processes."""
+        return ToolFailed, self.arguments
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A program that ran: ``output`` is what it wrote to standard output and standard error, in order."""
+    """A program that has ended. ``output``: its standard output and standard error, in order."""
 
     command: tuple[str, ...]
     code: int
     output: str
 
-    def keep(self) -> Path:
-        """Write the output into a new file of the system's temporary folder."""
-        handle, name = tempfile.mkstemp(prefix=f"enet-{Path(self.command[0]).name}-", suffix=".log")
-        os.close(handle)
-        path = Path(name)
-        write_text(path, self.output)
-        return path
-
     def failure(self, reason: str) -> ToolFailed:
-        return ToolFailed(Path(self.command[0]).name, reason, self.code, self.keep())
+        """Build the error, and write the output into a new file of the system's temporary folder."""
+        program = Path(self.command[0]).name
+        handle, name = tempfile.mkstemp(prefix=f"enet-{program}-", suffix=".log")
+        os.close(handle)
+        write_text(Path(name), self.output)
+        return ToolFailed(program, reason, self.code, Path(name))
 
 
-def find(name: str) -> Path:
-    """Where a tool is.
+def last_line(output: str) -> str:
+    """Last line of a tool's output that is not empty."""
+    return output.strip().rpartition("\n")[2].strip() or "no output"
+
+
+def require(name: str) -> None:
+    """Check that a tool is on the PATH.
 
     Raises:
-        BackendUnavailable: it isn't on the PATH.
+        BackendUnavailable: it is not.
     """
-    found = shutil.which(name)
-    if found is None:
-        raise BackendUnavailable(f"{name}: not found on the PATH; {SOURCE.get(name, 'install it')}")
-    return Path(found)
+    if shutil.which(name) is None:
+        raise BackendUnavailable(f"{name}: not found on the PATH; {INSTALL[name]}")
 
 
 def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> Finished:
-    """Run a program to its end, however it ends.
+    """Run a program to its end, whatever its exit code.
 
     Args:
-        environment: variables set in addition to this process's own.
+        environment: variables that are set in addition to those of this process.
     Raises:
-        BackendUnavailable: it can't be started, or a library that it needs is missing.
+        BackendUnavailable: it cannot be started, or a library that it needs is missing.
     """
     try:
         done = subprocess.run(  # noqa: S603 the command is built by this package's drivers
@@ -93,29 +96,22 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
             stderr=subprocess.STDOUT,
         )
     except OSError as error:
-        raise BackendUnavailable(f"{command[0]}: can't be run ({error.strerror}). Check the installation") from error
+        raise BackendUnavailable(f"{command[0]}: cannot be run ({error.strerror}). Check the installation") from error
     finished = Finished(tuple(command), done.returncode, done.stdout.decode("utf-8", errors="replace"))
     library = MISSING_LIBRARY.search(finished.output)
     if finished.code != 0 and library:
         name = Path(command[0]).name
-        raise BackendUnavailable(
-            f"{name}: library {library[1]} is not found; install the NPU's driver and "
-            f"{SOURCE['atc'].removeprefix('install CANN and ')}"
-        )
+        raise BackendUnavailable(f"{name}: library {library[1]} is not found; install the NPU's driver and {SET_ENV}")
     return finished
 
 
 def cann_version() -> str | None:
-    """The installed CANN's version, such as "5.1.RC2"; None if nothing tells it."""
+    """Version of the installed CANN, such as "5.1.RC2"; None if it is unknown."""
     roots = [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)] + [DEFAULT_ROOT]
     for root in roots:
         for pattern in ("ascend_toolkit_install.info", "*-linux/ascend_toolkit_install.info", "version.cfg"):
             for path in sorted(root.glob(pattern)):
                 text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-                # version=5.1.RC2, or in version.cfg: toolkit_running_version=[1.84.T11.0.B118:5.1.RC2]
-                found = re.search(
-                    r"^(?:toolkit_(?:running|installed)_)?version=\[?(?:[^:\]\n]*:)?([^\]\n]+)", text, re.M
-                )
-                if found:
+                if found := VERSION.search(text):
                     return found[1].strip()
     return None

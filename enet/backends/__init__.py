@@ -1,25 +1,5 @@
-"""Backends: PyTorch as the reference, and what deliverables run on."""
+"""Backends: PyTorch, the reference, and the engines and devices that run a deliverable's artifact."""
 
-from enet.backends.base import (
-    BACKENDS,
-    QUANTISING,
-    REFERENCE,
-    Artifact,
-    Backend,
-    DeviceReadings,
-    Model,
-    get,
-    require_precision,
-)
+import lazy_loader
 
-__all__ = [
-    "BACKENDS",
-    "QUANTISING",
-    "REFERENCE",
-    "Artifact",
-    "Backend",
-    "DeviceReadings",
-    "Model",
-    "get",
-    "require_precision",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Ascend NPUs: the ONNX compiled by atc or tuned by aoe, run in process by ais_bench's ``InferSession``.
+"""Ascend NPUs: the ONNX compiled by atc or tuned by aoe, run in this process by ais_bench's ``InferSession``.
 
 A model with uint8 input has the normalisation in the ``.om``, as AIPP, not in the ONNX.
 """
@@ -11,6 +11,8 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,32 +21,24 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from enet.ascend import aipp, ais_bench, aoe, atc, npu_smi, tool
-from enet.ascend.devices import chip, states
+from enet.ascend import aipp, ais_bench, npu_smi, om, tool
+from enet.ascend.devices import chip_name, read_states, soc_version
 from enet.ascend.simulation import is_simulated_om
-from enet.backends.base import Artifact, DeviceReadings
-from enet.backends.calibration import Calibration
+from enet.backends.base import Artifact, Backend, BuildRequest, DeviceReadings, FolderRun, Model, Place
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable, InputError
 from enet.model.onnx_cache import get_onnx
-from enet.storage.files import hash_file, write_text
-from enet.storage.store import Store, code_digest
-
-#: What decides a ``.om``'s content, apart from what is given to it.
-BUILD_CODE = ("backends/ascend.py", "ascend/atc.py", "ascend/aoe.py", "ascend/aipp.py")
+from enet.storage.files import write_text
 
 
-class AscendModel:
-    """One ``.om`` on one device. Calls take turns: the device does one thing at a time."""
+class AscendModel(Model):
+    """A ``.om`` on one device. Calls take turns, because a device runs one batch at a time."""
 
-    outputs_phases = False
-    max_concurrency = 1
-
-    def __init__(self, path: Path, device: int, chip: str, form: IoFormat) -> None:
-        self.device, self.chip, self.form = f"{chip or 'Ascend'} {device}", chip, form
+    def __init__(self, path: Path, number: int, chip: str, io_format: IoFormat) -> None:
+        self.device, self.chip, self.io_format = f"{chip} {number}", chip, io_format
         self.path, self.turn = path, threading.Lock()
-        self.session: Any = ais_bench.session(path, device)
+        self.session: Any = ais_bench.open_session(path, number)
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
@@ -52,112 +46,74 @@ class AscendModel:
                 (result,) = self.session.infer([np.ascontiguousarray(images)])
             except Exception as error:  # the extension raises RuntimeError, with its reason on the console
                 raise InputError(f"{self.path}: inference failed on {self.device} ({error})") from error
-        return np.asarray(result) if self.form.output == "labels" else np.asarray(result, np.float32)
+        return np.asarray(result) if self.io_format.output == "labels" else np.asarray(result, np.float32)
 
     def close(self) -> None:
-        """Unload the model. Not ``finalize``: that ends the runtime for every other model of this process."""
+        """Unload the model. Not ``finalize``: that ends the runtime for all other models of this process."""
         self.session = None
 
 
-def build(
-    deliverable: Deliverable,
-    weights: Path,
-    form: IoFormat,
-    batch_size: int,
-    store: Store,
-    target: Target,
-    calibration: Calibration | None = None,
-) -> Artifact:
-    """Export, and compile for one batch size; or tune, if the target says so.
+class AscendBackend(Backend):
+    """Exports, and compiles for one batch size; tunes if the target says so."""
 
-    Raises:
-        BackendUnavailable: a tool is missing; or nothing tells the SoC version.
-        ToolFailed: atc or aoe refused, with its own code and reason.
-    """
-    tool.find("aoe" if target.tuning else "atc")  # before anything that takes long
-    exported = get_onnx(deliverable, weights, IoFormat(output=form.output), store)
-    onnx_sha256 = hash_file(exported)
-    config = aipp.config(deliverable.preprocessing) if form.input == "uint8" else ""
-    width, height = deliverable.preprocessing.size
-    soc_version = target.soc_version or npu_smi.soc_version(chip(target))
-    key = {
-        "onnx": onnx_sha256,
-        "batch_size": batch_size,
-        "soc_version": soc_version,
-        "aipp": config,
-        "precision_mode": target.precision_mode,
-        "tuning": target.tuning,
-        "cann": tool.cann_version(),
-        "source": code_digest(*BUILD_CODE),
-    }
+    def build(self, request: BuildRequest) -> Artifact:
+        """Build the artifact, or find it in the artifact cache.
 
-    def make(folder: Path) -> None:
-        insert = folder / "aipp.cfg" if config else None
-        if insert:
-            write_text(insert, config)
-        conversion = atc.Conversion(
-            model=exported,
-            output=folder / f"enet_bs{batch_size}",
-            soc_version=soc_version,
-            batch_size=batch_size,
-            shape=(3, height, width),
-            precision_mode=target.precision_mode,
-            aipp=insert,
-        )
-        if target.tuning:
-            tuning = aoe.Tuning(
-                conversion=conversion, job_types=target.tuning, bank=folder / "bank", device=target.devices[0]
-            )
-            told = {"tool": "aoe", "improvements_percent": aoe.tune(tuning).improvements}
-        else:
-            told = {"tool": "atc", "warnings": [str(each) for each in atc.convert(conversion).warnings]}
-        write_text(folder / "built.json", json.dumps(told, indent=1))
+        Raises:
+            BackendUnavailable: a tool is missing.
+            InputError: the SoC version is unknown.
+            ToolFailed: atc or aoe failed; the message has its code and reason.
+        """
+        target, spec, kind = request.target, request.deliverable, request.io_format.input
+        tool.require("aoe" if target.tuning else "atc")  # before anything that takes long
+        target = replace(target, soc_version=soc_version(target))
+        key = {"soc_version": target.soc_version, "precision_mode": target.precision_mode, "tuning": target.tuning}
+        key |= {"aipp": aipp.config(spec.preprocessing) if kind == "uint8" else "", "cann": tool.cann_version()}
 
-    folder = store.build("ascend", key, make)
-    (path,) = folder.glob("*.om")
-    return Artifact(
-        path=path,
-        backend="ascend",
-        batch_size=batch_size,
-        form=form,
-        sha256=hash_file(path),
-        weights_sha256=hash_file(weights),
-        onnx_sha256=onnx_sha256,
-        simulated=is_simulated_om(path),
-    )
+        def write(exported: Path, folder: Path) -> None:
+            output, sizes = folder / f"enet_bs{request.batch_size}", (request.batch_size,)
+            compiled = om.compile_onnx(exported, output, sizes, spec, kind, target)
+            facts = {"warnings": compiled.warnings, "improvements_percent": compiled.improvements}
+            write_text(folder / "built.json", json.dumps(facts, indent=1))
 
+        artifact = self.build_from_onnx(request, key, write, "*.om")
+        return replace(artifact, simulated=is_simulated_om(artifact.path))
 
-def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> AscendModel:
-    return AscendModel(artifact.path, target.devices[0], chip(target), artifact.form)
+    def export(self, request: BuildRequest) -> Path:
+        io_format = IoFormat(output=request.io_format.output)
+        return get_onnx(request.deliverable, request.weights, io_format, request.store)
 
+    def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> AscendModel:
+        return AscendModel(artifact.path, target.devices[0], chip_name(target), artifact.io_format)
 
-@contextlib.contextmanager
-def watched(target: Target) -> Iterator[DeviceReadings]:
-    """Hold the devices against this user's other runs; look at their state before and after."""
-    with contextlib.ExitStack() as held:
-        for device in sorted(target.devices):
-            held.enter_context(FileLock(Path(tempfile.gettempdir()) / f"enet-{os.getuid()}-ascend-{device}.lock"))
-        watch = DeviceReadings(before=states(target))
-        yield watch
-        watch.after = states(target)
+    def place(self, target: Target) -> Place:
+        chip = chip_name(target)
+        return Place(f"{chip} {','.join(map(str, target.devices))}", chip)
 
+    @contextlib.contextmanager
+    def reserve_devices(self, target: Target) -> Iterator[DeviceReadings]:
+        """Lock the devices for this user's other runs, and record their state before and after."""
+        with contextlib.ExitStack() as locks:
+            for device in sorted(target.devices):
+                locks.enter_context(FileLock(Path(tempfile.gettempdir()) / f"enet-{os.getuid()}-ascend-{device}.lock"))
+            readings = DeviceReadings(before=read_states(target))
+            yield readings
+            readings.after = read_states(target)
 
-def versions() -> Mapping[str, str]:
-    """Of CANN, the driver and ais_bench.
+    def run_folder(self, run: FolderRun, *, progress: bool = False) -> list[Path]:
+        return ais_bench.infer(run)
 
-    Raises:
-        BackendUnavailable: naming everything that is missing.
-    """
-    missing = []
-    for look in (lambda: tool.find("atc"), lambda: tool.find("npu-smi"), ais_bench.require):
-        try:
-            look()
-        except BackendUnavailable as error:
-            missing.append(str(error))
-    if missing:
-        raise BackendUnavailable(", and ".join(missing))
-    found = {"cann": tool.cann_version() or "not recorded", "driver": npu_smi.states()[0].driver}
-    for package in ("ais_bench", "aclruntime"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+    def versions(self) -> Mapping[str, str]:
+        missing = []
+        for check in (partial(tool.require, "atc"), partial(tool.require, "npu-smi"), ais_bench.require):
+            try:
+                check()
+            except BackendUnavailable as error:
+                missing.append(str(error))
+        if missing:
+            raise BackendUnavailable(", and ".join(missing))
+        found = {"cann": tool.cann_version() or "not recorded", "driver": npu_smi.read_states()[0].driver}
+        for package in ("ais_bench", "aclruntime"):
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                found[package] = metadata.version(package)
+        return found

@@ -1,22 +1,27 @@
-"""What a backend is: it makes an artifact for a batch size out of a checkpoint, and opens it to run.
+"""Base classes of backends: a backend builds an artifact for one batch size and opens it to run.
 
-One module each, chosen by name, imported only when used. A backend that can't run here says what is missing and how
-to get it. To add one, write a module with the functions of the ``Backend`` protocol and name it in
-``BACKENDS``.
+Each backend is a module of its own, chosen by name in ``enet.backends.registry`` and imported only when used. A backend
+that cannot run here raises ``BackendUnavailable``, which says what is missing and how to get it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
+from enet.ascend.ais_bench import FolderRun as FolderRun
+from enet.backends.registry import BACKENDS, DEFAULT, DEVICE_BACKENDS, QUANTISING, BackendInfo
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import DeviceState, Precision, Target
 from enet.errors import BackendUnavailable, InputError, unknown_name_error
+from enet.model.onnx_cache import get_onnx
+from enet.storage.code_digest import code_digest
+from enet.storage.files import hash_file
 from enet.storage.store import Store
 
 if TYPE_CHECKING:
@@ -24,109 +29,174 @@ if TYPE_CHECKING:
 
     from enet.backends.calibration import Calibration
 
-#: The backend that others are compared with. It runs the checkpoint itself, in one form: float in, logits out.
-REFERENCE = "pytorch"
-
-#: Module by name.
-BACKENDS = {
-    "pytorch": "enet.backends.pytorch",
-    "onnxruntime": "enet.backends.onnxruntime",
-    "openvino": "enet.backends.openvino",
-    "cuda": "enet.backends.cuda",
-    "ascend": "enet.backends.ascend",
-}
-
-#: Those that can quantise.
-QUANTISING = ("openvino",)
-
-#: From this many images on, a batch keeps all cores of the host's processor busy by itself.
+#: Smallest batch size that uses all CPU cores by itself.
 LARGE_BATCH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """What to build.
+
+    Attributes:
+        weights: the checkpoint.
+        calibration: images to quantise with; None: no quantisation.
+    """
+
+    deliverable: Deliverable
+    weights: Path
+    io_format: IoFormat
+    batch_size: int
+    store: Store
+    target: Target
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Artifact:
-    """A built file, and what it was built from."""
+    """A built file and its origin.
+
+    Attributes:
+        onnx_sha256: of the exported ONNX; empty if the backend runs the checkpoint itself.
+        precision: of convolutions: "fp32", "fp16" or "int8"; for ``atc``, ``Target.precision_mode`` decides.
+        calibration_sha256: of the images that the quantiser used; empty without quantisation.
+    """
 
     path: Path
     backend: str
     batch_size: int
-    form: IoFormat
+    io_format: IoFormat
     sha256: str
     weights_sha256: str
     onnx_sha256: str = ""
     simulated: bool = False
-    #: What convolutions are computed in: "fp32", "fp16", "int8"; for ``atc``, ``Target.precision_mode`` says it.
     precision: str = "fp32"
-    #: Of the images that a quantiser looked at; empty where none did.
     calibration_sha256: str = ""
-
-
-class Model(Protocol):
-    """An opened artifact. ``infer`` may be called from several threads at once.
-
-    ``device`` is what it runs on, in words; ``chip`` what kind of accelerator that is, empty for the host's processor.
-    ``outputs_phases``: logits come as (N, 4 * outputs, H/2, W/2), see ``pipeline.labels_of_phases``; laying out the 2x2
-    blocks would take longer than to decide on them. ``max_concurrency``: how many threads that call it keep it busy.
-    """
-
-    device: str
-    chip: str
-    outputs_phases: bool
-    max_concurrency: int
-
-    def infer(self, images: NDArray[Any]) -> NDArray[Any]:
-        """Run one batch.
-
-        Args:
-            images: exactly the artifact's batch size of rows, in the form it takes: float32 (N, 3, H, W) or uint8
-                (N, H, W, 3).
-        Returns:
-            float32 logits (N, outputs, H, W) or uint8 labels (N, H, W).
-        """
-
-    def close(self) -> None:
-        """Give back what it holds of the device."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What something ran on: ``device`` in words; ``chip`` as in ``Model``."""
+    """Where something ran: ``device`` in words; ``chip``, the kind of accelerator, is empty for the CPU."""
 
-    device: str
-    chip: str
+    device: str = "cpu"
+    chip: str = ""
+
+
+class Model(ABC):
+    """An opened artifact. ``infer`` may be called from several threads at the same time.
+
+    Attributes:
+        device, chip: as in ``Place``.
+        outputs_phases: logits come as (N, 4 * outputs, H/2, W/2), see ``labels_from_phases``; it is quicker to choose
+            classes from them than to rearrange them first.
+        max_concurrency: number of calling threads that keep it busy.
+    """
+
+    device = "cpu"
+    chip = ""
+    outputs_phases = False
+    max_concurrency = 1
+
+    @abstractmethod
+    def infer(self, images: NDArray[Any]) -> NDArray[Any]:
+        """Run one batch.
+
+        Args:
+            images: float32 (N, 3, H, W) or uint8 (N, H, W, 3), by the artifact's input format; N is its batch size.
+        Returns:
+            float32 logits (N, outputs, H, W) or uint8 labels (N, H, W).
+        """
+
+    def close(self) -> None:  # noqa: B027 a model that holds only memory has nothing to do
+        """Release the device."""
 
 
 @dataclass
 class DeviceReadings:
-    """The devices just before and just after a measurement; both empty for the host's own processor."""
+    """States of the devices just before and just after a measurement; both empty for the CPU."""
 
     before: tuple[DeviceState, ...] = ()
     after: tuple[DeviceState, ...] = ()
 
 
-class Backend(Protocol):
-    """A backend's module."""
+class Backend(ABC):
+    """Base class of backends. ``info`` is its row in the registry."""
 
-    def build(
-        self,
-        deliverable: Deliverable,
-        weights: Path,
-        form: IoFormat,
-        batch_size: int,
-        store: Store,
-        target: Target,
-        calibration: Calibration | None = None,
-    ) -> Artifact:
-        """Make the artifact, or find it in the store; quantised where there are images to calibrate it on."""
+    def __init__(self, info: BackendInfo) -> None:
+        self.info = info
 
+    @abstractmethod
+    def build(self, request: BuildRequest) -> Artifact:
+        """Build the artifact, or find it in the artifact cache.
+
+        Raises:
+            InputError: the checkpoint or the options cannot be used.
+            BackendUnavailable: a library, tool or device is missing.
+        """
+
+    @abstractmethod
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> Model:
-        """Load the artifact onto the target's first device, ready to run."""
+        """Load the artifact on the target's first device.
 
-    def watched(self, target: Target) -> AbstractContextManager[DeviceReadings]:
-        """Have the target's devices to oneself while a measurement runs, and look at them before and after."""
+        Raises:
+            InputError: it cannot be loaded.
+            BackendUnavailable: a library or device is missing.
+        """
 
+    @abstractmethod
     def versions(self) -> Mapping[str, str]:
-        """Versions of the libraries and tools that decide the result."""
+        """Versions of the libraries and tools that determine the result.
+
+        Raises:
+            BackendUnavailable: one of them, or the device, is missing.
+        """
+
+    def place(self, target: Target) -> Place:
+        """All of the target's devices, in words."""
+        return Place()
+
+    def reserve_devices(self, target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
+        """Reserve the target's devices for one measurement and record their state before and after it."""
+        return contextlib.nullcontext(DeviceReadings())
+
+    def run_folder(self, run: FolderRun, *, progress: bool = False) -> list[Path]:
+        """Run every ``.bin`` file of a folder through a model file, and record execution times.
+
+        Returns:
+            Summaries in ais_bench's format, one JSON file per device: outputs by input, and times.
+        Raises:
+            InputError: the backend cannot do this, or a file cannot be used.
+            BackendUnavailable: a tool is missing.
+        """
+        able = " or ".join((DEFAULT, *DEVICE_BACKENDS))
+        raise InputError(f"backend {self.info.name}: does not run folders of files. Use --backend {able}")
+
+    def build_from_onnx(
+        self, request: BuildRequest, key: dict[str, Any], write: Callable[[Path, Path], None], pattern: str, **more: Any
+    ) -> Artifact:
+        """Build a file from the exported ONNX in the artifact cache, once.
+
+        Args:
+            key: everything that determines the content besides the ONNX file, the batch size and this code.
+            write: gets the ONNX file and an empty folder, and writes the built files into the folder.
+            pattern: name of the built file, as for ``Path.glob``.
+            more: further attributes of the artifact.
+        """
+        exported = self.export(request)
+        onnx_sha256 = hash_file(exported)
+        whole = {"onnx": onnx_sha256, "batch_size": request.batch_size, "code": code_digest(type(self).__module__)}
+        whole["backend"] = dict(key)
+        folder = request.store.get_or_build(self.info.name, whole, lambda folder: write(exported, folder))
+        (path,) = folder.glob(pattern)
+        return self.describe(request, path, onnx_sha256=onnx_sha256, **more)
+
+    def export(self, request: BuildRequest) -> Path:
+        """Export the checkpoint to ONNX, or find the file in the artifact cache."""
+        return get_onnx(request.deliverable, request.weights, request.io_format, request.store)
+
+    def describe(self, request: BuildRequest, path: Path, **more: Any) -> Artifact:
+        """Describe a built file, or the checkpoint itself if nothing is built."""
+        more |= {"sha256": hash_file(path), "weights_sha256": hash_file(request.weights), "backend": self.info.name}
+        return Artifact(path=path, batch_size=request.batch_size, io_format=request.io_format, **more)
 
 
 def get(name: str) -> Backend:
@@ -138,21 +208,23 @@ def get(name: str) -> Backend:
     """
     if name not in BACKENDS:
         raise unknown_name_error("backend", name, BACKENDS)
+    info = BACKENDS[name]
     try:
-        return cast(Backend, import_module(BACKENDS[name]))
+        backend: Backend = resolve_name(f"{__package__}.{name}:{info.class_name}")(info)
     except ModuleNotFoundError as error:
-        if (error.name or "").startswith("enet"):
-            raise  # our own mistake, not a missing library
-        raise BackendUnavailable(
-            f"backend {name}: {error.name} is not installed. Try: pip install {error.name}"
-        ) from error
+        missing = error.name or ""
+        if missing.startswith("enet"):
+            raise  # an error in this package, not a missing library
+        raise BackendUnavailable(f"backend {name}: {missing} is not installed. Try: pip install {missing}") from error
+    return backend
 
 
 def require_precision(name: str, precision: Precision) -> None:
-    """Refuse a precision that a backend hasn't.
+    """Check that a backend can build in a precision.
 
     Raises:
-        InputError: it can't quantise.
+        InputError: it cannot.
     """
-    if precision == "int8" and name not in QUANTISING:
-        raise InputError(f"backend {name}: has no --precision int8. Those that have: {', '.join(QUANTISING)}")
+    if name in BACKENDS and precision != "fp32" and precision not in BACKENDS[name].precisions:
+        able = " or ".join(QUANTISING)
+        raise InputError(f"--precision {precision}: not supported by backend {name}. Use --backend {able}")

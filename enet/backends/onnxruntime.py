@@ -1,12 +1,13 @@
-"""ONNX Runtime on the CPU: the embedded default.
+"""ONNX Runtime on the CPU, the default backend.
 
-Compiling means what it means on an NPU: the exported ONNX is fixed to one batch size and optimised for this machine,
-and the result is a file of its own.
+As for an NPU, compiling fixes the exported ONNX to one batch size and optimises it for this machine; the result is a
+file of its own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,35 +18,28 @@ import onnx
 import onnxruntime
 from numpy.typing import NDArray
 
-from enet.backends.base import LARGE_BATCH, Artifact, DeviceReadings
-from enet.backends.calibration import Calibration
-from enet.deliverable import Deliverable, IoFormat
+from enet.backends import bin_folder
+from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, FolderRun, Model
+from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
-from enet.model.onnx_cache import get_onnx
 from enet.model.onnx_graph import OUTPUT, canonicalise_graph, fix_batch_size
-from enet.storage.files import hash_file
-from enet.storage.store import Store, code_digest
 
-#: Errors are raised, so they need no line of their own; warnings (that an optimised model suits this machine alone) are
-#: known here.
+#: Errors are raised, so they need no log. The only warning, that an optimised model fits this machine alone, is known.
 LOG_FATAL = 4
 
 
-class OnnxRuntimeModel:
-    """One session. Small batches run one a core, each on the thread that calls; a batch that is large enough to keep
-    all cores busy runs alone, on all of them, since the memory of two such runs would be used for nothing."""
-
-    device = "cpu"
-    chip = ""
+class OnnxRuntimeModel(Model):
+    """A session. Small batches run one per core, each on the calling thread. A batch that is large enough to use all
+    cores runs alone on all of them, because two such runs would need twice the memory and be no faster."""
 
     def __init__(self, path: Path, batch_size: int) -> None:
         alone = batch_size >= LARGE_BATCH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = cores() if alone else 1
         options.inter_op_num_threads = 1
-        # A planned memory pattern keeps the sum of all tensors' sizes; without it a batch of 16 takes half of that.
+        # A planned memory pattern keeps all tensors at once; without it a batch of 16 needs half of that memory.
         options.enable_mem_pattern = not alone
         options.log_severity_level = LOG_FATAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when compiled
@@ -60,81 +54,62 @@ class OnnxRuntimeModel:
             (result,) = self.session.run(None, {self.input: images})
         return np.asarray(result)
 
-    def close(self) -> None:
-        """Nothing but memory is held."""
 
-
-def open_session(path: Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """A session on the CPU.
+def open_session(
+    path: Path, options: onnxruntime.SessionOptions, origin: Path | None = None
+) -> onnxruntime.InferenceSession:
+    """Open a session on the CPU. Errors name ``origin``, the file that ``path`` was made from.
 
     Raises:
-        InputError: ONNX Runtime refuses the file.
+        InputError: ONNX Runtime rejects the file.
     """
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+    except Exception as error:  # ONNX Runtime's exceptions share no base class
         reason = str(error).strip().splitlines()[0][:200]
-        raise InputError(f"{path}: ONNX Runtime can't load it ({reason}). Export it again") from error
+        raise InputError(f"{origin or path}: ONNX Runtime cannot load it ({reason}). Export it again") from error
 
 
-def build(
-    deliverable: Deliverable,
-    weights: Path,
-    form: IoFormat,
-    batch_size: int,
-    store: Store,
-    target: Target,
-    calibration: Calibration | None = None,
-) -> Artifact:
-    """Export, fix the batch size, optimise."""
-    exported = get_onnx(deliverable, weights, form, store)
-    onnx_sha256 = hash_file(exported)
-    key = {
-        "onnx": onnx_sha256,
-        "batch_size": batch_size,
-        "onnxruntime": onnxruntime.__version__,
-        "cpu": cpu(),
-        "source": code_digest("backends/onnxruntime.py", "model/onnx_graph.py"),
-    }
-    folder = store.build("onnxruntime", key, lambda folder: compile_model(exported, batch_size, folder, phases=True))
-    path = folder / "model.onnx"
-    return Artifact(
-        path=path,
-        backend="onnxruntime",
-        batch_size=batch_size,
-        form=form,
-        sha256=hash_file(path),
-        weights_sha256=hash_file(weights),
-        onnx_sha256=onnx_sha256,
-    )
-
-
-def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool = False) -> None:
+def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool = False) -> Path:
     """Write ``folder/model.onnx``: the exported model for one batch size, optimised by ONNX Runtime.
 
     Args:
-        phases: as in ``fixed``.
+        phases: as in ``fix_batch_size``.
     """
-    source = folder / "fixed.onnx"
+    source, optimised = folder / "fixed.onnx", folder / "model.onnx"
     onnx.save(fix_batch_size(exported, batch_size, phases=phases), source)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_FATAL
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.optimized_model_filepath = str(folder / "model.onnx")
-    open_session(source, options)
+    options.optimized_model_filepath = str(optimised)
+    open_session(source, options, exported)
     source.unlink()
-    optimised = folder / "model.onnx"
     onnx.save(canonicalise_graph(onnx.load(optimised)), optimised)
+    return optimised
 
 
-def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
-    return OnnxRuntimeModel(artifact.path, artifact.batch_size)
+class OnnxRuntimeBackend(Backend):
+    """Exports, fixes the batch size and optimises."""
 
+    def build(self, request: BuildRequest) -> Artifact:
+        def write(exported: Path, folder: Path) -> None:
+            compile_model(exported, request.batch_size, folder, phases=True)
 
-def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
-    """The host's own processor: nothing to hold, nothing to ask."""
-    return contextlib.nullcontext(DeviceReadings())
+        key = {"onnxruntime": onnxruntime.__version__, "cpu": cpu()}
+        return self.build_from_onnx(request, key, write, "model.onnx")
 
+    def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
+        return OnnxRuntimeModel(artifact.path, artifact.batch_size)
 
-def versions() -> Mapping[str, str]:
-    return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}
+    def versions(self) -> Mapping[str, str]:
+        return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}
+
+    def run_folder(self, run: FolderRun, *, progress: bool = False) -> list[Path]:
+        if run.outfmt == "TXT":
+            raise InputError(f"--outfmt TXT: not supported by backend {self.info.name}. Use BIN or NPY")
+
+        def open_compiled() -> Model:
+            with tempfile.TemporaryDirectory() as folder:
+                return OnnxRuntimeModel(compile_model(run.model, run.batch_size, Path(folder)), run.batch_size)
+
+        return [bin_folder.infer(run, open_compiled, self.info.name, progress=progress)]

@@ -1,12 +1,11 @@
-"""OpenVINO on the CPU: the second engine, and the one that runs INT8.
+"""OpenVINO on the CPU: a second engine, and the one that runs INT8.
 
-Compiling means what it means on an NPU: the exported ONNX, or its quantised form, is fixed to one batch size and
-compiled for this machine; the result is a file of its own.
+As for an NPU, compiling fixes the exported ONNX, or its quantised form, to one batch size and compiles it for this
+machine; the result is a file of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 from collections.abc import Mapping
 from importlib import metadata
@@ -18,31 +17,27 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from enet.backends.base import LARGE_BATCH, Artifact, DeviceReadings
+from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, Model
 from enet.backends.calibration import Calibration
 from enet.backends.quantise import quantise
-from enet.deliverable import Deliverable, IoFormat
+from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
-from enet.model.onnx_cache import get_onnx
 from enet.model.onnx_graph import OUTPUT, fix_batch_size
+from enet.storage.code_digest import code_digest
 from enet.storage.files import hash_file, write_bytes
-from enet.storage.store import Store, code_digest
 
 
-class OpenVinoModel:
-    """One compiled model. Small batches run one a core, each a stream of its own; a large one runs alone on all."""
-
-    device = "cpu"
-    chip = ""
+class OpenVinoModel(Model):
+    """A compiled model. Small batches run one per core, each in its own stream; a large one runs alone on all cores."""
 
     def __init__(self, path: Path, batch_size: int) -> None:
         try:
             blob = io.BytesIO(path.read_bytes())
             compiled = openvino.Core().import_model(blob, "CPU", settings(batch_size))
         except (OSError, RuntimeError) as error:
-            raise InputError(f"{path}: OpenVINO can't load it. Delete it, it is compiled again") from error
+            raise InputError(f"{path}: OpenVINO cannot load it. Delete it, and it is compiled again") from error
         self.max_concurrency = streams(batch_size)
         self.outputs_phases = compiled.output(0).get_any_name() != OUTPUT
         self.requests = SimpleQueue[Any]()
@@ -52,79 +47,21 @@ class OpenVinoModel:
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         request = self.requests.get()
         try:
-            # Copied, since the next run writes there; with memory of ours a batch of 16 takes twice as long.
+            # Copied, because the next run writes there; into memory of ours a batch of 16 would take twice as long.
             return np.array(request.infer({0: images}, share_inputs=True, share_outputs=True)[0])
         finally:
             self.requests.put(request)
 
-    def close(self) -> None:
-        """Nothing but memory is held."""
-
 
 def streams(batch_size: int) -> int:
+    """Number of batches computed at the same time."""
     return 1 if batch_size >= LARGE_BATCH else cores()
 
 
 def settings(batch_size: int) -> dict[str, Any]:
-    """In words: float32 where nothing is quantised; threads that share the cores with ours, so they aren't pinned."""
-    return {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "NUM_STREAMS": streams(batch_size),
-        "INFERENCE_NUM_THREADS": cores(),
-        "ENABLE_CPU_PINNING": False,
-    }
-
-
-def build(
-    deliverable: Deliverable,
-    weights: Path,
-    form: IoFormat,
-    batch_size: int,
-    store: Store,
-    target: Target,
-    calibration: Calibration | None = None,
-) -> Artifact:
-    """Export, quantise if ``calibration`` is given, fix the batch size, compile."""
-    exported = get_onnx(deliverable, weights, form, store)
-    onnx_sha256 = hash_file(exported)
-    source = exported if calibration is None else quantised(exported, onnx_sha256, form, calibration, store)
-    key = {
-        "model": hash_file(source),
-        "batch_size": batch_size,
-        "openvino": openvino.__version__,
-        "cpu": cpu(),
-        "settings": settings(batch_size),
-        "source": code_digest("backends/openvino.py", "model/onnx_graph.py"),
-    }
-    if calibration is not None:
-        key["weights"] = hash_file(source.with_suffix(".bin"))
-    folder = store.build("openvino", key, lambda folder: compile_model(source, batch_size, folder))
-    path = folder / "model.blob"
-    return Artifact(
-        path=path,
-        backend="openvino",
-        batch_size=batch_size,
-        form=form,
-        sha256=hash_file(path),
-        weights_sha256=hash_file(weights),
-        onnx_sha256=onnx_sha256,
-        precision="fp32" if calibration is None else "int8",
-        calibration_sha256="" if calibration is None else calibration.sha256,
-    )
-
-
-def quantised(exported: Path, onnx_sha256: str, form: IoFormat, calibration: Calibration, store: Store) -> Path:
-    """The quantised model (.xml, with a .bin beside it), made once into the store."""
-    key = {
-        "onnx": onnx_sha256,
-        "calibration": calibration.sha256,
-        "nncf": installed("nncf"),
-        "openvino": openvino.__version__,
-        "source": code_digest("backends/quantise.py", "model/onnx_graph.py", "backends/calibration.py"),
-    }
-    return (
-        store.build("int8", key, lambda folder: quantise(exported, form, calibration, folder / "int8.xml")) / "int8.xml"
-    )
+    """OpenVINO's settings: float32 unless quantised; threads are not pinned, because they share the cores with ours."""
+    threads = {"NUM_STREAMS": streams(batch_size), "INFERENCE_NUM_THREADS": cores(), "ENABLE_CPU_PINNING": False}
+    return {"INFERENCE_PRECISION_HINT": "f32", **threads}
 
 
 def compile_model(source: Path, batch_size: int, folder: Path) -> None:
@@ -140,21 +77,44 @@ def compile_model(source: Path, batch_size: int, folder: Path) -> None:
     write_bytes(folder / "model.blob", blob.getvalue())
 
 
-def open_model(artifact: Artifact, deliverable: Deliverable, target: Target) -> OpenVinoModel:
-    return OpenVinoModel(artifact.path, artifact.batch_size)
-
-
-def watched(target: Target) -> contextlib.AbstractContextManager[DeviceReadings]:
-    """The host's own processor: nothing to hold, nothing to ask."""
-    return contextlib.nullcontext(DeviceReadings())
-
-
-def installed(package: str) -> str:
+def installed_version(package: str) -> str:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "not installed"
 
 
-def versions() -> Mapping[str, str]:
-    return {"openvino": openvino.__version__, "nncf": installed("nncf"), "numpy": np.__version__}
+class OpenVinoBackend(Backend):
+    """Exports, quantises if there are calibration images, fixes the batch size and compiles."""
+
+    def build(self, request: BuildRequest) -> Artifact:
+        calibration = request.calibration
+        key = {"openvino": openvino.__version__, "cpu": cpu(), "settings": settings(request.batch_size)}
+        facts: dict[str, Any] = {}
+        source: Path | None = None
+        if calibration is not None:
+            source = self.quantised(request, calibration)
+            key["quantised"] = [hash_file(source), hash_file(source.with_suffix(".bin"))]
+            facts = {"precision": "int8", "calibration_sha256": calibration.sha256}
+
+        def write(exported: Path, folder: Path) -> None:
+            compile_model(source or exported, request.batch_size, folder)
+
+        return self.build_from_onnx(request, key, write, "model.blob", **facts)
+
+    def quantised(self, request: BuildRequest, calibration: Calibration) -> Path:
+        """Quantise the exported ONNX once into the artifact cache; return its .xml, beside which is a .bin."""
+        exported = self.export(request)
+        key = {"onnx": hash_file(exported), "calibration": calibration.sha256, "versions": self.versions()}
+        key["source"] = code_digest("enet.backends.quantise", "enet.backends.calibration")
+
+        def write(folder: Path) -> None:
+            quantise(exported, request.io_format, calibration, folder / "int8.xml")
+
+        return request.store.get_or_build("int8", key, write) / "int8.xml"
+
+    def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OpenVinoModel:
+        return OpenVinoModel(artifact.path, artifact.batch_size)
+
+    def versions(self) -> Mapping[str, str]:
+        return {"openvino": openvino.__version__, "nncf": installed_version("nncf"), "numpy": np.__version__}

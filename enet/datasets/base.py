@@ -1,4 +1,4 @@
-"""One interface for every data set: named pairs of an image and its label map, and what the label ids mean."""
+"""One interface for all data sets: named pairs of an image and its label map, and the meaning of the label ids."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from enet.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,10 +28,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Classes:
-    """The scored classes and how label files number them.
+    """The scored classes, and their ids in label files.
 
-    ``train_ids`` maps every id that a label file may hold to its class number, or to ``IGNORE``. An id that is
-    not in it is an error in the file. ``colours`` are RGB, one per class.
+    Attributes:
+        names: one per class.
+        colours: RGB, one per class.
+        train_ids: class number or ``IGNORE`` by label id; any other id in a label file is an error.
     """
 
     names: tuple[str, ...]
@@ -37,34 +41,47 @@ class Classes:
     train_ids: Mapping[int, int] = field(repr=False)
 
     def lookup(self) -> NDArray[np.uint8]:
-        """Train id by label id, shape (256,), uint8; ids that don't exist map to ``IGNORE``."""
-        import numpy as np
+        """Train id by label id, shape (256,), uint8; ids that do not exist map to ``IGNORE``."""
+        import numpy as np  # here, so that the list of layouts loads without it
 
         table = np.full(256, IGNORE, np.uint8)
-        for label_id, train_id in self.train_ids.items():
-            table[label_id] = train_id
+        table[list(self.train_ids)] = list(self.train_ids.values())
         return table
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A split that was found on disk; samples are sorted by name."""
+    """A split that was found on disk.
+
+    Attributes:
+        samples: sorted by name.
+        problems: in words: images and label maps without a partner, image names that occur twice.
+    """
 
     layout: str
     root: Path
     split: str
     classes: Classes
     samples: tuple[Sample, ...] = field(repr=False)
+    problems: tuple[str, ...] = ()
+
+    def require_sound(self) -> Dataset:
+        """Return the data set itself.
+
+        Raises:
+            InputError: the data set has ``problems``.
+        """
+        if self.problems:
+            raise InputError(f"data set {self.root}: {'; '.join(self.problems)}. Repair or replace these files")
+        return self
 
     def first(self, count: int | None) -> Dataset:
-        """The same data set cut to its first ``count`` samples; all of them for None."""
+        """Keep the first ``count`` samples; all of them for None."""
         return self if count is None else replace(self, samples=self.samples[:count])
 
     def spread(self, count: int) -> Dataset:
-        """``count`` of the samples, evenly over the split, whose neighbours are often frames of one drive."""
+        """Keep ``count`` samples, evenly over the split, because neighbours are often frames of one drive."""
         total = len(self.samples)
-        return (
-            replace(self, samples=tuple(self.samples[k * total // count] for k in range(count)))
-            if total > count
-            else self
-        )
+        if total <= count:
+            return self
+        return replace(self, samples=tuple(self.samples[k * total // count] for k in range(count)))

@@ -1,16 +1,10 @@
-"""Cityscapes: ``leftImg8bit/<split>/<city>/*_leftImg8bit.png`` beside ``gtFine/<split>/<city>/*_gtFine_labelIds.png``.
-
-Ids, names and colours are those of cityscapesScripts' ``helpers/labels.py``.
-"""
+"""Classes of Cityscapes; ids, names and colours are those of cityscapesScripts' ``helpers/labels.py``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from enet.datasets.base import IGNORE, Classes
 
-from enet.datasets.base import IGNORE, Classes, Dataset
-from enet.datasets.pairing import inside, pair
-
-#: name, label id, colour; in the order of their train ids 0..18.
+#: Name, label id and colour, in the order of the train ids 0..18.
 LABELS = (
     ("road", 7, (128, 64, 128)),
     ("sidewalk", 8, (244, 35, 232)),
@@ -39,28 +33,3 @@ CLASSES = Classes(
     # Ids 0..33 exist; those without a train id are ignored. (-1, license plate, is not stored in label files.)
     train_ids=dict.fromkeys(range(34), IGNORE) | {label_id: train for train, (_, label_id, _) in enumerate(LABELS)},
 )
-
-IMAGE_SUFFIX, LABEL_SUFFIX = "_leftImg8bit.png", "_gtFine_labelIds.png"
-
-
-def find(root: Path, split: str, problems: list[str] | None = None) -> Dataset:
-    """List a split; any city folders.
-
-    Args:
-        problems: images and labels that don't pair up are added here instead of raised.
-    Raises:
-        InputError: no such split, no image, or images and labels that don't pair up.
-    """
-    images, labels = root / "leftImg8bit" / split, root / "gtFine" / split
-    samples = pair(
-        by_city(images, IMAGE_SUFFIX),
-        by_city(labels, LABEL_SUFFIX),
-        expected=f"{images}/<city>/*{IMAGE_SUFFIX} and {labels}/<city>/*{LABEL_SUFFIX}",
-        problems=problems,
-    )
-    return Dataset("cityscapes", root, split, CLASSES, samples)
-
-
-def by_city(folder: Path, suffix: str) -> dict[str, Path]:
-    """Files by what an image and its label map have in common: city and name."""
-    return {f"{path.parent.name}/{path.name.removesuffix(suffix)}": path for path in inside(folder, suffix, deep=True)}

@@ -1,8 +1,8 @@
-"""From image files to the network's input, byte for byte as the reference scripts do it.
+"""Preprocessing of image files into the network's input, with the same bytes as the reference scripts.
 
 Pillow decodes and resizes (BILINEAR for images, NEAREST for labels), the centre is cropped, and
 ``(x / 255 - mean) / std`` is computed in float32 as torchvision's ``ToTensor`` and ``Normalize`` do. The uint8 crop
-is the common form: the float one follows from it by a table of 256 values a channel.
+is stored; a table of 256 values per channel turns it into float32.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
@@ -18,16 +19,16 @@ from PIL import Image, UnidentifiedImageError
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 
-# Cityscapes images are 2 megapixels; a header that claims 100 is a mistake or an attack, not a photograph.
+#: Largest accepted image. Those of Cityscapes have 2 megapixels; a header that claims 100 is an error or an attack.
 MAX_PIXELS = 80_000_000
 
-#: How a PNG begins; and bit depth and colour type, as they stand in its header, of the plainest photograph.
+#: First bytes of a PNG; and bit depth and colour type in the header of an 8-bit RGB image without transparency.
 PNG, RGB_OF_8_BITS = b"\x89PNG\r\n\x1a\n", b"\x08\x02"
 
 
 @dataclass(frozen=True)
 class Window:
-    """How an image of one size becomes the network's grid: scale to ``scaled``, cut ``crop`` (left, top)."""
+    """The part of an image that becomes the network's input: ``size`` at ``crop`` (left, top) of ``scaled``."""
 
     scaled: tuple[int, int]
     crop: tuple[int, int]
@@ -36,9 +37,9 @@ class Window:
     def of_image(self, image: Image.Image) -> Image.Image:
         """Scale (BILINEAR) and crop.
 
-        Where the crop's corners lie on whole pixels of the source, scaling that box alone gives the same bytes
-        without the pixels that would be cut off. Only where sides are cut off: Pillow goes through rows first, and
-        where rows are cut off instead, its rounding in between differs.
+        If the crop's corners lie on whole pixels of the source, scaling only that box gives the same bytes in less
+        time. This holds only if nothing is cut off at top and bottom: Pillow scales along rows first, so that its
+        intermediate rounding would differ.
         """
         left, top = self.crop
         edges = ((left, 0), (top, 1), (left + self.size[0], 0), (top + self.size[1], 1))
@@ -48,7 +49,7 @@ class Window:
         return self.cut(image.resize(self.scaled, Image.Resampling.BILINEAR))
 
     def of_label(self, label: Image.Image) -> Image.Image:
-        """Scale (NEAREST) and crop. No short cut: Pillow sums up steps from the box's edge, so rounding differs."""
+        """Scale (NEAREST) and crop; no short cut, because Pillow adds up steps from the box's edge and rounds."""
         return self.cut(label.resize(self.scaled, Image.Resampling.NEAREST))
 
     def cut(self, scaled: Image.Image) -> Image.Image:
@@ -57,7 +58,7 @@ class Window:
 
 
 def window(source: tuple[int, int], spec: Preprocessing) -> Window:
-    """Where the network's grid lies in an image.
+    """Return the window of an image that becomes the network's input.
 
     Args:
         source: the image's width and height.
@@ -79,12 +80,12 @@ def open_image(path: Path) -> Image.Image:
     """Open and decode an image file.
 
     Raises:
-        InputError: the file can't be read, is no image, is cut short, or claims an absurd size.
+        InputError: the file cannot be read, is not an image, is cut short, or has more than ``MAX_PIXELS``.
     """
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"{path}: {image.width}x{image.height} pixels, but should be at most {MAX_PIXELS:,}")
+                raise InputError(f"{path}: {image.width}x{image.height} pixels, expected at most {MAX_PIXELS:,}")
             image.load()
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image. Replace the file") from error
@@ -96,12 +97,10 @@ def open_image(path: Path) -> Image.Image:
 
 
 def decode_plain(path: Path) -> NDArray[np.uint8] | None:
-    """Decode a PNG of 8-bit RGB by OpenCV, which takes 0.6 times as long as Pillow for the same bytes.
+    """Decode a PNG of 8-bit RGB with OpenCV, which takes 0.6 times as long as Pillow for the same bytes.
 
-    None for every other file, and for one that OpenCV refuses, such as a damaged one: then Pillow has the say.
+    None for any other file, and if OpenCV cannot decode it: then Pillow decodes it or says what is wrong.
     """
-    import cv2
-
     try:
         data = np.fromfile(path, np.uint8)
     except OSError:
@@ -116,18 +115,16 @@ def decode_plain(path: Path) -> NDArray[np.uint8] | None:
 
 
 def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
-    """An image at the network's grid: RGB, shape (H, W, 3), uint8.
+    """Read an image at the network's resolution: RGB, shape (H, W, 3), uint8.
 
     Raises:
-        InputError: as ``open_image``.
+        InputError: see ``open_image``; or the image has more than 8 bits per channel.
     """
-    if (decoded := decode_plain(path)) is not None:
-        rgb = Image.fromarray(decoded)
-        return np.asarray(window(rgb.size, spec).of_image(rgb))
-    image = open_image(path)
+    decoded = decode_plain(path)
+    image = open_image(path) if decoded is None else Image.fromarray(decoded)
     if image.mode.startswith("I") or image.mode == "F":
-        raise InputError(f"{path}: an image of mode {image.mode}, but should have 8 bits a channel. Convert the file")
-    if image.mode == "P":  # Pillow warns of palettes with transparency unless that is kept first
+        raise InputError(f"{path}: image of mode {image.mode}, expected 8 bits per channel. Convert the file")
+    if image.mode == "P":  # Pillow warns of palettes with transparency unless it is kept first
         image = image.convert("RGBA")
     rgb = image if image.mode == "RGB" else image.convert("RGB")
     return np.asarray(window(rgb.size, spec).of_image(rgb))
@@ -137,21 +134,21 @@ def open_label(path: Path) -> Image.Image:
     """Open and decode a label map.
 
     Raises:
-        InputError: as ``open_image``; or the file isn't one byte a pixel.
+        InputError: see ``open_image``; or the file does not have one byte per pixel.
     """
     label = open_image(path)
     if label.mode not in ("L", "P"):
-        raise InputError(f"{path}: a label map of mode {label.mode}, but should be 8-bit label ids (mode L)")
+        raise InputError(f"{path}: label map of mode {label.mode}, expected 8-bit label ids (mode L). Convert the file")
     return label
 
 
 def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A label map at the grid that predictions are compared at: train ids, shape (H, W), uint8.
+    """Read a label map at the resolution of the comparison: train ids, shape (H, W), uint8.
 
     Args:
         lookup: train id by label id, shape (256,), from ``Classes.lookup``.
     Raises:
-        InputError: as ``open_label``.
+        InputError: see ``open_label``.
     """
     label = open_label(path)
     if spec.label_grid == "photograph":
@@ -160,7 +157,7 @@ def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> ND
 
 
 def resize_labels(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """A label map (H, W) at another grid, by the nearest pixel; itself if it is there already."""
+    """Resize a label map, shape (H, W), to ``shape`` by nearest neighbour."""
     if labels.shape == shape:
         return labels
     height, width = shape
@@ -168,7 +165,7 @@ def resize_labels(labels: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[
 
 
 class Normalise:
-    """``(x / 255 - mean) / std`` for uint8 images, through a table that holds every possible result."""
+    """Callable that computes ``(x / 255 - mean) / std`` of uint8 images, by a table of all 256 results per channel."""
 
     def __init__(self, spec: Preprocessing) -> None:
         values = np.arange(256, dtype=np.float32) / np.float32(255)
@@ -176,7 +173,7 @@ class Normalise:
         self.table = ((values - mean) / std).astype(np.float32)
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 RGB, shape (N, H, W, 3), to float32, shape (N, 3, H, W), contiguous."""
+        """Turn uint8 RGB, shape (N, H, W, 3), into float32, shape (N, 3, H, W), contiguous."""
         count, height, width, channels = images.shape
         out = np.empty((count, channels, height, width), np.float32)
         for channel in range(channels):

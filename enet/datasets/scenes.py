@@ -1,13 +1,12 @@
-"""Procedural street scenes in the Cityscapes layout: a data set with no download and no licence.
+"""Generated street scenes in the Cityscapes layout: a data set with no download and no licence.
 
-A scene is a function of (seed, split, index, size) alone. Only integer and plain float arithmetic, uniform random
-numbers and bit-exact OpenCV calls are used, so that the same numbers give the same pixels on every machine.
+A scene depends only on (seed, split, index, size). Only integer and plain float arithmetic, uniform random numbers and
+bit-exact OpenCV calls are used, so that the same arguments give the same pixels on every machine.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -19,45 +18,46 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from enet.datasets.scenery.backdrop import sky, skyline
-from enet.datasets.scenery.camera import hood, looking_out, rim
-from enet.datasets.scenery.ground import ground
-from enet.datasets.scenery.light import exposed, grained, shadows
+from enet.datasets.scenery.camera import hood, open_canvas, rim
+from enet.datasets.scenery.landscape import ground, sky, skyline
+from enet.datasets.scenery.light import add_grain, expose, shadows
 from enet.datasets.scenery.plan import lay_out
 from enet.datasets.scenery.street import Street
+from enet.deliverable import SCENE_SPLITS
 from enet.errors import EnetError
 from enet.storage.files import make_folder, write_bytes
 
-SCENES_VERSION = 1  # raise it whenever a pixel changes
+#: Increase it if a pixel changes: it is part of the cache key of generated scenes.
+SCENES_VERSION = 1
 
 CITIES = {
     "train": ("lindenau", "marksee", "torhaven"),
     "val": ("ostermoor", "velbruck"),
     "test": ("grauhafen", "silbertal"),
 }
-SPLIT_CODE = {"train": 0, "val": 1, "test": 2}
+#: A split's number in the seed of a scene: 0 train, 1 val, 2 test.
+SPLIT_CODE = {split: code for code, split in enumerate(SCENE_SPLITS)}
 SIZE = (2048, 1024)  # width and height of Cityscapes
 
+#: An image, shape (H, W, 3), uint8 RGB, and its raw Cityscapes label ids, shape (H, W), uint8 in 0..33.
+Scene = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
-def render(
-    seed: int, split: str, index: int, size: tuple[int, int] = SIZE
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Paint one scene.
+
+def render(seed: int, split: str, index: int, size: tuple[int, int] = SIZE) -> Scene:
+    """Draw one scene.
 
     Args:
         seed: the data set's seed, at least 0.
         split: "train", "val" or "test"; the splits share no scene.
-        index: which scene of the split, at least 0.
-        size: (width, height) in pixels; another size shows the same street with other noise.
-    Returns:
-        The image, shape (H, W, 3), uint8 RGB, and its raw Cityscapes label ids, shape (H, W), uint8 in 0..33.
+        index: number of the scene in the split, at least 0.
+        size: (width, height) in pixels; at another size the street is the same, the noise is not.
     Raises:
         ValueError: split is unknown.
     """
     check_split(split)
-    # One stream feeds every step, so their order is part of the data set.
+    # All steps draw from one generator, so their order is part of the data set.
     rng = np.random.default_rng([seed, SPLIT_CODE[split], index])
-    canvas = looking_out(rng, size)
+    canvas = open_canvas(rng, size)
     sky(canvas, rng)
     skyline(canvas, rng)
     street = Street(canvas, rng)
@@ -66,19 +66,19 @@ def render(
     shadows(street)
     street.paint()
     hood(canvas, rng)
-    canvas.image = exposed(grained(canvas.image, canvas.labels, rng), rng)
+    canvas.image = expose(add_grain(canvas.image, canvas.labels, rng), rng)
     rim(canvas)
     return canvas.image, canvas.labels
 
 
 def check_split(split: str) -> None:
-    """Raises ValueError when split is unknown."""
+    """Raise ValueError if the split is unknown."""
     if split not in SPLIT_CODE:
-        raise ValueError(f"split is {split!r}, but should be one of {sorted(SPLIT_CODE)}")
+        raise ValueError(f"split={split!r}, expected one of {sorted(SPLIT_CODE)}")
 
 
-def names(root: Path, split: str, index: int) -> tuple[Path, Path]:
-    """Where scene index of split goes under root: its image and its labels."""
+def scene_paths(root: Path, split: str, index: int) -> tuple[Path, Path]:
+    """Paths of a scene's image and label map under ``root``."""
     cities = CITIES[split]
     city, number = cities[index % len(cities)], index // len(cities)
     stem = f"{city}_{number:06d}_000019"
@@ -96,40 +96,42 @@ def write(
     workers: int | None = None,
     progress: bool = False,
 ) -> list[Path]:
-    """Write scenes 0..images-1 of a split under root in the Cityscapes layout, leaving finished pairs alone.
+    """Write scenes 0..images-1 of a split under root in the Cityscapes layout, except pairs that exist already.
 
     Args:
-        root: the data set's folder; it need not exist. Whatever wrote its finished pairs is not looked at.
-        images: how many scenes, at least 0.
+        root: the data set's folder; it need not exist. The content of existing pairs is not checked.
+        images: number of scenes, at least 0.
         seed: the data set's seed, at least 0.
         split: "train", "val" or "test".
         size: (width, height) in pixels.
-        workers: processes that render side by side; None takes one per processor.
+        workers: number of processes that draw in parallel; None: one per CPU core.
         progress: show a progress bar.
     Returns:
         The image paths, in the order of their index.
     Raises:
         ValueError: split is unknown, or images is negative.
-        InputError: a file can't be written.
+        InputError: a file cannot be written.
         EnetError: a worker process died.
     """
     check_split(split)
     if images < 0:
-        raise ValueError(f"images is {images}, but should be at least 0")
+        raise ValueError(f"images={images}, expected at least 0")
     count = min(workers or os.cpu_count() or 1, max(images, 1))
     task = partial(write_one, Path(root), seed, split, size)
+    bar = partial(tqdm, total=images, desc="scenes", unit="scene", disable=not progress)
     if count == 1:
-        return collect(map(task, range(images)), images, progress)
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=one_thread) as pool:
+        return list(bar(map(task, range(images))))
+    # One thread of OpenCV per worker, because the scenes are what is drawn in parallel.
+    with ProcessPoolExecutor(count, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         try:
-            return collect(pool.map(task, range(images)), images, progress)
+            return list(bar(pool.map(task, range(images))))
         except BrokenProcessPool as error:
-            raise EnetError("drawing scenes: a worker process died. Look above for why, and at free memory") from error
+            raise EnetError("scenes: a worker process died. Read its message above; check free memory") from error
 
 
 def write_one(root: Path, seed: int, split: str, size: tuple[int, int], index: int) -> Path:
-    """Write one scene unless both of its files are there; the path of its image."""
-    image_path, label_path = names(root, split, index)
+    """Write one scene unless both of its files exist; return the path of its image."""
+    image_path, label_path = scene_paths(root, split, index)
     if not (image_path.exists() and label_path.exists()):
         image, labels = render(seed, split, index, size)
         save(label_path, labels)
@@ -138,32 +140,13 @@ def write_one(root: Path, seed: int, split: str, size: tuple[int, int], index: i
 
 
 def save(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Write a PNG, whole or not at all.
-
-    Args:
-        path: the file, in a folder that need not exist.
-        picture: shape (H, W) or (H, W, 3) in blue, green, red; uint8.
-    """
+    """Write a PNG, completely or not at all; ``picture`` is uint8, (H, W) or (H, W, 3) in blue, green, red."""
     make_folder(path.parent)
-    done, data = cv2.imencode(".png", picture, png_options())
-    if not done:
-        raise ValueError(f"{path}: OpenCV could not encode a picture of shape {picture.shape}")
-    write_bytes(path, data.tobytes())
-
-
-def png_options() -> list[int]:
-    """Encoder settings that favour speed; newer OpenCV can also be told to try one row filter only."""
+    # Settings for speed; newer versions of OpenCV can also be limited to one row filter.
     options = [cv2.IMWRITE_PNG_COMPRESSION, 1]
     if hasattr(cv2, "IMWRITE_PNG_FILTER"):
         options += [cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP]
-    return options
-
-
-def one_thread() -> None:
-    """Keep OpenCV to one thread in a worker: the scenes are what runs side by side."""
-    cv2.setNumThreads(1)
-
-
-def collect(paths: Iterable[Path], total: int, progress: bool) -> list[Path]:
-    """The paths as they are finished, behind a progress bar if asked for."""
-    return list(tqdm(paths, total=total, desc="scenes", unit="scene", disable=not progress))
+    done, data = cv2.imencode(".png", picture, options)
+    if not done:
+        raise ValueError(f"{path}: OpenCV cannot encode a picture of shape {picture.shape}")
+    write_bytes(path, data.tobytes())

@@ -1,41 +1,5 @@
-"""What is judged, against what: the deliverable's file, recorded baselines, the device it is meant for."""
+"""Everything that is fixed before a measurement: the deliverable, recorded baselines, the target device."""
 
-from enet.deliverable.spec import (
-    BUILTIN,
-    CLASSES,
-    MAX_BATCH,
-    PLACEHOLDER,
-    SCENE_SPLITS,
-    VARIANTS,
-    DatasetSpec,
-    Deliverable,
-    IoFormat,
-    Network,
-    Preprocessing,
-    Reference,
-    ThroughputLimit,
-    Tolerances,
-    builtin_names,
-    load,
-    template,
-)
+import lazy_loader
 
-__all__ = [
-    "BUILTIN",
-    "CLASSES",
-    "MAX_BATCH",
-    "PLACEHOLDER",
-    "SCENE_SPLITS",
-    "VARIANTS",
-    "DatasetSpec",
-    "Deliverable",
-    "IoFormat",
-    "Network",
-    "Preprocessing",
-    "Reference",
-    "ThroughputLimit",
-    "Tolerances",
-    "builtin_names",
-    "load",
-    "template",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""Recorded throughput that others measured: the guide's table 7.3 as data. Ratios are computed, never typed in."""
+"""Recorded baselines: throughput that others measured (the guide's table 7.3). Ratios are computed, not typed in."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from enet.deliverable.toml_reader import parse, read_toml, require
+from enet.deliverable.toml_reader import expect, parse, read_toml, require
 from enet.errors import unknown_name_error
 
 FILE = Path(__file__).with_name("baselines.toml")
 
-#: Stands for a column's largest figure, whatever its batch size.
+#: Batch key of a column's largest value.
 BEST: Literal["best"] = "best"
 
 BatchKey = int | Literal["best"]
@@ -22,7 +22,7 @@ BatchKey = int | Literal["best"]
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """What one kind of device reached: images/s, in order of ``batch_sizes``."""
+    """Images/s of one kind of device, in the order of ``batch_sizes``."""
 
     name: str
     chip: str
@@ -32,9 +32,9 @@ class Column:
 
     def __post_init__(self) -> None:
         sizes, rates = self.batch_sizes, self.images_per_second
-        require(len(sizes) == len(rates) > 0, f"{len(rates)} images_per_second for {len(sizes)} batch_sizes")
-        require(sorted(set(sizes)) == list(sizes) and sizes[0] >= 1, f"batch_sizes={list(sizes)}, but should ascend")
-        require(all(0 < rate < math.inf for rate in rates), f"images_per_second={list(rates)}, but should be above 0")
+        expect(self, "images_per_second", len(sizes) == len(rates) > 0, f"{len(sizes)} numbers, one per batch size")
+        expect(self, "batch_sizes", sorted({*sizes}) == [*sizes] and sizes[0] >= 1, "ascending numbers from 1 on")
+        expect(self, "images_per_second", all(0 < rate < math.inf for rate in rates), "finite numbers above 0")
 
     @property
     def by_batch(self) -> Mapping[int, float]:
@@ -45,13 +45,13 @@ class Column:
         return max(self.images_per_second)
 
     def at(self, batch: BatchKey) -> float | None:
-        """Images/s at a batch size or at the ``BEST`` one; None where nothing is recorded."""
+        """Images/s at a batch size or the ``BEST`` one; None if nothing is recorded."""
         return self.best if batch == BEST else self.by_batch.get(batch)
 
 
 @dataclass(frozen=True, kw_only=True)
 class RatioColumn:
-    """A column of ratios: names of the two columns."""
+    """The names of two columns, of whose values a column of ratios is computed."""
 
     of: str
     over: str
@@ -63,7 +63,7 @@ class RatioColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
-    """Where the model is filed once its throughput is ``at_least`` so many times ``over``'s at all ``batch_sizes``."""
+    """Folder for models whose images/s are ``at_least`` times those of column ``over`` at all ``batch_sizes``."""
 
     name: str
     over: str
@@ -74,7 +74,7 @@ class Directory:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """All of it."""
+    """The recorded table: columns of images/s, columns of ratios, and the rule for the model's directory."""
 
     name: str
     source: str
@@ -84,24 +84,24 @@ class Table:
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        require(len(set(names)) == len(names), f"columns are named {names}, but should have names of their own")
+        require(len({*names}) == len(names), f"columns={names}, expected distinct names")
         for name in [side for ratio in self.ratios for side in (ratio.of, ratio.over)] + [self.directory.over]:
-            require(name in names, f"{name!r} is no column; there are {names}")
+            require(name in names, f"{name!r} is not a column. Known: {', '.join(names)}")
 
     def column(self, name: str) -> Column:
-        """A column by name.
+        """Return the column of this name.
 
         Raises:
-            InputError: there is none of that name.
+            InputError: there is no such column.
         """
-        found = {column.name: column for column in self.columns}
-        if name not in found:
-            raise unknown_name_error("baseline", name, found, where=f"recorded table {self.name}")
-        return found[name]
+        columns = {column.name: column for column in self.columns}
+        if name not in columns:
+            raise unknown_name_error("baseline", name, columns, where=f"recorded table {self.name}")
+        return columns[name]
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
-        """All that any column has."""
+        """Batch sizes of all columns, ascending."""
         return tuple(sorted({size for column in self.columns for size in column.batch_sizes}))
 
     @property
@@ -110,25 +110,25 @@ class Table:
         return (*self.batch_sizes, BEST)
 
     def ratio(self, ratio: RatioColumn, batch: BatchKey) -> float | None:
-        """At a batch size, or of the two columns' ``BEST`` figures; None where either has none."""
+        """Ratio of two columns at a batch size or of their ``BEST`` values; None if a value is missing."""
         of, over = self.column(ratio.of).at(batch), self.column(ratio.over).at(batch)
         return of / over if of and over else None
 
     def filed_under(self, images_per_second: Mapping[int, float]) -> str | None:
-        """The directory that a model with these figures belongs into; None where one falls short or is missing."""
+        """The directory for a model with these images/s; None if a value is too small or missing."""
         over, rule = self.column(self.directory.over).by_batch, self.directory
         reached = (images_per_second.get(n, 0.0) >= rule.at_least * over[n] for n in rule.batch_sizes)
         return rule.name if all(reached) else None
 
     def rows(self) -> list[tuple[str, list[float | None]]]:
-        """The guide's rows: figures, then ratios; one row a batch size, then the best of each column."""
+        """Rows as in the guide: images/s, then ratios; one row per batch size, then the best of each column."""
         return [
             (title(batch), [c.at(batch) for c in self.columns] + [self.ratio(r, batch) for r in self.ratios])
             for batch in self.batches
         ]
 
     def to_markdown(self) -> str:
-        """The table as the guide prints it: ten significant digits, ``-`` where there is no figure."""
+        """Format the table as the guide does: ten significant digits, ``-`` for a missing value."""
         titles = ["", *(column.name for column in self.columns), *(ratio.name for ratio in self.ratios)]
         body = [[name, *("-" if v is None else f"{v:.10g}" for v in values)] for name, values in self.rows()]
         widths = [max(len(row[i]) for row in (titles, *body)) for i in range(len(titles))]
@@ -137,29 +137,25 @@ class Table:
         return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
 
     def to_json(self) -> dict[str, Any]:
+        rates = {c.name: {title(n): r for n, r in c.by_batch.items()} | {BEST: c.best} for c in self.columns}
+        compared = [ratio for ratio in self.ratios if ratio.over == self.directory.over]
         return {
             "name": self.name,
             "source": self.source,
             "unit": "images/s",
-            "columns": {c.name: {"chip": c.chip, "what": c.what, **rates(c)} for c in self.columns},
+            "columns": {c.name: {"chip": c.chip, "what": c.what, **rates[c.name]} for c in self.columns},
             "ratios": {r.name: {title(n): self.ratio(r, n) for n in self.batches} for r in self.ratios},
-            "directory": {
-                r.of: self.filed_under(self.column(r.of).by_batch) for r in self.ratios if r.over == self.directory.over
-            },
+            "directory": {r.of: self.filed_under(self.column(r.of).by_batch) for r in compared},
         }
 
 
 def title(batch: BatchKey) -> str:
-    """How a batch size is called in tables."""
+    """Name of a batch size in tables."""
     return BEST if batch == BEST else f"bs{batch}"
-
-
-def rates(column: Column) -> dict[str, float]:
-    return {**{title(size): rate for size, rate in column.by_batch.items()}, title(BEST): column.best}
 
 
 @functools.cache
 def load() -> Table:
-    """The table that comes with the package."""
+    """Read the table that is included in the package."""
     table: Table = parse(Table, read_toml(FILE, "baselines"), str(FILE))
     return table

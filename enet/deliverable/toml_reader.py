@@ -1,4 +1,4 @@
-"""TOML files read into frozen dataclasses; every error names its line."""
+"""Read TOML files into frozen dataclasses; every error names its line."""
 
 from __future__ import annotations
 
@@ -20,18 +20,22 @@ else:
     import tomli as tomllib
 
 
-#: No TOML file of ours is larger.
+#: Size limit of TOML files in bytes, so that a wrong path cannot fill memory.
 MAX_BYTES = 1_000_000
 
 
 def add_line_number(message: str, path: Path) -> str:
-    """A message about a key or table of a TOML file, with the line that it is on where that can be found.
+    """Add to a message the line of the key or table that it is about, if that line can be found.
 
-    The message names the file, then tables and key in brackets, as ``parse`` does, or a key followed by ``=``.
+    Args:
+        message: ``<path> [<table>] [<key>]: <problem>``, brackets as ``parse`` writes them. A problem that begins with
+            ``<key>=`` or ``key='<key>' is`` names the key, too.
+    Returns:
+        The message with ``<path>:<line>`` for ``<path>``.
     """
-    place, _, rest = message.removeprefix(str(path)).partition(" is " if "] is " in message else ":")
+    place, _, rest = message.removeprefix(str(path)).partition(":")
     keys = re.findall(r"\[([^\[\]]+)\]", place)
-    if named := re.match(r"\W*(?:key=(?P<key>'.*?'|\".*?\") is |(?!value=)(\w+)(?:=| holds))", rest):
+    if named := re.match(r"\s*(?:key=(?P<key>'.*?'|\".*?\") is |(?!value=)(\w+)=)", rest):
         keys.append(ast.literal_eval(named["key"]) if named["key"] else named[2])
     table: list[str] = []
     found = None
@@ -39,7 +43,7 @@ def add_line_number(message: str, path: Path) -> str:
         if header := re.match(r"\s*\[{1,2}([^\[\]=]+)\]", line):
             table = plain_keys(header[1])
             if keys and table == keys[: len(table)]:
-                found = number  # where the key itself is missing
+                found = number  # if the key itself is missing
         elif key := re.match(rf"\s*({NAME}(?:\s*\.\s*{NAME})*)\s*=", line):
             here = [*table, *plain_keys(key[1])]
             if keys in (here, here[-1:]):
@@ -56,7 +60,7 @@ NAME = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
 
 
 def plain_keys(dotted: str) -> list[str]:
-    """The parts of a TOML key without their quotes.
+    """Split a TOML key into its parts, without their quotes.
 
     >>> plain_keys('network . "outputs"')
     ['network', 'outputs']
@@ -65,12 +69,13 @@ def plain_keys(dotted: str) -> list[str]:
 
 
 def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Read the tables of a TOML file.
 
     Args:
-        what: what the file is, for messages; ``advice`` follows if there is no such file.
+        what: the kind of file, for messages.
+        advice: end of the message if the file cannot be opened.
     Raises:
-        InputError: it can't be read, or isn't TOML.
+        InputError: the file cannot be read, or is not TOML.
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
@@ -84,56 +89,73 @@ def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
 
 
 def require(condition: bool, message: str) -> None:
-    """Refuse a value; ``parse`` adds the place."""
+    """Raise ValueError unless ``condition`` holds; ``parse`` adds the place to the message."""
     if not condition:
         raise ValueError(message)
 
 
-def parse(kind: type[Any], table: object, where: str) -> Any:
-    """Make a dataclass from a TOML table, checking every key and type.
+def expect(owner: object, name: str, condition: object, rule: str) -> None:
+    """Raise ValueError unless ``condition`` holds: "<name>=<its value>, expected <rule>"; ``parse`` adds the place."""
+    value = getattr(owner, name)
+    require(bool(condition), f"{name}={list(value) if isinstance(value, tuple) else value!r}, expected {rule}")
 
+
+def parse(kind: type[Any], table: object, where: str, **given: object) -> Any:
+    """Make a dataclass of type ``kind`` from a TOML table, checking every key and type.
+
+    Args:
+        given: values of fields that may not be in the table.
     Raises:
-        InputError: naming the place (``where``), the key and what it should be.
+        InputError: a key is unknown or missing, or a value is wrong; the message begins with ``where`` and the key.
     """
     if not isinstance(table, dict):
-        raise InputError(f"{where} is {table!r}, but should be a table")
+        raise InputError(f"{where}: {table!r}, expected a table")
     hints = typing.get_type_hints(kind)
-    names = [f.name for f in fields(kind)]
+    known = {item.name: item for item in fields(kind) if item.name not in given}
     for key in table:
-        if key not in names:
-            raise unknown_name_error("key", key, [n for n in names if n != "path"], where=where)
-    missing = [
-        f.name for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING and f.name not in table
-    ]
-    if missing:
-        raise InputError(f"{where}: {', '.join(missing)} missing, but should be given")
+        if key not in known:
+            raise unknown_name_error("key", key, known, where=where)
+    required = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
+    if missing := [name for name in required if name not in table]:
+        raise InputError(f"{where}: {', '.join(missing)} missing. Give every key that has no default")
     values = {key: convert(hints[key], value, f"{where} [{key}]") for key, value in table.items()}
     try:
-        return kind(**values)
+        return kind(**values, **given)
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
 
 def convert(hint: Any, value: object, where: str) -> Any:
-    """Check one value against its type hint; numbers may be given as whole numbers where a float is due."""
+    """Check one value against its type hint and return it; a whole number becomes a float if the hint says so."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if isinstance(value, int) and abs(value) >= 1 << 63:  # TOML's own limit; Python prints no number of any length
-        raise InputError(f"{where} is too large a number")
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # TOML's limit; Python refuses to print a very long number
+        raise InputError(f"{where}: number too large, expected at most 64 bits")
     if hasattr(hint, "__dataclass_fields__"):
         return parse(hint, value, where)
     if origin is Literal:
         if value not in arguments:
             raise unknown_name_error("value", value, arguments, where=where)
         return value
-    if origin is types.UnionType:  # the only unions here are with None, which TOML hasn't
-        return convert(arguments[0], value, where)
-    if origin is tuple:
-        length = None if arguments[-1] is ... else len(arguments)
-        if not isinstance(value, list) or length not in (None, len(value)):
-            raise InputError(f"{where} is {value!r}, but should be a list of {length or 'one or more'} values")
-        return tuple(convert(arguments[0], item, where) for item in value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+    if origin in (types.UnionType, typing.Union):  # always of one type and None
+        kind = arguments[1] if arguments[0] is types.NoneType else arguments[0]
+        return None if value is None else convert(kind, value, where)
+    if origin in (tuple, dict):
+        return convert_items(origin, arguments, value, where)
+    if hint is float and type(value) is int:
         return float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise InputError(f"{where} is {value!r}, but should be of type {hint.__name__}")
+    kind = object if hint is Any else origin or hint
+    if not isinstance(value, kind) or (hint is int and isinstance(value, bool)):
+        raise InputError(f"{where}: {value!r}, expected type {kind.__name__}")
     return value
+
+
+def convert_items(kind: type[Any], hints: tuple[Any, ...], value: object, where: str) -> Any:
+    """Check a list or a table of values of one type; a list becomes a tuple."""
+    if kind is dict:
+        if not isinstance(value, dict):
+            raise InputError(f"{where}: {value!r}, expected a table")
+        return {key: convert(hints[1], item, f"{where} [{key}]") for key, item in value.items()}
+    length = None if hints[-1] is ... else len(hints)
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise InputError(f"{where}: {value!r}, expected a list of {length or 'one or more'} values")
+    return tuple(convert(hints[0], item, where) for item in value)

@@ -1,8 +1,7 @@
-"""Evidence: what was measured, with where it came from; JSON that gates judge and reports show.
+"""Evidence: measured counts and times with their origin, as JSON that gates check and reports show.
 
-Evidence holds counts, not conclusions: mIoU and its kin follow from the per-image confusion matrices, agreement from
-counts of pixels, throughput from the time of every execution. Everything can be read back and judged anew, without a
-model or a device.
+Evidence holds no conclusions: mIoU follows from the per-image confusion matrices, pixel agreement from counts of
+pixels, throughput from the time of every execution. It can be loaded and checked again without a model or a device.
 """
 
 import lazy_loader

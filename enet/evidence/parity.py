@@ -1,80 +1,74 @@
-"""Agreement: how far two runs, two programs or two recipes that should agree do."""
+"""Parity: differences between two runs, two programs or two recipes that must agree."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from enet.evidence.provenance import SCHEMA, Provenance
+from enet.evidence.base import Evidence
+from enet.evidence.provenance import Provenance
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parity:
-    """On how many pixels two runs that should agree do not; per image, in order of ``images``.
+class Parity(Evidence):
+    """Pixels with different labels in two runs that must agree.
 
-    ``pixels`` are those of one image. ``non_finite`` counts images of either run with a logit that is no number;
-    ``constant``: a run predicted one class everywhere. ``miou`` are the two runs' own, in 0..1, where both scored the
-    whole split.
+    Attributes:
+        comparison: what was compared, such as "batch parity"; a key of ``gates.RELATIONS``.
+        images: names of the compared images.
+        pixels_per_image: number of compared pixels of each image.
+        differing_pixels: count for each image, in the order of ``images``.
+        non_finite: number of images of either run with a NaN or infinite logit.
+        is_single_class: a run predicted a single class everywhere.
+        miou: of the two runs, in 0..1, if both scored the whole split.
     """
 
     kind: ClassVar[str] = "parity"
-    what: str
+    comparison: str
     first: Provenance
     second: Provenance
     images: tuple[str, ...]
     images_expected: int
-    pixels: int
+    pixels_per_image: int
     differing_pixels: tuple[int, ...]
     non_finite: int
-    constant: bool
+    is_single_class: bool
     miou: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if len(self.differing_pixels) != len(self.images):
-            raise ValueError(f"differing has {len(self.differing_pixels)} counts, but should have {len(self.images)}")
+            raise ValueError(f"differing_pixels has {len(self.differing_pixels)} counts, expected {len(self.images)}")
 
     @property
-    def agreement(self) -> float:
-        """Share of all compared pixels that agree, in 0..1; NaN if none were compared."""
-        compared = self.pixels * len(self.images)
+    def pixel_agreement(self) -> float:
+        """Fraction of all compared pixels with equal labels, in 0..1; NaN if none were compared."""
+        compared = self.pixels_per_image * len(self.images)
         return 1 - sum(self.differing_pixels) / compared if compared else float("nan")
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "schema": SCHEMA, "agreement": self.agreement, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> Parity:
-        return cls(
-            what=table["what"],
-            first=Provenance.from_json(table["first"]),
-            second=Provenance.from_json(table["second"]),
-            images=tuple(table["images"]),
-            images_expected=table["images_expected"],
-            pixels=table["pixels"],
-            differing_pixels=tuple(table["differing_pixels"]),
-            non_finite=table["non_finite"],
-            constant=table["constant"],
-            miou=tuple(table["miou"]) if table["miou"] else None,
-        )
+    def summary(self) -> dict[str, Any]:
+        return {"pixel_agreement": self.pixel_agreement}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LogitComparison:
-    """How far two sets of numbers that should be equal are apart.
+class LogitComparison(Evidence):
+    """Differences between the logits of two programs that must agree.
 
-    ``largest`` is the largest absolute difference. ``over_limit`` counts those above ``limit``, or above ``relative``
-    times
-    an image's largest value where that is more.
-    ``over_limit_unexcused`` counts those of them that a near-tie in a max-pool doesn't explain: there,
-    rounding
-    alone decides which of two equal pixels a value returns to, and no two programs round alike. ``near_tie_share`` is
-    the
-    share of values, in 0..1, near enough to such a tie.
+    Rounding decides which of two nearly equal pixels a max-unpool returns a value to, and no two programs round alike.
+    Differences that such a near-tie in a max-pool explains are excused.
+
+    Attributes:
+        values: number of compared values.
+        largest: largest absolute difference.
+        limit: accepted absolute difference.
+        relative: accepted difference as a fraction of an image's largest absolute logit, if that is more.
+        over_limit: number of values above both.
+        over_limit_unexcused: number of those that no near-tie explains.
+        near_tie_share: fraction of all values, in 0..1, in reach of a near-tie.
+        non_finite: number of values that are NaN or infinite.
     """
 
     kind: ClassVar[str] = "difference"
-    what: str
+    comparison: str
     first: Provenance
     second: Provenance
     values: int
@@ -86,45 +80,21 @@ class LogitComparison:
     near_tie_share: float
     non_finite: int
 
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "schema": SCHEMA, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> LogitComparison:
-        names = (
-            "what",
-            "values",
-            "largest",
-            "limit",
-            "relative",
-            "over_limit",
-            "over_limit_unexcused",
-            "near_tie_share",
-            "non_finite",
-        )
-        return cls(
-            first=Provenance.from_json(table["first"]),
-            second=Provenance.from_json(table["second"]),
-            **{n: table[n] for n in names},
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
-class Digests:
-    """SHA-256 by name of things that should be equal to the byte."""
+class Digests(Evidence):
+    """SHA-256 by name of data that must be equal to the byte.
+
+    Attributes:
+        limited: the user requested only some of the images.
+        ours, theirs: digest by name, of this package's result and of the reference's.
+    """
 
     kind: ClassVar[str] = "digests"
-    what: str
+    comparison: str
     dataset_sha256: str
     preprocessing_sha256: str
     limited: bool
     images_expected: int
     ours: dict[str, str]
     theirs: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"kind": self.kind, "schema": SCHEMA, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any]) -> Digests:
-        return cls(**{f.name: table[f.name] for f in fields(cls)})

@@ -1,4 +1,4 @@
-"""A run's speeds as a file, for later runs to be compared with: multiples of PyTorch's, on one machine."""
+"""Recorded speedups over PyTorch on one host, as a baseline for later runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SCHEMA = 1
 
 
 def save(speeds: Mapping[str, Ratio], path: Path) -> None:
-    """Write speeds by case, with what this machine is, whole or not at all.
+    """Write speedups by case, with the fingerprint of this host.
 
     Raises:
-        InputError: the file can't be written.
+        InputError: the file cannot be written.
     """
     make_folder(path.parent)
     cases = {case: asdict(ratio) for case, ratio in sorted(speeds.items())}
@@ -27,26 +27,26 @@ def save(speeds: Mapping[str, Ratio], path: Path) -> None:
 
 
 def load(path: Path) -> dict[str, Ratio]:
-    """Read speeds back.
+    """Read speedups by case.
 
     Raises:
-        InputError: the file can't be read, isn't one, or is of another machine.
+        InputError: the file cannot be read, is not a record, or is from another host.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["schema"] != SCHEMA:
-            raise InputError(f"{path}: schema {table['schema']}, but should be {SCHEMA}. Record it again")
-        found = {
-            case: Ratio(**{k: float(v) for k, v in ratio.items()}) for case, ratio in table["over_pytorch"].items()
-        }
+            raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Record it again")
+        rows = table["over_pytorch"].items()
+        found = {case: Ratio(**{name: float(each) for name, each in ratio.items()}) for case, ratio in rows}
         machine, here = dict(table["machine"]), host_fingerprint()
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}. Make one with --record-baseline {path}") from error
+        raise InputError(f"{path}: {error.strerror}. Record one with --record-baseline {path}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: no record of speeds ({type(error).__name__}: {error}). Record it again") from error
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(f"{path}: not a record of speeds ({reason}). Record it again") from error
     if machine != here:
-        differing = [name for name in here if machine.get(name) != here[name]]
-        raise InputError(f"{path}: of another machine ({', '.join(differing)}). Record one here with --record-baseline")
+        differing = ", ".join(name for name in here if machine.get(name) != here[name])
+        raise InputError(f"{path}: recorded on another host (different {differing}). Record one with --record-baseline")
     if not all(0 < ratio.low <= ratio.value <= ratio.high for ratio in found.values()):
-        raise InputError(f"{path}: intervals that don't hold their values. Record it again")
+        raise InputError(f"{path}: intervals do not contain their values. Record it again")
     return found

@@ -1,78 +1,163 @@
-"""What a gate says, and how it comes to say it."""
+"""What a gate says: an outcome, one sentence, and the measured value beside its limits."""
 
 from __future__ import annotations
 
 import enum
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from enet.errors import format_list
 from enet.evidence import Provenance
 
-#: What is missing where the user asked for less.
-LIMITED = "only some images were asked for"
+#: What is missing if the user asked for less.
+LIMITED = "only some images were requested"
 
 
 class Outcome(enum.Enum):
+    """INFO: a value without a limit. NO_EVIDENCE: there is nothing to decide by; never a pass."""
+
     PASS = "PASS"
     FAIL = "FAIL"
     NO_EVIDENCE = "NO EVIDENCE"
+    INFO = "INFO"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """A measured value beside its limits.
+
+    Attributes:
+        measured: in ``unit``.
+        unit: "%", "pp" (percentage points), "x" (a factor), "ms", "images/s"; or what is counted, such as "of 8".
+        low: the least accepted value, or None.
+        high: the largest accepted value, or None.
+    """
+
+    measured: float
+    unit: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def margin(self) -> float | None:
+        """Distance to the nearer limit, in ``unit``; negative beyond it; None without limits."""
+        distances = [] if self.low is None else [self.measured - self.low]
+        distances += [] if self.high is None else [self.high - self.measured]
+        return min(distances, default=None)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every limit holds; NaN is beyond all limits."""
+        return (self.low is None or self.measured >= self.low) and (self.high is None or self.measured <= self.high)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What a gate said, in one sentence, with the numbers that decided it.
+    """What a gate said.
 
-    ``incomplete``: there is no evidence only because fewer images than expected were measured. ``reported``: nothing is
-    asked of the figure; it is told, not judged.
+    Attributes:
+        gate: its name in the catalogue.
+        sentence: what was found and what is expected, in words and with all digits.
+        check: what decided, if something was measured.
+        numbers: further values, for reports.
+        notes: what a reader should know beside it.
+        incomplete: there is no evidence only because fewer images than expected were measured.
     """
 
     gate: str
     outcome: Outcome
     sentence: str
+    check: Check | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     incomplete: bool = False
-    reported: bool = False
+
+    @property
+    def measured(self) -> float | None:
+        return self.check.measured if self.check else None
 
     def __str__(self) -> str:
-        return f"{self.outcome.value} {self.gate}: {self.sentence}" + "".join(f"; {note}" for note in self.notes)
+        return "; ".join([f"{self.outcome.value} {self.gate}: {self.sentence}", *self.notes])
+
+    def to_json(self) -> dict[str, Any]:
+        """As ``verdicts.json`` holds it: value, limits, unit and margin as numbers, or null."""
+        figures = {name: getattr(self.check, name, None) for name in ("measured", "low", "high", "margin")}
+        return {
+            "gate": self.gate,
+            "outcome": self.outcome.value,
+            **{name: value if value is not None and math.isfinite(value) else None for name, value in figures.items()},
+            "unit": self.check.unit if self.check else None,
+            "sentence": self.sentence,
+            "notes": list(self.notes),
+            "numbers": self.numbers,
+        }
 
 
 def decide(
-    gate: str, ok: bool, sentence: str, numbers: dict[str, float], missing: str | None, notes: tuple[str, ...] = ()
+    gate: str,
+    checks: Sequence[Check],
+    sentence: str,
+    missing_part: str | None = None,
+    notes: Sequence[str] = (),
+    numbers: dict[str, float] | None = None,
 ) -> Verdict:
-    """FAIL at once; PASS only if nothing is ``missing`` (see ``too_few``)."""
-    outcome = Outcome.FAIL if not ok else Outcome.NO_EVIDENCE if missing else Outcome.PASS
-    if outcome is Outcome.NO_EVIDENCE:
-        sentence = f"{sentence}; {missing}"
+    """FAIL if a check fails; PASS only if, besides, nothing is missing (see ``missing_images``).
+
+    The verdict shows the first check that fails, or else the first.
+    """
+    failed = [check for check in checks if not check.ok]
+    outcome = Outcome.FAIL if failed else Outcome.NO_EVIDENCE if missing_part else Outcome.PASS
+    incomplete = outcome is Outcome.NO_EVIDENCE
     return Verdict(
         gate=gate,
         outcome=outcome,
-        sentence=sentence,
-        numbers=numbers,
-        notes=notes,
-        incomplete=outcome is Outcome.NO_EVIDENCE,
+        sentence=f"{sentence}; {missing_part}" if incomplete else sentence,
+        check=[*failed, *checks][0],
+        numbers=numbers or {},
+        notes=tuple(notes),
+        incomplete=incomplete,
     )
 
 
-def informational(gate: str, sentence: str, numbers: dict[str, float] | None = None) -> Verdict:
-    """A figure, or the lack of one, that nothing is asked of."""
-    return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers or {}, reported=True)
+def no_evidence(gate: str, reason: str, check: Check | None = None) -> Verdict:
+    """Build a verdict for evidence that cannot be used."""
+    return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=reason, check=check)
+
+
+def informational(gate: str, sentence: str, check: Check | None = None) -> Verdict:
+    """Build a verdict for a value that has no limit."""
+    return Verdict(gate=gate, outcome=Outcome.INFO, sentence=sentence, check=check)
+
+
+def signed(value: float) -> str:
+    """Four decimals with a sign, never "-0.0000".
+
+    >>> signed(-0.00001), signed(-0.25)
+    ('+0.0000', '-0.2500')
+    """
+    return f"{round(value, 4) + 0.0:+.4f}"
+
+
+def first_reason(*reasons: tuple[object, str]) -> str | None:
+    """Return the first reason whose condition holds, or None."""
+    return next((reason for holds, reason in reasons if holds), None)
 
 
 def provenance_problem(provenance: Provenance) -> str | None:
-    """Why nothing that was measured there can be evidence, or None."""
-    if provenance.absent:
-        return provenance.absent
+    """Return the reason why nothing measured there can be evidence, or None."""
+    if provenance.missing_reason:
+        return provenance.missing_reason
     if provenance.simulated:
         return "measured on a simulated device"
-    if troubles := provenance.device_problems():
-        return f"{format_list(troubles, first=2)} (--allow-busy-device accepts that)"
+    if problems := provenance.device_problems():
+        return f"{format_list(problems, first=2)} (--allow-busy-device accepts that)"
     return None
 
 
-def missing_images(images: tuple[str, ...], expected: int, limited: bool) -> str | None:
-    """What is missing, or None."""
+def missing_images(images: Sequence[str], expected: int, limited: bool) -> str | None:
+    """Return what is missing, or None."""
     if len(images) < expected:
-        return f"{len(images)} images of {expected} expected"
+        return f"{expected - len(images)} of {expected} images missing"
     return LIMITED if limited else None

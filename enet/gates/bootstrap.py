@@ -12,7 +12,7 @@ def paired_interval(evidence: Accuracy, reference: Accuracy, samples: int = 2000
     """95 % interval of the mIoU difference, by a paired bootstrap over images (percentile method).
 
     Images are drawn with replacement; both mIoUs are computed from the same draw, so what is common to both (hard
-    and easy images) cancels, as it does not where each has an interval of its own.
+    and easy images) cancels. It would not if each mIoU had an interval of its own.
 
     Returns:
         Lower and upper end, mIoU in 0..1.
@@ -29,7 +29,7 @@ def resampled_miou(draws: np.ndarray, evidence: Accuracy, absent_classes: segmen
     """mIoU of every draw (a row of counts per image), shape (draws,)."""
     diagonals = np.diagonal(evidence.matrices, axis1=1, axis2=2)
     unions = evidence.matrices.sum(axis=1) + evidence.matrices.sum(axis=2) - diagonals
-    # Sums of pixel counts stay far below 2^53, so float64 holds them exactly and its product is much the quicker.
+    # Sums of pixel counts stay far below 2^53, so float64 holds them exactly and a product of float64 is much quicker.
     intersection, union = (draws.astype(np.float64) @ side.astype(np.float64) for side in (diagonals, unions))
     with np.errstate(invalid="ignore"):
         iou = np.where(union > 0, intersection / union, np.nan)

@@ -11,9 +11,11 @@ from enet.gates.base import provenance_problem
 
 @dataclass(frozen=True)
 class Relation:
-    """How two pieces of evidence must be related to be compared; names of ``Provenance``'s fields.
+    """How two pieces of evidence must be related to be compared.
 
-    ``exact``: no pixel may differ.
+    Attributes:
+        same, different: names of ``Provenance``'s fields.
+        exact: no pixel may differ.
     """
 
     same: tuple[str, ...] = ()
@@ -21,41 +23,39 @@ class Relation:
     exact: bool = False
 
 
-#: What every comparison must have in common, and must know.
+#: Fields that every comparison must know, and that must be equal.
 COMMON_FIELDS = ("deliverable", "weights_sha256", "dataset_sha256", "preprocessing_sha256")
 
+OTHER_BATCH_SIZE = Relation(
+    same=("backend", "onnx_sha256", "io_format", "precision", "calibration_sha256"),
+    different=("batch_size", "artifact_sha256"),
+)
 
+#: By gate.
 RELATIONS = {
-    "batch parity": Relation(
-        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
-        different=("batch_size", "artifact_sha256"),
-    ),
-    "padded tail": Relation(
-        same=("backend", "onnx_sha256", "form", "precision", "calibration_sha256"),
-        different=("batch_size", "artifact_sha256"),
-    ),
-    "equal rows": Relation(same=("artifact_sha256",), exact=True),
-    "forms": Relation(same=("backend", "batch_size"), different=("form",)),
+    "batch_parity": OTHER_BATCH_SIZE,
+    "padded_tail": OTHER_BATCH_SIZE,
+    "equal_rows": Relation(same=("artifact_sha256",), exact=True),
+    "io_formats": Relation(same=("backend", "batch_size"), different=("io_format",)),
 }
 
 
 def relation_problem(provenances: Iterable[Provenance], relation: Relation = Relation()) -> str | None:
-    """Why pieces of evidence don't belong together, or None."""
+    """Return the reason why pieces of evidence cannot be compared, or None."""
     first, *others = provenances
-    if absent := next((p.absent for p in (first, *others) if p.absent), None):
-        return absent
-    # Of recorded results the model isn't at hand; that they belong together follows from their data alone.
-    recorded = all(provenance.backend == RECORDED for provenance in (first, *others))
+    if reason := next((each.missing_reason for each in (first, *others) if each.missing_reason), None):
+        return reason
+    # Recorded results do not name their checkpoint: that they belong together follows from their data alone.
+    recorded = all(each.backend == RECORDED for each in (first, *others))
     for name in COMMON_FIELDS:
-        if name == "weights_sha256" and recorded:
-            continue
-        if not all(getattr(provenance, name) for provenance in (first, *others)):
-            return f"{name.removesuffix('_sha256')} not recorded: measure anew"
+        needed = not (recorded and name == "weights_sha256")
+        if needed and not all(getattr(each, name) for each in (first, *others)):
+            return f"{name.removesuffix('_sha256')} not recorded: measure again"
     for other in others:
         for name in (*COMMON_FIELDS, *relation.same):
             if getattr(first, name) != getattr(other, name):
-                return f"evidence from different {name.removesuffix('_sha256')}: measure both anew"
+                return f"evidence from different {name.removesuffix('_sha256')}: measure both again"
         for name in relation.different:
             if getattr(first, name) == getattr(other, name):
                 return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
-    return next((reason for reason in map(provenance_problem, (first, *others)) if reason), None)
+    return next(filter(None, map(provenance_problem, (first, *others))), None)

@@ -9,77 +9,83 @@ from enet.deliverable import Deliverable, ThroughputLimit, baselines
 from enet.deliverable.baselines import BEST, BatchKey
 from enet.errors import format_list
 from enet.evidence import Throughput
-from enet.gates.base import LIMITED, Outcome, Verdict, decide, informational, provenance_problem
+from enet.gates.base import (
+    LIMITED,
+    Check,
+    Outcome,
+    Verdict,
+    decide,
+    first_reason,
+    informational,
+    no_evidence,
+    provenance_problem,
+)
 
-#: A change of speed within a run that is told: a device that keeps its clock stays within a few percent.
+#: Change of speed within a run, as a fraction, above which it is reported: a device that keeps its clock stays within
+#: a few percent.
 DRIFT = 0.1
+
+NO_BASELINE = "no recorded baseline is of this network"
 
 
 def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.Table) -> Verdict:
-    """At its batch size, one device reaches what is asked of it, and its figures agree with each other.
+    """At its batch size, one device reaches the required factor, and its figures agree with each other.
 
-    Figures that deny each other FAIL. A simulated, busy or sick device, input that was all zero, a batch size or a
-    device that isn't known are NO EVIDENCE, and so is a pass over too few images.
+    Contradictory figures FAIL. A simulated, busy or unhealthy device, input that was all zero, an unknown batch size or
+    device are NO EVIDENCE, and so is a pass over too few images.
     """
-    limit, words = deliverable.throughput, figures(evidence)
+    limit, words = deliverable.throughput, in_words(evidence)
+    rate = Check(measured=evidence.images_per_second, unit="images/s")
     if evidence.contradictions:
-        sentence = f"the record denies itself: {format_list(evidence.contradictions, first=2)}; {words}"
-        return Verdict(gate="throughput", outcome=Outcome.FAIL, sentence=sentence, numbers=numbers(evidence))
+        sentence = f"contradictory record: {format_list(evidence.contradictions, first=2)}; {words}"
+        return Verdict(gate="throughput", outcome=Outcome.FAIL, sentence=sentence, check=rate)
     if limit is None or evidence.tool != "ais_bench":
-        why = "no recorded baseline is of this network" if limit is None else f"nothing is asked of {evidence.tool}"
-        return informational("throughput", f"{words}; {why}", numbers(evidence))
+        reason = NO_BASELINE if limit is None else f"no limit applies to {evidence.tool}"
+        return informational("throughput", f"{words}; {reason}", rate)
     if problem := throughput_problem(evidence, deliverable):
-        sentence = problem if evidence.provenance.absent else f"{problem}; {words}"
-        return Verdict(gate="throughput", outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=numbers(evidence))
-    lacks, beside = missing_for_pass(evidence, limit), tuple(notes(evidence))
-    return compare_with_baseline(
-        "throughput", evidence.images_per_second, evidence.batch_size, limit, table, lacks, beside
-    )
+        sentence = problem if evidence.provenance.missing_reason else f"{problem}; {words}"
+        return no_evidence("throughput", sentence, rate if math.isfinite(rate.measured) else None)
+    missing_part, notes = missing_for_pass(evidence, limit), run_notes(evidence)
+    return compare_with_baseline("throughput", rate.measured, evidence.batch_size, limit, table, missing_part, notes)
 
 
 def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
-    """The best of all batch sizes reaches what is asked over the baseline's best.
+    """The best of all batch sizes reaches the required factor over the baseline's best.
 
     Falling short is a FAIL only if every batch size that the baseline has was measured: another could be better.
     """
     gate, limit = "best_batch", deliverable.throughput
-    usable = [each for each in evidence if not each.contradictions and not throughput_problem(each, deliverable)]
     if limit is None:
-        return informational(gate, "no recorded baseline is of this network")
+        return informational(gate, NO_BASELINE)
+    problems = [(*run.contradictions, throughput_problem(run, deliverable)) for run in evidence]
+    usable = [run for run, reasons in zip(evidence, problems, strict=True) if not any(reasons)]
     if not usable:
-        why = (
-            throughput_problem(evidence[0], deliverable) or evidence[0].contradictions[0]
-            if evidence
-            else "nothing was measured"
-        )
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=f"no batch size can be judged: {why}")
-    best = max(usable, key=lambda each: each.images_per_second)
-    measured = {each.batch_size for each in usable}
+        reason = next((reason for reasons in problems for reason in reasons if reason), "nothing was measured")
+        return no_evidence(gate, f"no batch size can be compared: {reason}")
+    best = max(usable, key=lambda run: run.images_per_second)
+    measured = {run.batch_size for run in usable}
     unmeasured = [size for size in table.column(limit.baseline).batch_sizes if size not in measured]
-    lacks = missing_for_pass(best, limit)
-    verdict = compare_with_baseline(
-        gate, best.images_per_second, BEST, limit, table, lacks, (f"best at batch {best.batch_size}",)
-    )
+    notes, missing_part = [f"best at batch {best.batch_size}"], missing_for_pass(best, limit)
+    verdict = compare_with_baseline(gate, best.images_per_second, BEST, limit, table, missing_part, notes)
     if verdict.outcome is Outcome.FAIL and unmeasured:
         sentence = f"{verdict.sentence}; not measured: batch {', '.join(map(str, unmeasured))}"
-        return Verdict(gate=gate, outcome=Outcome.NO_EVIDENCE, sentence=sentence, numbers=verdict.numbers)
+        return no_evidence(gate, sentence, verdict.check)
     return verdict
 
 
-def directory(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
-    """Where a model with these figures is filed, by the guide's rule: told, never judged."""
-    rule, limit = table.directory, deliverable.throughput
+def model_directory(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
+    """The directory that the guide's rule files a model with these figures under; information without a limit."""
+    gate, rule, limit = "model_directory", table.directory, deliverable.throughput
     if limit is None:
-        return informational("directory", "no recorded baseline is of this network")
-    usable = [each for each in evidence if not each.contradictions and not throughput_problem(each, deliverable)]
-    rates = {each.batch_size: each.images_per_second for each in usable if not missing_for_pass(each, limit)}
-    asked = f"batch {' and '.join(map(str, rule.batch_sizes))} at {rule.at_least:g} x the {rule.over} or more"
-    unmeasured = [size for size in rule.batch_sizes if size not in rates]
-    if unmeasured:
-        missed = ", ".join(map(str, unmeasured))
-        return informational("directory", f"{rule.name} asks for {asked}; no evidence for batch {missed}")
+        return informational(gate, NO_BASELINE)
+    usable = [run for run in evidence if not run.contradictions and not throughput_problem(run, deliverable)]
+    rates = {run.batch_size: run.images_per_second for run in usable if not missing_for_pass(run, limit)}
+    required = f"batch {' and '.join(map(str, rule.batch_sizes))} at {rule.at_least:g}x the {rule.over} or more"
+    if unmeasured := [str(size) for size in rule.batch_sizes if size not in rates]:
+        sentence = f"{rule.name} requires {required}; no evidence for batch {', '.join(unmeasured)}"
+        return informational(gate, sentence)
     filed = table.filed_under(rates) == rule.name
-    return informational("directory", f"{'' if filed else 'not '}filed under {rule.name}, which asks for {asked}")
+    return informational(gate, f"{'' if filed else 'not '}filed under {rule.name}, which requires {required}")
 
 
 def recorded(name: str, batch: BatchKey, limit: ThroughputLimit, table: baselines.Table) -> Verdict:
@@ -96,78 +102,65 @@ def compare_with_baseline(
     batch: BatchKey,
     limit: ThroughputLimit,
     table: baselines.Table,
-    lacks: str | None = None,
-    notes: tuple[str, ...] = (),
+    missing_part: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Verdict:
-    """A rate over the baseline's at that batch size. A batch size without a baseline is told, not judged."""
+    """A rate in images/s over the baseline's at that batch size; without a baseline there, information."""
     over = table.column(limit.baseline).at(batch)
     where = "at the best batch of each" if batch == BEST else f"at batch {batch}"
     if over is None:
-        return informational(
-            gate,
-            f"{rate:.6g} images/s {where}; no {limit.baseline} baseline there: not judged",
-            {"images_per_second": rate},
-        )
-    ratio = rate / over
+        sentence = f"{rate:.6g} images/s {where}; no {limit.baseline} baseline there"
+        return informational(gate, sentence, Check(measured=rate, unit="images/s"))
+    check = Check(measured=rate / over, unit="x", low=limit.at_least)
     sentence = (
-        f"{rate:.6g} images/s {where} is {ratio:.4g} x the {limit.baseline}'s {over:.6g}, should be at least "
-        f"{limit.at_least:g} x [{limit.source}]"
+        f"{rate:.6g} images/s {where} is {check.measured:.4g}x the {limit.baseline}'s {over:.6g}, expected at least "
+        f"{limit.at_least:g}x [{limit.source}]"
     )
-    found = {"images_per_second": rate, "baseline": over, "ratio": ratio, "at_least": limit.at_least}
-    return decide(gate, ratio >= limit.at_least, sentence, found, lacks, notes)
+    return decide(gate, [check], sentence, missing_part, notes, {"images_per_second": rate, "baseline": over})
 
 
 def throughput_problem(evidence: Throughput, deliverable: Deliverable) -> str | None:
-    """Why a run can't be judged, however fast it was, or None."""
+    """Return the reason why a run cannot be used, however fast it was, or None."""
     limit, where = deliverable.throughput, evidence.provenance
-    another = limit is not None and where.chip not in ("", limit.chip)
-    reasons = (
-        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, not for {deliverable.name!r}"),
-        (another, f"measured on a {where.chip}, but should be on a {limit.chip if limit else ''}"),
-        (evidence.zero_input, "run over zeros, not over the data set, so nothing tells how fast it is on images"),
-        (evidence.batch_size < 1, "nothing tells the model's batch size"),
-        (bool(evidence.batch_ambiguity), evidence.batch_ambiguity),
+    required = limit.chip if limit else ""
+    return provenance_problem(where) or first_reason(
+        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, expected {deliverable.name!r}"),
+        (required and where.chip not in ("", required), f"measured on a {where.chip}, expected a {required}"),
+        (evidence.zero_input, "run over zeros, not over the data set: speed on images is unknown"),
+        (evidence.batch_size < 1, "the model's batch size is unknown: add the ais_bench console output"),
+        (evidence.batch_ambiguity, evidence.batch_ambiguity),
         (not math.isfinite(evidence.images_per_second), "no execution was timed"),
     )
-    return provenance_problem(where) or next((reason for is_so, reason in reasons if is_so), None)
 
 
 def missing_for_pass(evidence: Throughput, limit: ThroughputLimit) -> str | None:
-    """What a pass would lack, or None: images, or which device it was."""
+    """Return what a pass would lack, images or the name of the device, or None."""
     tail = evidence.batch_size - 1 if evidence.tail_dropped else 0
     if evidence.images + tail < evidence.images_expected:
-        return f"{evidence.images} images of {evidence.images_expected} expected"
+        return f"{evidence.images_expected - evidence.images} of {evidence.images_expected} images missing"
     if not evidence.provenance.chip:
-        return (
-            f"which device it ran on isn't recorded: bring the output of npu-smi info, or say --soc-version "
-            f"Ascend{limit.chip}"
-        )
+        return f"the device is not recorded: add the output of npu-smi info, or give --soc-version Ascend{limit.chip}"
     return LIMITED if evidence.provenance.limited else None
 
 
-def figures(evidence: Throughput) -> str:
+def in_words(evidence: Throughput) -> str:
     """Rate, batch size and mean time in words."""
-    return (
-        f"{evidence.images_per_second:.6g} images/s at batch {evidence.batch_size or 'unknown'}, mean compute "
-        f"{evidence.mean_ms:.6g} ms"
-    )
+    size = evidence.batch_size or "unknown"
+    return f"{evidence.images_per_second:.6g} images/s at batch {size}, mean compute {evidence.mean_ms:.6g} ms"
 
 
-def notes(evidence: Throughput) -> list[str]:
-    """What belongs beside the figure: how the batch size is known, wall clock, several devices."""
-    found = [f"batch from {evidence.batch_size_source}"]
-    if len(evidence.shares) > 1:
-        each = ", ".join(f"device {share.device} {evidence.rate(share.mean):.6g}" for share in evidence.shares)
-        found.append(f"mean of {len(evidence.shares)} devices: {each} images/s")
+def run_notes(evidence: Throughput) -> list[str]:
+    """What belongs beside the figure: source of the batch size, wall clock, several devices."""
+    notes = [f"batch from {evidence.batch_size_source}"]
+    if len(evidence.device_timings) > 1:
+        rates = [(each.device, evidence.device_images_per_second(each.mean)) for each in evidence.device_timings]
+        words = ", ".join(f"device {device} {rate:.6g}" for device, rate in rates)
+        notes.append(f"mean of {len(rates)} devices: {words} images/s")
     if abs(evidence.drift) > DRIFT:
         change = "slowed down" if evidence.drift > 0 else "sped up"
-        found.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the device {change}")
+        notes.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the device {change}")
     if evidence.wall_images_per_second is not None:
-        found.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock, all devices together")
-    if not all(share.compute_ms for share in evidence.shares):
-        found.append("by the recorded mean: this version of the tool keeps no raw times")
-    return found
-
-
-def numbers(evidence: Throughput) -> dict[str, float]:
-    return {"images_per_second": evidence.images_per_second, "mean_ms": evidence.mean_ms}
+        notes.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock, all devices together")
+    if not all(each.compute_ms for each in evidence.device_timings):
+        notes.append("by the recorded mean: this version of the tool keeps no raw times")
+    return notes

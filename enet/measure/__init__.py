@@ -1,4 +1,4 @@
-"""What runs: a deliverable with its data is measured, and evidence comes out."""
+"""Measurement of a deliverable: run its artifacts over its data set and return evidence."""
 
 import lazy_loader
 

@@ -1,11 +1,18 @@
 from . import (
     device_throughput as device_throughput,
     label_files as label_files,
+    parity as parity,
     race as race,
     recorded_accuracy as recorded_accuracy,
     reference_preprocessing as reference_preprocessing,
 )
-from .contest import MLPERF as MLPERF, Contest as Contest, TimingSettings as TimingSettings, Workload as Workload
+from .contest import (
+    CI_SETTINGS as CI_SETTINGS,
+    MLPERF as MLPERF,
+    Contest as Contest,
+    TimingSettings as TimingSettings,
+    Workload as Workload,
+)
 from .parity import (
     compare_artifacts as compare_artifacts,
     compare_onnx_logits as compare_onnx_logits,

@@ -1,4 +1,4 @@
-"""The clock: workloads timed in alternating rounds."""
+"""Timing of workloads in alternating rounds, so that clock drift does not change their ratios."""
 
 from __future__ import annotations
 
@@ -9,64 +9,56 @@ from dataclasses import dataclass
 
 from enet.metrics.latency import Times
 
-#: Seconds of rest before each round: threads of the program before it may still spin, OpenBLAS's for 27 ms.
+#: Seconds of rest before each round: threads of the workload before may still spin, those of OpenBLAS for 27 ms.
 REST = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimingSettings:
-    """How long to measure each thing: both bounds are reached.
+    """How long each workload is timed, with the names of MLPerf's LoadGen; both minimums must be reached.
 
-    Args:
-        warm_up: seconds before times are kept, and at least one round.
-        seconds: least time, the sum of a thing's rounds.
-        rounds: least count.
+    Attributes:
+        warmup_seconds: time before results are kept; at least one round.
+        min_seconds: sum of a workload's rounds, in seconds.
+        min_rounds: number of a workload's rounds.
     """
 
     warmup_seconds: float = 0.5
-    seconds: float = 2.0
-    rounds: int = 3
+    min_seconds: float = 2.0
+    min_rounds: int = 3
 
 
-#: For a gate in CI: a batch of 32 takes PyTorch seconds, and three pairs tell a factor of six from one of 1.2.
+#: For a gate in CI: PyTorch needs seconds for a batch of 32, and three pairs tell a factor of 6 from one of 1.2.
 CI_SETTINGS = TimingSettings()
-
-
-#: For a table that people compare.
-THOROUGH = TimingSettings(warmup_seconds=1.0, seconds=10.0, rounds=20)
-
-
-#: As long as MLPerf's rules ask for.
-MLPERF = TimingSettings(warmup_seconds=5.0, seconds=600.0, rounds=64)
-
-
-Execution = Callable[[], object]
+#: The minimums of MLPerf's rules.
+MLPERF = TimingSettings(warmup_seconds=5.0, min_seconds=600.0, min_rounds=64)
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What one round does: an execution again and again, by some threads at once.
+    """What one round does.
 
-    Args:
-        images: of one execution.
-        executions: in a round; at least one a thread.
-        threads: how many run at once.
+    Attributes:
+        execute: one execution.
+        images: number of images of one execution.
+        executions: executions in a round, at least one for each thread.
+        threads: number of threads that execute at once.
     """
 
-    execute: Execution
+    execute: Callable[[], object]
     images: int
     executions: int = 1
     threads: int = 1
 
 
 class Contest:
-    """Several works, timed in turn. ``round`` may also be called by somebody else's loop, for one work at a time."""
+    """Workloads, timed in alternating rounds; an outside loop may call ``time_round`` for one of them."""
 
-    def __init__(self, works: Sequence[Workload]) -> None:
-        self.works = works
-        self.pools = [ThreadPoolExecutor(work.threads) for work in works]
-        self.rounds: list[list[float]] = [[] for _ in works]
-        self.executions: list[list[float]] = [[] for _ in works]
+    def __init__(self, workloads: Sequence[Workload]) -> None:
+        self.workloads = workloads
+        self.pools = [ThreadPoolExecutor(workload.threads) for workload in workloads]
+        self.rounds: list[list[float]] = [[] for _ in workloads]
+        self.executions: list[list[float]] = [[] for _ in workloads]
 
     def __enter__(self) -> Contest:
         return self
@@ -75,71 +67,56 @@ class Contest:
         for pool in self.pools:
             pool.shutdown()
 
-    def warmup_seconds(self, seconds: float) -> None:
-        """At least one round of each."""
-        for index in range(len(self.works)):
+    def warm_up(self, seconds: float) -> None:
+        """Run each workload for this time, at least one round; nothing is kept."""
+        for index in range(len(self.workloads)):
             begin = time.perf_counter()
-            self.timed(index)
+            self.run_round(index)
             while time.perf_counter() - begin < seconds:
-                self.timed(index)
+                self.run_round(index)
 
     def rest(self) -> None:
-        """Until threads of what was timed before sleep."""
+        """Wait until the threads of the workload before are idle."""
         time.sleep(REST)
 
-    def round(self, index: int) -> None:
-        """One round of one work, kept; ``rest`` comes before it."""
-        took, each = self.timed(index)
-        self.rounds[index].append(took)
-        self.executions[index] += each
+    def time_round(self, index: int) -> None:
+        """Run one round of one workload and keep its times; call ``rest`` before it."""
+        seconds, executions = self.run_round(index)
+        self.rounds[index].append(seconds)
+        self.executions[index] += executions
 
-    def timed(self, index: int) -> tuple[float, list[float]]:
-        """Seconds of a round, and of every execution in it."""
-        work, pool = self.works[index], self.pools[index]
+    def run_round(self, index: int) -> tuple[float, list[float]]:
+        """Run one round; return its seconds, and those of each execution in it."""
+        workload, pool = self.workloads[index], self.pools[index]
 
         def execution(_: int) -> float:
             begin = time.perf_counter()
-            work.execute()
+            workload.execute()
             return time.perf_counter() - begin
 
         begin = time.perf_counter()
-        alone = work.executions == work.threads == 1
-        each = [execution(0)] if alone else list(pool.map(execution, range(work.executions)))
-        return time.perf_counter() - begin, each
+        is_single = workload.executions == workload.threads == 1
+        executions = [execution(0)] if is_single else list(pool.map(execution, range(workload.executions)))
+        return time.perf_counter() - begin, executions
 
-    def run(self, rule: TimingSettings, *, paired: bool = True) -> None:
-        """Rounds of all, every second time in reverse order, until each has what the rule asks for.
+    def run(self, settings: TimingSettings, *, paired: bool = True) -> None:
+        """Time rounds of all workloads, every second time in reverse order, until both minimums are reached.
 
         Args:
-            paired: give all as many rounds, so that any two can be compared; else leave out those that have enough.
+            paired: give all workloads equally many rounds, so that any two can be compared; otherwise leave out those
+                that have reached the minimums.
         """
-
-        def wanting() -> list[int]:
-            return [
-                index
-                for index, times in enumerate(self.rounds)
-                if sum(times) < rule.seconds or len(times) < rule.rounds
-            ]
-
-        turn = 0
-        while order := wanting():
-            order = list(range(len(self.works))) if paired else order
+        everything, turn = list(range(len(self.workloads))), 0
+        seconds, count = settings.min_seconds, settings.min_rounds
+        while unfinished := [i for i, each in enumerate(self.rounds) if sum(each) < seconds or len(each) < count]:
+            order = everything if paired else unfinished
             for index in order if turn % 2 == 0 else reversed(order):
                 self.rest()
-                self.round(index)
+                self.time_round(index)
             turn += 1
 
     def times(self) -> list[Times]:
-        """Of each work."""
-        return [
-            Times(images=work.images * work.executions, rounds=tuple(rounds), executions=tuple(executions))
-            for work, rounds, executions in zip(self.works, self.rounds, self.executions, strict=True)
-        ]
-
-
-def measure(works: Sequence[Workload], rule: TimingSettings) -> list[Times]:
-    """Warm up, and time several things in turn; all have as many rounds."""
-    with Contest(works) as contest:
-        contest.warmup_seconds(rule.warmup_seconds)
-        contest.run(rule)
-        return contest.times()
+        """Times of each workload."""
+        images = [workload.images * workload.executions for workload in self.workloads]
+        rows = zip(images, self.rounds, self.executions, strict=True)
+        return [Times(images=n, rounds=tuple(rounds), executions=tuple(each)) for n, rounds, each in rows]

@@ -1,4 +1,9 @@
-"""A split run through an artifact on one device, as a stream."""
+"""Inference and scoring of a split on one device, as a stream of batches in worker threads.
+
+Every worker takes a batch through all steps: decode, preprocess, infer, score. While one decodes another infers, so
+all cores are busy without queues, and no step has threads of its own that would compete. At most two batches for each
+worker are in flight, so memory does not grow with the number of images.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,16 +35,13 @@ from enet.storage.memmap import create_memmap
 #: Bound on the images that workers hold at once, whatever the number of cores: one image's logits are 17.5 MB.
 MAX_IMAGES_IN_FLIGHT = 64
 
-
 Item = TypeVar("Item")
-
-
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class BatchScores:
-    """One batch's result."""
+    """One batch's result; ``start`` is the index of its first image."""
 
     start: int
     matrices: list[NDArray[np.int64]]
@@ -47,101 +50,70 @@ class BatchScores:
 
 
 def measure_on_one_device(
-    subject: Subject,
-    artifact: Artifact,
-    source: ImageSource,
-    *,
-    labels_to: Path | None = None,
-    workers: int | None = None,
-    journal: Journal | None = None,
+    subject: Subject, artifact: Artifact, source: ImageSource, labels_to: Path | None, journal: Journal | None
 ) -> Accuracy:
-    """As ``measure``, on the target's first device, without a look at it."""
-    with open_predictor(subject, artifact) as predictor:
-        return score_split(subject, artifact, source, predictor, labels_to, workers, journal)
+    """Measure a split on the target's first device, without reserving it; see ``measure_split``.
 
-
-def score_split(
-    subject: Subject,
-    artifact: Artifact,
-    source: ImageSource,
-    predictor: Predictor,
-    labels_to: Path | None,
-    workers: int | None,
-    journal: Journal | None,
-) -> Accuracy:
-    batch_size = artifact.batch_size
-    classes = subject.dataset.classes.names
+    Args:
+        journal: keeps the scores of each batch; the images that it holds already are not run again.
+    """
+    classes, count, size = len(subject.dataset.classes.names), len(source.names), artifact.batch_size
     width, height = subject.deliverable.preprocessing.size
-    count = len(source.names)
-    matrices = np.zeros((count, len(classes), len(classes)), np.int64)
-    maps = None
-    if labels_to is not None:
-        maps = create_memmap(labels_to, (count, height, width))
-    workers = workers or max(1, min(cores(), MAX_IMAGES_IN_FLIGHT // batch_size))
-    kept = [] if journal is None else journal.batches
-    done = sum(len(batch.matrices) for batch in kept)
-    if kept:
-        matrices[:done] = np.concatenate([batch.matrices for batch in kept])
+    matrices = np.zeros((count, classes, classes), np.int64)
+    label_maps = None if labels_to is None else create_memmap(labels_to, (count, height, width))
+    workers = max(1, min(cores(), MAX_IMAGES_IN_FLIGHT // size))
+    records = [] if journal is None else journal.batches
+    done = sum(len(record.matrices) for record in records)
+    if records:
+        matrices[:done] = np.concatenate([record.matrices for record in records])
         if subject.progress:
-            tqdm.write(f"going on after {done} images that an interrupted run has scored", sys.stderr)
-    non_finite = sum(batch.non_finite for batch in kept)
-
-    def score(start: int) -> BatchScores:
-        pairs = [source.load(index) for index in range(start, min(start + batch_size, count))]
-        labels, broken = predictor.labels(np.stack([image for image, _ in pairs]))
-        scores = [
-            confusion_matrix(resize_labels(label, truth.shape), truth, len(classes))
-            for label, (_, truth) in zip(labels, pairs, strict=True)
-        ]
-        return BatchScores(start, scores, labels, broken)
-
-    begin = time.perf_counter() - (kept[-1].seconds if kept else 0)
-    bar = tqdm(
-        total=count,
-        initial=done,
-        desc=f"{artifact.backend} bs{batch_size}",
-        unit="image",
-        disable=None if subject.progress else True,
-    )
-    with bar, ThreadPoolExecutor(workers) as pool:
-        for scored in bounded_map(pool, score, range(done, count, batch_size), under_way=2 * workers):
-            rows = slice(scored.start, scored.start + len(scored.matrices))
-            matrices[rows] = scored.matrices
-            if maps is not None:
-                maps[rows] = scored.labels
-            non_finite += scored.non_finite
+            tqdm.write(f"resuming after {done} images that an interrupted run has scored", sys.stderr)
+    non_finite = sum(record.non_finite for record in records)
+    hide_bar = None if subject.progress else True  # None: show it on a terminal
+    bar = tqdm(total=count, initial=done, desc=f"{artifact.backend} bs{size}", unit="image", disable=hide_bar)
+    with open_predictor(subject, artifact) as predictor, bar, ThreadPoolExecutor(workers) as pool:
+        begin = time.perf_counter() - (records[-1].seconds if records else 0)
+        score = partial(score_batch, predictor, source, classes)
+        for scores in bounded_map(pool, score, range(done, count, size), in_flight=2 * workers):
+            rows = slice(scores.start, scores.start + len(scores.matrices))
+            matrices[rows] = scores.matrices
+            if label_maps is not None:
+                label_maps[rows] = scores.labels
+            non_finite += scores.non_finite
             if journal is not None:
-                journal.append(JournalRecord(matrices[rows], scored.non_finite, time.perf_counter() - begin))
-            bar.update(len(scored.matrices))
-    seconds = time.perf_counter() - begin
-    if maps is not None:
-        maps.flush()
-    return Accuracy(
-        provenance=subject.provenance(artifact, predictor.model),
-        classes=classes,
-        absent_classes=subject.deliverable.reference.absent_classes,
-        images=source.names,
-        images_expected=subject.deliverable.dataset.images,
-        matrices=matrices,
-        non_finite=non_finite if artifact.form.output == "logits" else None,
-        seconds=seconds,
-        duplicate_images=subject.duplicate_images,
-        label_grid=subject.deliverable.preprocessing.label_grid,
-    )
+                journal.append(JournalRecord(matrices[rows], scores.non_finite, time.perf_counter() - begin))
+            bar.update(len(scores.matrices))
+        seconds = time.perf_counter() - begin
+    if label_maps is not None:
+        label_maps.flush()
+    checked = non_finite if artifact.io_format.output == "logits" else None
+    return subject.accuracy(subject.provenance(artifact, predictor.model), source.names, matrices, checked, seconds)
+
+
+def score_batch(predictor: Predictor, source: ImageSource, classes: int, start: int) -> BatchScores:
+    """Load, infer and score the batch that begins with image number ``start``."""
+    end = min(start + predictor.batch_size, len(source.names))
+    pairs = [source.load(index) for index in range(start, end)]
+    labels, non_finite = predictor.labels(np.stack([image for image, _ in pairs]))
+    matrices = [
+        confusion_matrix(resize_labels(prediction, target.shape), target, classes)
+        for prediction, (_, target) in zip(labels, pairs, strict=True)
+    ]
+    return BatchScores(start, matrices, labels, non_finite)
 
 
 def bounded_map(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], under_way: int
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], in_flight: int
 ) -> Iterator[Result]:
-    """``pool.map`` that submits at most ``under_way`` items ahead of the results taken; in order."""
-    waiting: deque[Future[Result]] = deque()
+    """Map in order like ``pool.map``, but submit at most ``in_flight`` items ahead of the results taken."""
+    futures: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= under_way:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+            futures.append(pool.submit(function, item))
+            if len(futures) >= in_flight:
+                yield futures.popleft().result()
+        while futures:
+            yield futures.popleft().result()
     finally:
-        for future in waiting:  # after an error: what has not begun never does
+        for future in futures:  # after an error, cancel the batches that have not started
             future.cancel()

@@ -1,7 +1,8 @@
-"""Do two runs that should agree, agree? Label maps of two batch sizes, rows of one batch, logits of two programs."""
+"""Comparisons of results that must agree: label maps of two runs, rows of a batch, ONNX logits."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,167 +15,147 @@ from enet.backends import Artifact
 from enet.backends.pytorch import PyTorchModel
 from enet.datasets.image_source import ImageSource
 from enet.deliverable import IoFormat
-from enet.evidence import Accuracy, LogitComparison, Parity
-from enet.measure.predictor import Predictor, open_predictor, reserve_devices, with_device_states
+from enet.evidence import Accuracy, LogitComparison, Parity, Provenance
+from enet.measure.predictor import open_predictor, with_device_states
 from enet.measure.subject import Subject
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
 #: sums of some hundred terms differ by about 1e-6 between programs.
 NEAR_TIE = 1e-5
-
-#: Images that logits are compared for, half of them noise; or that one is chosen from.
-DISTINCT = 8
+#: Number of images that logits are compared for, half of them noise; or that an image is chosen from.
+MAX_IMAGES = 8
+#: One side of a comparison: labels, uint8, shape (N, H, W); provenance; number of images with NaN or infinite logits.
+Side = tuple[NDArray[np.uint8], Provenance, int]
 
 
 def compare_runs(
-    what: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], *, last: int | None = None
+    comparison: str, runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], *, last: int | None = None
 ) -> Parity:
     """Compare the label maps of two runs over the same images, one image at a time.
 
     Args:
-        labels: where ``pipeline.measure`` wrote them, .npy, uint8 (N, H, W).
-        last: compare only so many images, at the end.
+        labels: where ``measure_split`` wrote them, .npy, uint8, shape (N, H, W).
+        last: compare only this number of images, at the end of the split.
     """
     rows = slice(None if last is None else -last, None)
-    first, second = (np.load(path, mmap_mode="r")[rows] for path in labels)
-    differing = tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True))
-    return Parity(
-        what=what,
-        first=runs[0].provenance,
-        second=runs[1].provenance,
-        images=runs[0].images[rows],
-        images_expected=runs[0].images_expected if last is None else last,
-        pixels=int(np.prod(first.shape[1:])),
-        differing_pixels=differing,
-        non_finite=(runs[0].non_finite or 0) + (runs[1].non_finite or 0),
-        constant=constant(first) or constant(second),
-        miou=(runs[0].miou, runs[1].miou) if last is None else None,
+    first, second = (
+        (np.load(path, mmap_mode="r")[rows], run.provenance, run.non_finite or 0)
+        for run, path in zip(runs, labels, strict=True)
     )
-
-
-def constant(labels: NDArray[np.uint8]) -> bool:
-    """Whether one class is predicted everywhere."""
-    return bool(labels.size and labels.min() == labels.max())
+    parity = compare_labels(comparison, runs[0].images[rows], first, second)
+    if last is not None:
+        return replace(parity, images_expected=last)
+    return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))
 
 
 def compare_rows(subject: Subject, artifact: Artifact, source: ImageSource, image: int = 0) -> Parity:
-    """A batch of equal images: every other row's labels against the first row's.
+    """Run a batch of equal images and compare every other row's labels with the first row's.
 
     Args:
-        image: which; if the network sees one class alone in it, where rows would be equal come what may, one of the
-            ``DISTINCT`` after it.
+        image: index of the image. If only one class is predicted in it, where rows would be equal in any case, one of
+            the ``MAX_IMAGES`` after it.
     """
-    with reserve_devices(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
-        for chosen in range(image, min(image + DISTINCT, len(source.names))):
-            pixels, _ = source.load(chosen)
-            labels, broken = opened.labels(np.repeat(pixels[None], artifact.batch_size, axis=0))
-            if broken or not constant(labels):
-                break
-    where = with_device_states(subject.provenance(artifact, opened.model), watch)
     others = range(1, artifact.batch_size)
-    return Parity(
-        what="equal rows",
-        first=where,
-        second=where,
-        images=tuple(f"{source.names[chosen]} in row {row}" for row in others),
-        images_expected=len(others),
-        pixels=labels[0].size,
-        differing_pixels=tuple(int(np.count_nonzero(labels[row] != labels[0])) for row in others),
-        non_finite=broken,
-        constant=constant(labels),
-    )
+    for chosen in range(image, min(image + MAX_IMAGES, len(source.names))):
+        pixels, _ = source.load(chosen)
+        batch = np.repeat(pixels[None], artifact.batch_size, axis=0)
+        labels, provenance, non_finite = run_images(subject, artifact, batch)
+        if non_finite or not is_single_class(labels):
+            break
+    names = tuple(f"{source.names[chosen]} in row {row}" for row in others)
+    first_rows = np.repeat(labels[:1], len(others), axis=0)
+    parity = compare_labels("equal rows", names, (labels[1:], provenance, non_finite), (first_rows, provenance, 0))
+    return replace(parity, is_single_class=is_single_class(labels))
 
 
-def compare_artifacts(what: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource) -> Parity:
-    """Some images through two artifacts, each in batches of its own size.
+def compare_artifacts(
+    comparison: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource
+) -> Parity:
+    """Run some images through two artifacts, each in batches of its own size, and compare their labels.
 
     "padded tail" takes as many last images as leave the first artifact's last batch unfilled, as 500 = 31 x 16 + 4
-    does; "forms" the first four.
+    does; other comparisons the first four.
     """
     size, total = pair[0].batch_size, len(source.names)
-    if what == "padded tail":
-        count = min(total % size or max(1, size // 4), total)
-        chosen = range(total - count, total)
-    else:
-        chosen = range(min(4, total))
+    chosen = range(min(4, total))
+    if comparison == "padded tail":
+        chosen = range(total - min(total % size or max(1, size // 4), total), total)
     images = np.stack([source.load(index)[0] for index in chosen])
-    labels, provenances, broken = [], [], 0
-    for artifact in pair:
-        with reserve_devices(subject, artifact) as watch, open_predictor(subject, artifact) as opened:
-            found, not_finite = all_labels(opened, images)
-        labels.append(found)
-        provenances.append(with_device_states(subject.provenance(artifact, opened.model), watch))
-        broken += not_finite
-    first, second = labels
+    first, second = (run_images(subject, artifact, images) for artifact in pair)
+    return compare_labels(comparison, tuple(source.names[index] for index in chosen), first, second)
+
+
+def run_images(subject: Subject, artifact: Artifact, images: NDArray[np.uint8]) -> Side:
+    """Run any number of images, uint8, shape (N, H, W, 3), through an artifact, in batches."""
+    size = artifact.batch_size
+    reserved = backends.get(artifact.backend).reserve_devices(subject.target)
+    with reserved as readings, open_predictor(subject, artifact) as predictor:
+        parts = [predictor.labels(images[start : start + size]) for start in range(0, len(images), size)]
+    provenance = with_device_states(subject.provenance(artifact, predictor.model), readings)
+    return np.concatenate([labels for labels, _ in parts]), provenance, sum(count for _, count in parts)
+
+
+def compare_labels(comparison: str, images: tuple[str, ...], first: Side, second: Side) -> Parity:
+    """Count the pixels of each image whose labels differ."""
+    (a, first_provenance, a_non_finite), (b, second_provenance, b_non_finite) = first, second
     return Parity(
-        what=what,
-        first=provenances[0],
-        second=provenances[1],
-        images=tuple(source.names[index] for index in chosen),
-        images_expected=len(chosen),
-        pixels=first[0].size,
-        differing_pixels=tuple(int(np.count_nonzero(a != b)) for a, b in zip(first, second, strict=True)),
-        non_finite=broken,
-        constant=constant(first) or constant(second),
+        comparison=comparison,
+        first=first_provenance,
+        second=second_provenance,
+        images=images,
+        images_expected=len(images),
+        pixels_per_image=int(np.prod(a.shape[1:])),
+        differing_pixels=tuple(int(np.count_nonzero(x != y)) for x, y in zip(a, b, strict=True)),
+        non_finite=a_non_finite + b_non_finite,
+        is_single_class=is_single_class(a) or is_single_class(b),
     )
 
 
-def all_labels(opened: Predictor, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-    """Labels of any number of images, uint8 (N, H, W), and how many had a logit that is no finite number."""
-    size = opened.batch_size
-    parts = [opened.labels(images[start : start + size]) for start in range(0, len(images), size)]
-    return np.concatenate([labels for labels, _ in parts]), sum(broken for _, broken in parts)
+def is_single_class(labels: NDArray[np.uint8]) -> bool:
+    """Return True if all labels are of one class."""
+    return bool(labels.size and labels.min() == labels.max())
 
 
 def compare_onnx_logits(subject: Subject, batch_size: int, source: ImageSource) -> LogitComparison:
-    """The exported ONNX, run by ONNX Runtime, against PyTorch: real images and noise, in one batch.
+    """Compare the exported ONNX's logits with PyTorch's, for real images and noise in one batch.
 
-    A batch of one is run twice, with a real image and with noise; a large one holds each of ``DISTINCT`` images more
-    than once, in different rows, so that PyTorch need not run them all. What is judged is the ONNX file; whatever
-    backend it is compiled for later, ONNX Runtime is what says what it means.
+    A batch of one is run twice, with a real image and with noise; a large one holds each of ``MAX_IMAGES`` images more
+    than once, in different rows, so that PyTorch need not run them all. This checks the ONNX file; whatever backend it
+    is compiled for later, ONNX Runtime defines its meaning.
     """
-    artifact = subject.artifact("onnxruntime", batch_size, IoFormat())
-    with open_predictor(subject, artifact) as onnx:
-        return compared(subject, artifact, onnx, source)
-
-
-def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: ImageSource) -> LogitComparison:
-    """The opened ONNX's logits against PyTorch's."""
-    batch_size = artifact.batch_size
+    artifact = subject.artifact(backends.DEFAULT, batch_size, IoFormat())
     reference = subject.artifact(backends.REFERENCE, 1)
-    model = PyTorchModel.open(reference, subject.deliverable)
-    distinct = min(max(2, batch_size), DISTINCT)
-    real = np.stack([source.load(i % len(source.names))[0] for i in range(distinct // 2)])
-    noise = np.random.default_rng(0).integers(0, 256, (distinct - len(real), *real.shape[1:]), np.uint8)
+    model = PyTorchModel(reference.path, subject.deliverable)
+    count = min(max(2, batch_size), MAX_IMAGES)
+    real = np.stack([source.load(index % len(source.names))[0] for index in range(count // 2)])
+    noise = np.random.default_rng(0).integers(0, 256, (count - len(real), *real.shape[1:]), np.uint8)
     images = np.concatenate([real, noise])
-    expected = [logits_and_near_ties(model.network, onnx.normalise(image[None])) for image in images]
-    rows = np.arange(max(2, batch_size)) % distinct
-    tolerances = subject.deliverable.tolerances
-    largest, beyond, unexplained, non_finite, values, excusable = 0.0, 0, 0, 0, 0, 0
-    for start in range(0, len(rows), batch_size):
-        batch = rows[start : start + batch_size]
-        for row, ours in zip(batch, onnx.raw(images[batch]), strict=True):
-            (theirs,), (excused,) = expected[row]
-            difference = np.abs(ours - theirs)
-            limit = max(tolerances.logits, tolerances.logits_relative * float(np.abs(theirs).max()))
-            too_far = ~(difference <= limit)  # NaN is too far
-            values += difference.size
-            excusable += int(np.count_nonzero(excused)) * len(difference)
-            largest = max(largest, float(difference.max()))
-            beyond += int(np.count_nonzero(too_far))
-            unexplained += int(np.count_nonzero(too_far & ~excused))
-            non_finite += int(np.count_nonzero(~np.isfinite(ours)))
+    rows = np.arange(max(2, batch_size)) % count
+    tolerances, largest = subject.deliverable.tolerances, 0.0
+    counts = []
+    with open_predictor(subject, artifact) as onnx:
+        expected = [logits_and_near_ties(model.network, onnx.normalise(image[None])) for image in images]
+        for batch in rows.reshape(-1, batch_size):
+            for row, ours in zip(batch, onnx.infer_batch(images[batch]), strict=True):
+                (theirs,), (near_tie,) = expected[row]
+                difference = np.abs(ours - theirs)
+                limit = max(tolerances.logits, tolerances.logits_relative * float(np.abs(theirs).max()))
+                over = ~(difference <= limit)  # NaN is over the limit
+                masks = (np.broadcast_to(near_tie, over.shape), over, over & ~near_tie, ~np.isfinite(ours))
+                counts.append([difference.size, *(np.count_nonzero(mask) for mask in masks)])
+                largest = max(largest, float(difference.max()))
+    values, near_ties, over_limit, over_limit_unexcused, non_finite = np.sum(counts, axis=0).tolist()
     return LogitComparison(
-        what="logits",
+        comparison="logits",
         first=subject.provenance(artifact, onnx.model),
         second=subject.provenance(reference, model),
         values=values,
         largest=largest,
         limit=tolerances.logits,
         relative=tolerances.logits_relative,
-        over_limit=beyond,
-        over_limit_unexcused=unexplained,
-        near_tie_share=excusable / values,
+        over_limit=over_limit,
+        over_limit_unexcused=over_limit_unexcused,
+        near_tie_share=near_ties / values,
         non_finite=non_finite,
     )
 
@@ -182,15 +163,14 @@ def compared(subject: Subject, artifact: Artifact, onnx: Predictor, source: Imag
 def logits_and_near_ties(
     network: nn.Module, images: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """PyTorch's logits, and the pixels that a near-tie in a max-pool with indices can reach.
+    """Compute PyTorch's logits, and the pixels that a near-tie in a max-pool with indices can reach.
 
-    Only where its value came from is uncertain after a near-tie, not the value; so only the decoder behind the
-    matching unpool sees it.
+    A near-tie leaves the value certain but not its place, so only the decoder behind the matching unpool sees it.
 
     Args:
         images: float32, shape (N, 3, H, W), normalised.
     Returns:
-        Logits (N, outputs, H, W), float32, and the mask (N, H, W).
+        Logits, float32, shape (N, outputs, H, W), and the mask, bool, shape (N, H, W).
     """
     height, width = images.shape[2:]
     mask = torch.zeros((len(images), 1, height, width))

@@ -1,4 +1,4 @@
-"""An opened artifact: uint8 images in, labels or logits out."""
+"""An opened artifact behind one interface: uint8 images in, labels or logits out."""
 
 from __future__ import annotations
 
@@ -19,40 +19,38 @@ from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_fr
 
 
 class Predictor:
-    """An opened artifact that takes uint8 images and gives labels, whatever the artifact's form.
+    """An opened artifact that turns uint8 images into labels, whatever its input and output format.
 
     Args:
-        classes: how many of the network's outputs are scored; the rest (a void class) never win.
+        classes: number of outputs that are scored; the outputs after them (a void class) are never predicted.
     """
 
     def __init__(self, model: Model, artifact: Artifact, normalise: Normalise, classes: int) -> None:
-        self.model, self.batch_size, self.form = model, artifact.batch_size, artifact.form
+        self.model, self.batch_size, self.io_format = model, artifact.batch_size, artifact.io_format
         self.normalise, self.classes = normalise, classes
 
-    def raw(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
-        """Labels or logits for at most one batch, as the artifact's form says.
-
-        A smaller batch is filled up; the rows of the filling are dropped.
+    def prepare_batch(self, images: NDArray[np.uint8]) -> NDArray[Any]:
+        """Pad images to the batch size and convert them into the artifact's input format.
 
         Args:
             images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
         """
-        result = self.model.infer(self.given(images))[: len(images)]
+        batch = pad_batch(images, self.batch_size)
+        return batch if self.io_format.input == "uint8" else self.normalise(batch)
+
+    def infer_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
+        """Logits, float32, shape (n, C, H, W), or labels, uint8, shape (n, H, W), by the output format."""
+        result = self.model.infer(self.prepare_batch(images))[: len(images)]
         return logits_from_phases(result) if self.model.outputs_phases else result
 
-    def given(self, images: NDArray[np.uint8]) -> NDArray[Any]:
-        """What the artifact takes for at most one batch of images."""
-        batch = pad_batch(images, self.batch_size)
-        return batch if self.form.input == "uint8" else self.normalise(batch)
-
     def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
-        """Labels, uint8, shape (n, H, W), and how many images had a logit that is no finite number."""
-        return self.predict(self.given(images), len(images))
+        """Labels, uint8, shape (n, H, W), and the number of images with a NaN or infinite logit."""
+        return self.predict_prepared(self.prepare_batch(images), len(images))
 
-    def predict(self, batch: NDArray[Any], count: int) -> tuple[NDArray[np.uint8], int]:
-        """As ``labels``, of a batch that is ready for the artifact; the first ``count`` rows."""
+    def predict_prepared(self, batch: NDArray[Any], count: int) -> tuple[NDArray[np.uint8], int]:
+        """Like ``labels``, for the first ``count`` rows of a batch from ``prepare_batch``."""
         result = self.model.infer(batch)[:count]
-        if self.form.output == "labels":
+        if self.io_format.output == "labels":
             return result.astype(np.uint8, copy=False), 0
         finite = [is_finite(logits) for logits in result]
         decide = labels_from_phases if self.model.outputs_phases else argmax
@@ -61,10 +59,10 @@ class Predictor:
 
 @contextlib.contextmanager
 def open_predictor(subject: Subject, artifact: Artifact) -> Iterator[Predictor]:
-    """Open an artifact of the subject; it is closed in the end.
+    """Open an artifact of the subject, and close it at the end.
 
     Raises:
-        InputError: it can't be loaded.
+        InputError: the artifact cannot be loaded.
     """
     spec = subject.deliverable
     model = backends.get(artifact.backend).open_model(artifact, spec, subject.target)
@@ -74,11 +72,6 @@ def open_predictor(subject: Subject, artifact: Artifact) -> Iterator[Predictor]:
         model.close()
 
 
-def reserve_devices(subject: Subject, artifact: Artifact) -> contextlib.AbstractContextManager[DeviceReadings]:
-    """Have the devices that an artifact runs on to oneself, and look at them before and after."""
-    return backends.get(artifact.backend).watched(subject.target)
-
-
-def with_device_states(provenance: Provenance, watch: DeviceReadings) -> Provenance:
-    """With what was seen of the devices."""
-    return replace(provenance, devices_before=watch.before, devices_after=watch.after)
+def with_device_states(provenance: Provenance, readings: DeviceReadings) -> Provenance:
+    """Copy a provenance with the recorded states of the devices."""
+    return replace(provenance, devices_before=readings.before, devices_after=readings.after)

@@ -1,154 +1,31 @@
-"""Recorded outputs against the data set's label maps: accuracy, as the pipeline would have measured it."""
+"""Accuracy of a recorded run: its output files scored against the data set's label maps."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-from enet import datasets
-from enet.evidence import RECORDED, Accuracy, Provenance
-from enet.records.results_folder import RecordedRun, ResultsFolder
-from enet.storage.files import canonical_json, hash_file, hash_text
-
-if TYPE_CHECKING:
-    from enet.measure.subject import Subject
-import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from enet.datasets.preprocess import load_label, resize_labels
 from enet.errors import InputError, format_list
+from enet.evidence import Accuracy
 from enet.host import cores
 from enet.measure.one_device import bounded_map
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax, is_finite
 from enet.metrics.segmentation import confusion_matrix
 from enet.records import output_files
+from enet.records.results_folder import RecordedRun, ResultsFolder
 from enet.records.summary import Summary
-from enet.records.throughput import chip, devices, nothing_recorded, states_of, unrecorded
+from enet.records.throughput import no_run_reason, recorded_provenance, with_recorded_devices
+from enet.storage.files import hash_file, hash_json
 from enet.storage.memmap import create_memmap
-
-
-def score(
-    subject: Subject, summaries: Sequence[Summary], *, batch_size: int = 0, labels_to: Path | None = None
-) -> Accuracy:
-    """Score the outputs that summaries of one run list, on all cores.
-
-    Args:
-        summaries: one, or one for every device.
-        batch_size: of the run, where it is known.
-        labels_to: also write the predicted labels there, .npy, uint8 (N, H, W), in order of name.
-    Returns:
-        Evidence; its provenance holds the digest of summaries and outputs as the artifact's: the model isn't here.
-    Raises:
-        InputError: as ``outputs.of_image`` and ``outputs.read_output``; nothing was brought along, it is of other
-            images, or all of it is the same.
-    """
-    found = merge_outputs(summaries)
-    _ = subject.manifest  # every file of the data set is looked at before the first is used
-    labels = {sample.name: sample.label for sample in subject.dataset.samples}
-    foreign = sorted(name for name in found if name not in labels)
-    first = summaries[0].path
-    if foreign:
-        raise InputError(
-            f"{first}: {len(foreign)} outputs of images that aren't in the data set: {format_list(foreign)}"
-        )
-    names = sorted(found)
-    lookup = subject.dataset.classes.lookup()
-    maps = None
-    if labels_to is not None:
-        width, height = subject.deliverable.preprocessing.size
-        maps = create_memmap(labels_to, (len(names), height, width))
-
-    def one(index: int) -> ImageScore:
-        name = names[index]
-        labels_map = None if maps is None else maps[index]
-        return scored(subject, found[name], labels[name], lookup, labels_map)
-
-    begin = time.perf_counter()
-    threads = 2 * cores()  # half of them wait for the disk
-    with ThreadPoolExecutor(threads) as pool:
-        done = bounded_map(pool, one, range(len(names)), 2 * threads)
-        results = list(tqdm(done, "scoring", len(names), unit="image", disable=None if subject.progress else True))
-    if len(names) > 1 and len({result.sha256 for result in results}) == 1:
-        raise InputError(
-            f"{first}: all {len(names)} outputs are the same, byte for byte. Run ais_bench again on images"
-        )
-    if maps is not None:
-        maps.flush()
-    return Accuracy(
-        provenance=provenance(
-            subject, summaries, {name: r.sha256 for name, r in zip(names, results, strict=True)}, batch_size
-        ),
-        classes=subject.dataset.classes.names,
-        absent_classes=subject.deliverable.reference.absent_classes,
-        images=tuple(names),
-        images_expected=subject.deliverable.dataset.images,
-        matrices=np.stack([r.matrix for r in results]),
-        non_finite=sum(not r.finite for r in results),
-        seconds=time.perf_counter() - begin,
-        duplicate_images=subject.duplicate_images,
-        label_grid=subject.deliverable.preprocessing.label_grid,
-    )
-
-
-def merge_outputs(summaries: Sequence[Summary]) -> dict[str, Path]:
-    """Output file by image name, of all devices.
-
-    Raises:
-        InputError: nothing was brought along, or two devices have the same image.
-    """
-    found: dict[str, Path] = {}
-    for summary in summaries:
-        if summary.is_pure:
-            raise InputError(
-                f"{summary.path}: lists no output of an image (pure_infer_data): a run without --input feeds zeros and "
-                "can't be scored. Run ais_bench with --input"
-            )
-        mine = output_files.of_image(summary)
-        if mine is None:
-            raise InputError(f"{summary.path}: none of the {len(summary.pairs)} listed outputs is here. Copy {ABSENT}")
-        if twice := sorted(found.keys() & mine.keys()):
-            raise InputError(f"{summary.path}: {format_list(twice)} also ran on another device. Run ais_bench again")
-        found |= mine
-    return found
-
-
-ABSENT = "the folder of outputs too, beside or around the summary"
-
-
-def provenance(
-    subject: Subject, summaries: Sequence[Summary], digests: Mapping[str, str], batch_size: int
-) -> Provenance:
-    """What is known of results that were brought back: the summaries, outputs and data, but not the model.
-
-    Args:
-        digests: SHA-256 of every output, by image name.
-    """
-    files = [hash_file(summary.path) for summary in summaries]
-    return Provenance(
-        deliverable=subject.deliverable.name,
-        backend=RECORDED,
-        device="not recorded",
-        batch_size=batch_size,
-        form={},
-        weights_sha256="",
-        onnx_sha256="",
-        artifact_sha256=hash_text(canonical_json([*files, digests])),
-        dataset_sha256=subject.dataset_sha256,
-        preprocessing_sha256=subject.preprocessing_sha256,
-        versions={"numpy": np.__version__},
-        simulated=any(summary.simulated for summary in summaries),
-        limited=subject.limit is not None,
-    )
 
 
 @dataclass(frozen=True)
@@ -160,87 +37,133 @@ class ImageScore:
     sha256: str
 
 
-def scored(
-    subject: Subject, output: Path, label: Path, lookup: NDArray[np.uint8], labels_to: NDArray[np.uint8] | None
+def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
+    """Score the recorded outputs of a batch size; empty evidence, with a reason, if there are none.
+
+    Args:
+        labels_to: file for the predicted labels, .npy, uint8, shape (N, H, W).
+    Raises:
+        InputError: the outputs or the data set cannot be used.
+    """
+    run, reason = recorded.run(batch_size), ""
+    if run is None:
+        reason = no_run_reason(recorded, batch_size)
+    elif any(summary.is_pure_inference for summary in run.summaries):
+        reason = f"{run}: a run without --input feeds zeros"
+    elif all(output_files.find_outputs(summary) is None for summary in run.summaries):
+        reason = f"{run}: none of the listed outputs is here"
+    if run is None or reason:
+        return empty_accuracy(subject, batch_size, reason, labels_to)
+    measured = score_outputs(subject, run.summaries, batch_size=batch_size, labels_to=labels_to)
+    provenance = replace(measured.provenance, missing_reason=dropped_batch_reason(measured, run))
+    provenance = with_recorded_devices(provenance, recorded, run, subject.target)
+    return replace(measured, provenance=provenance, claimed_miou_percent=recorded.claimed.get(batch_size))
+
+
+def score_outputs(
+    subject: Subject, summaries: Sequence[Summary], *, batch_size: int = 0, labels_to: Path | None = None
+) -> Accuracy:
+    """Score the outputs that the summaries of one run list, on all cores.
+
+    Args:
+        summaries: one for every device.
+        batch_size: of the run; 0 if unknown.
+        labels_to: also write the predicted labels there, .npy, uint8, shape (N, H, W), in order of name.
+    Returns:
+        Evidence; in its provenance the digest of summaries and outputs stands for the artifact, which is not here.
+    Raises:
+        InputError: as ``find_outputs`` and ``read_output``; or outputs are absent, of other images or all the same.
+    """
+    outputs = merge_outputs(summaries)
+    _ = subject.manifest  # checks every file of the data set before the first is used
+    labels = {sample.name: sample.label for sample in subject.dataset.samples}
+    first, names = summaries[0].path, sorted(outputs)
+    if foreign := [name for name in names if name not in labels]:
+        problem = f"{len(foreign)} outputs of images that are not in the data set: {format_list(foreign)}"
+        raise InputError(f"{first}: {problem}. Give the data set that they were made from")
+    lookup = subject.dataset.classes.lookup()
+    width, height = subject.deliverable.preprocessing.size
+    label_maps = None if labels_to is None else create_memmap(labels_to, (len(names), height, width))
+
+    def score(index: int) -> ImageScore:
+        label_map = None if label_maps is None else label_maps[index]
+        return score_image(subject, outputs[names[index]], labels[names[index]], lookup, label_map)
+
+    begin = time.perf_counter()
+    threads = 2 * cores()  # half of them wait for the disk
+    with ThreadPoolExecutor(threads) as pool:
+        results = bounded_map(pool, score, range(len(names)), 2 * threads)
+        bar = tqdm(results, "scoring", len(names), unit="image", disable=None if subject.progress else True)
+        scores = dict(zip(names, bar, strict=True))
+    if len(names) > 1 and len({score.sha256 for score in scores.values()}) == 1:
+        raise InputError(f"{first}: all {len(names)} outputs are the same, byte for byte. Run ais_bench on images")
+    if label_maps is not None:
+        label_maps.flush()
+    digests = [*(hash_file(summary.path) for summary in summaries), {name: scores[name].sha256 for name in names}]
+    provenance = replace(
+        recorded_provenance(subject.deliverable, batch_size),
+        artifact_sha256=hash_json(digests),
+        dataset_sha256=subject.dataset_sha256,
+        preprocessing_sha256=subject.preprocessing_sha256,
+        versions={"numpy": np.__version__},
+        simulated=any(summary.simulated for summary in summaries),
+        limited=subject.limit is not None,
+    )
+    matrices = np.stack([score.matrix for score in scores.values()])
+    non_finite = sum(not score.finite for score in scores.values())
+    return subject.accuracy(provenance, names, matrices, non_finite, time.perf_counter() - begin)
+
+
+def merge_outputs(summaries: Sequence[Summary]) -> dict[str, Path]:
+    """Output file by image name; an ``InputError`` if a device has none, or two have the same image."""
+    merged: dict[str, Path] = {}
+    for summary in summaries:
+        if summary.is_pure_inference:
+            raise InputError(f"{summary.path}: without --input ais_bench feeds zeros (pure_infer_data). Give --input")
+        outputs = output_files.find_outputs(summary)
+        if outputs is None:
+            raise InputError(f"{summary.path}: none of the {len(summary.pairs)} listed outputs is here. Copy them too")
+        if repeated := sorted(merged.keys() & outputs.keys()):
+            raise InputError(f"{summary.path}: {format_list(repeated)} also ran on another device. Run ais_bench again")
+        merged |= outputs
+    return merged
+
+
+def score_image(
+    subject: Subject, output: Path, label: Path, lookup: NDArray[np.uint8], label_map: NDArray[np.uint8] | None
 ) -> ImageScore:
-    """Score one output. Its file is hashed here, while it is still in memory: all of them are gigabytes."""
-    spec = subject.deliverable.preprocessing
-    classes = subject.deliverable.scored_classes
+    """Score one output file and write its labels to ``label_map``.
+
+    The file is hashed here, while it is still in memory: all files together have gigabytes.
+    """
+    spec, classes = subject.deliverable.preprocessing, subject.deliverable.scored_classes
     result = output_files.read_output(output, subject.deliverable.network.outputs, spec.size)
-    truth = load_label(label, spec, lookup)
+    target = load_label(label, spec, lookup)
     if result.ndim == 2:
         if result.dtype.kind not in "iu" or result.min() < 0 or result.max() >= classes:
-            raise InputError(f"{output}: holds {result.dtype} up to {result.max()}, but should hold 0..{classes - 1}")
+            labels = f"{result.dtype} labels up to {result.max()}"
+            raise InputError(f"{output}: {labels}, expected 0..{classes - 1}. Run that image again")
         prediction, finite = result.astype(np.uint8, copy=False), True
     else:
         prediction, finite = argmax(result, classes), is_finite(result)
-    if labels_to is not None:
-        labels_to[...] = prediction
-    return ImageScore(
-        confusion_matrix(resize_labels(prediction, truth.shape), truth, classes), finite, hash_file(output)
-    )
+    if label_map is not None:
+        label_map[...] = prediction
+    matrix = confusion_matrix(resize_labels(prediction, target.shape), target, classes)
+    return ImageScore(matrix, finite, hash_file(output))
 
 
-def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labels_to: Path) -> Accuracy:
-    """Score the recorded outputs of a batch size; evidence of nothing if there are none.
-
-    Args:
-        labels_to: where the predicted labels are written, .npy, uint8 (N, H, W).
-    Raises:
-        InputError: the outputs, or the data set that they are scored on, can't be used.
-    """
-    from enet.measure import recorded_accuracy
-    from enet.records import output_files
-
-    run = recorded.run(batch_size)
-    why = None
-    if run is None:
-        why = nothing_recorded(recorded, batch_size)
-    elif any(summary.is_pure for summary in run.summaries):
-        why = f"{run}: a run without --input feeds zeros and can't be scored"
-    elif all(output_files.of_image(summary) is None for summary in run.summaries):
-        why = f"{run}: the outputs that it lists weren't brought along"
-    if run is None or why is not None:
-        return nothing_scored(recorded, batch_size, subject, why or "", labels_to)
-    states = states_of(recorded, devices(run))
-    measured = with_reason(
-        recorded_accuracy.score(subject, run.summaries, batch_size=batch_size, labels_to=labels_to), run
-    )
-    where = replace(
-        measured.provenance,
-        simulated=measured.provenance.simulated or recorded.simulated,
-        devices_before=states,
-        chip=chip(recorded, states, subject.target),
-        allow_busy=subject.target.allow_busy,
-    )
-    claimed = recorded.claimed.get(batch_size)
-    return replace(measured, provenance=where, claimed_miou_percent=claimed)
-
-
-def nothing_scored(recorded: ResultsFolder, batch_size: int, subject: Subject, why: str, labels_to: Path) -> Accuracy:
-    """Evidence of nothing, for a reason; ``labels_to`` gets no label map."""
-    spec = subject.deliverable
-    names = datasets.classes(spec.dataset.layout).names
-    width, height = spec.preprocessing.size
+def empty_accuracy(subject: Subject, batch_size: int, reason: str, labels_to: Path) -> Accuracy:
+    """Evidence without images, for a reason; ``labels_to`` gets an array without label maps."""
+    width, height = subject.deliverable.preprocessing.size
     np.save(labels_to, np.zeros((0, height, width), np.uint8))
-    return Accuracy(
-        provenance=replace(unrecorded(recorded, batch_size, spec), absent=why),
-        classes=names,
-        absent_classes=spec.reference.absent_classes,
-        images=(),
-        images_expected=spec.dataset.images,
-        matrices=np.zeros((0, len(names), len(names)), np.int64),
-        non_finite=0,
-        seconds=0.0,
-    )
+    classes = subject.deliverable.scored_classes
+    provenance = replace(recorded_provenance(subject.deliverable, batch_size), missing_reason=reason)
+    return subject.accuracy(provenance, (), np.zeros((0, classes, classes), np.int64), 0, 0.0)
 
 
-def with_reason(measured: Accuracy, run: RecordedRun) -> Accuracy:
-    """Nothing changed, but that a dropped last batch is told as what it is."""
+def dropped_batch_reason(measured: Accuracy, run: RecordedRun) -> str:
+    """Name the dropped last batch as the reason for missing images; empty if it is not the reason."""
     missing = measured.images_expected - len(measured.images)
-    if not (run.timed[0].drops_tail and 0 < missing < max(2, run.batch_size)):
-        return measured
-    why = (
-        f"{missing} images of the last batch are missing: this version of ais_bench leaves out a batch that isn't full"
-    )
-    return replace(measured, provenance=replace(measured.provenance, absent=why))
+    if not (run.timings[0].drops_tail and 0 < missing < max(2, run.batch_size)):
+        return ""
+    return f"{missing} images of the last batch are missing: this version of ais_bench drops a batch that is not full"

@@ -1,12 +1,13 @@
-"""The reference scripts' preprocessing, restated step by step and slowly, as an oracle for ``preprocess``.
+"""The reference scripts' preprocessing, slow and step by step, to check ``datasets.preprocess``.
 
-It shares no code with what it checks, only the table of label ids: Pillow scales the whole image, then crops; numpy
+It shares only the table of label ids with the code that it checks: Pillow scales the whole image, then crops; numpy
 normalises pixel by pixel.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,17 +21,15 @@ from enet.deliverable import Preprocessing
 from enet.evidence import Digests
 from enet.measure.subject import Subject
 
-#: Images compared, spread over the split: a fault of the steps shows in every image.
+#: Number of images that are compared, spread over the split: a fault of the steps shows in every image.
 IMAGES = 8
 
 
 def compare(subject: Subject, source: ImageSource) -> Digests:
-    """Preprocess some images both ways.
+    """Preprocess some images in both ways and return the SHA-256 of their arrays.
 
     Args:
-        source: what the pipeline feeds to artifacts.
-    Returns:
-        SHA-256 of normalised images and of label maps, ours and the recipe's.
+        source: the images that artifacts get.
     """
     spec, count = subject.deliverable.preprocessing, len(source.names)
     normalise = Normalise(spec)
@@ -40,11 +39,10 @@ def compare(subject: Subject, source: ImageSource) -> Digests:
         sample = subject.dataset.samples[index]
         image, label = source.load(index)
         ours[sample.name] = digest(normalise(image[None])[0], label)
-        theirs[sample.name] = digest(
-            network_input(sample.image, spec), train_ids(sample.label, spec, dict(subject.dataset.classes.train_ids))
-        )
+        target = train_ids(sample.label, spec, subject.dataset.classes.train_ids)
+        theirs[sample.name] = digest(network_input(sample.image, spec), target)
     return Digests(
-        what="preprocessing",
+        comparison="preprocessing",
         dataset_sha256=subject.dataset_sha256,
         preprocessing_sha256=subject.preprocessing_sha256,
         limited=subject.limit is not None,
@@ -60,7 +58,7 @@ def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:
     return hashlib.sha256(text.encode() + image.tobytes() + label.tobytes()).hexdigest()
 
 
-def on_grid(image: Image.Image, spec: Preprocessing, resampling: Image.Resampling) -> Image.Image:
+def resize(image: Image.Image, spec: Preprocessing, resampling: Image.Resampling) -> Image.Image:
     """Scale the whole image, then crop its centre."""
     if spec.resize == "exact":
         return image.resize(spec.size, resampling)
@@ -81,7 +79,7 @@ def on_grid(image: Image.Image, spec: Preprocessing, resampling: Image.Resamplin
 def network_input(path: Path, spec: Preprocessing) -> NDArray[np.float32]:
     """Normalised image, float32, shape (3, H, W)."""
     with Image.open(path) as file:
-        image = on_grid(file.convert("RGB"), spec, Image.Resampling.BILINEAR)
+        image = resize(file.convert("RGB"), spec, Image.Resampling.BILINEAR)
     x = np.array(image).astype(np.float32) / np.float32(255)
     for channel in range(3):
         x[..., channel] -= np.float32(spec.mean[channel])
@@ -89,11 +87,11 @@ def network_input(path: Path, spec: Preprocessing) -> NDArray[np.float32]:
     return np.ascontiguousarray(x.transpose(2, 0, 1))
 
 
-def train_ids(path: Path, spec: Preprocessing, ids: dict[int, int]) -> NDArray[np.uint8]:
+def train_ids(path: Path, spec: Preprocessing, ids: Mapping[int, int]) -> NDArray[np.uint8]:
     """Label map, uint8, shape (H, W)."""
     with Image.open(path) as file:
         whole = spec.label_grid == "photograph"
-        label = np.array(file if whole else on_grid(file, spec, Image.Resampling.NEAREST))
+        label = np.array(file if whole else resize(file, spec, Image.Resampling.NEAREST))
     out = np.full(label.shape, IGNORE, np.uint8)
     for label_id, train_id in ids.items():
         out[label == label_id] = train_id

@@ -1,8 +1,9 @@
-"""The subject of a run: a deliverable with its weights and data at hand, and the store its artifacts go to."""
+"""The subject of a run: the deliverable under test, with weights, data, cache and target."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,30 +12,33 @@ from typing import Any, Literal
 import PIL
 
 from enet import backends, datasets
-from enet.backends import Artifact, Model, calibration
-from enet.backends.base import Place
+from enet.backends import Artifact, BuildRequest, Model, Place, calibration
 from enet.backends.calibration import Calibration
-from enet.datasets import Dataset, bin_files as bins
+from enet.datasets import Dataset, scenes
+from enet.datasets.bin_files import write_bin_files
 from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, format_list
-from enet.evidence import Provenance
-from enet.storage.files import canonical_json, hash_text
-from enet.storage.store import Store, code_digest
+from enet.evidence import Accuracy, Provenance
+from enet.metrics.segmentation import Matrix
+from enet.storage.code_digest import code_digest
+from enet.storage.files import hash_json
+from enet.storage.store import Store
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured.
+    """The deliverable under test, with weights, data, artifact cache and target device.
 
-    Args:
-        weights_path: the checkpoint; the deliverable's own for None.
-        data_root: folder of the data set; for generated scenes None makes them in the store.
-        limit: use only the first so many images.
-        target: the device, for backends that compile for one.
-        spread: take the images of ``limit`` evenly over the split.
+    Attributes:
+        store: the artifact cache.
+        weights_path: the checkpoint; None for the deliverable's own.
+        data_root: folder of the data set; None to generate scenes in the artifact cache.
+        limit: number of images that are used; None for all.
+        progress: show progress bars.
+        spread: take the images of ``limit`` evenly from the split instead of its first ones.
     """
 
     deliverable: Deliverable
@@ -48,82 +52,61 @@ class Subject:
 
     @cached_property
     def weights(self) -> Path:
-        """The checkpoint.
-
-        Raises:
-            InputError: none was given and the deliverable brings none, or there is no such file.
-        """
+        """Path of the checkpoint; an ``InputError`` if there is none, or it is not a file."""
         path = self.weights_path or self.deliverable.weights
         if path is None:
-            raise InputError(f"deliverable {self.deliverable.name}: brings no weights. Give them with --weights FILE")
+            raise InputError(f"deliverable {self.deliverable.name}: includes no weights. Give them with --weights FILE")
         if not path.is_file():
             raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
         return path
 
     @cached_property
     def given_root(self) -> Path | None:
-        """The data set's folder as the user gave it; None where the images are generated.
-
-        Raises:
-            InputError: none was given but one is needed, or there is no such folder.
-        """
-        if self.data_root is None and self.deliverable.dataset.layout != "scenes":
+        """The user's data set folder, None to generate one; an ``InputError`` if one must be given."""
+        if self.data_root is None and not self.deliverable.dataset.is_generated:
             raise InputError(f"deliverable {self.deliverable.name}: give the data set's folder with --data-root DIR")
         if self.data_root is not None:
             datasets.require_folder(self.deliverable.dataset.layout, self.data_root)
         return self.data_root
 
     @cached_property
-    def unpaired(self) -> list[str]:
-        """Images and labels without a partner, in words; filled by ``dataset``."""
-        return []
-
-    @cached_property
     def dataset(self) -> Dataset:
-        """The images that will be scored, found on disk or generated. ``manifest`` looks into the files.
-
-        Raises:
-            InputError: no data set.
-        """
-        spec = self.deliverable.dataset
-        root = self.given_root or self.generated()
-        found = datasets.find(spec.layout, root, spec.split, self.unpaired)
+        """The scored images, found on disk, else an ``InputError``; ``manifest`` checks the files."""
+        spec, root = self.deliverable.dataset, self.given_root or self.generate_scenes()
+        found = datasets.find(spec.layout, root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
-    def generated(self) -> Path:
-        """The deliverable's scenes, drawn once into the store."""
-        from enet.datasets import scenes
-
+    def generate_scenes(self) -> Path:
+        """Generate the deliverable's scenes in the artifact cache, once, and return their folder."""
         spec = self.deliverable.dataset
         key = {"seed": spec.seed, "split": spec.split, "images": spec.images, "version": scenes.SCENES_VERSION}
 
         def make(folder: Path) -> None:
             scenes.write(folder, images=spec.images, seed=spec.seed, split=spec.split, progress=self.progress)
 
-        return self.store.build("scenes", key, make)
+        return self.store.get_or_build("scenes", key, make)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Names and hashes of the data set's files; looked at again only when a file has changed.
+        """Names, sizes and hashes of the data set's files; computed again only if a file has changed.
 
         Raises:
-            InputError: files can't be used, all of them named in one message.
+            InputError: files cannot be used; one message names all of them.
         """
 
         def make(folder: Path) -> None:
-            found = inspect(self.dataset, self.unpaired, progress=self.progress)
+            found = inspect(self.dataset, progress=self.progress)
             (folder / "dataset.json").write_text(json.dumps(found), encoding="utf-8")
 
         key = {
             "files": dataset_fingerprint(self.dataset),
-            "unpaired": self.unpaired,
+            "problems": self.dataset.problems,
             "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()),
-            "source": code_digest("datasets/check.py"),
+            "source": code_digest("enet.datasets.check"),
         }
-        entry = self.store.build("dataset", key, make)
-        manifest: dict[str, Any] = json.loads((entry / "dataset.json").read_text(encoding="utf-8"))
-        return manifest
+        path = self.store.get_or_build("dataset", key, make) / "dataset.json"
+        return json.loads(path.read_text(encoding="utf-8"))
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -131,111 +114,131 @@ class Subject:
 
     @property
     def duplicate_images(self) -> int:
-        """How many images' files are those of other images."""
-        found = [sample["image_sha256"] for sample in self.manifest["samples"]]
-        return len(found) - len(set(found))
+        """Number of images whose file is a copy of another image's file."""
+        digests = [sample["image_sha256"] for sample in self.manifest["samples"]]
+        return len(digests) - len(set(digests))
 
     @cached_property
     def preprocessing_sha256(self) -> str:
-        """What decides the bytes that the network sees, apart from the images."""
+        """Digest of everything but the images that determines the network's input."""
         spec = asdict(self.deliverable.preprocessing)
-        return hash_text(
-            canonical_json([spec, code_digest("datasets/preprocess.py", "datasets/image_source.py"), PIL.__version__])
-        )
+        code = code_digest("enet.datasets.preprocess", "enet.datasets.image_source")
+        return hash_json([spec, code, PIL.__version__])
 
-    def of_split(self, name: str) -> Subject:
-        """The same network on another split of the data set; as many images are expected as it has.
+    def with_split(self, name: str) -> Subject:
+        """Copy the subject with another split of the data set, all of whose images are expected.
 
         Raises:
-            InputError: no such split.
+            InputError: the data set has no such split.
         """
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
         try:
-            that = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
-            count = len(replace(that, limit=None).dataset.samples)
+            other = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
+            count = len(replace(other, limit=None).dataset.samples)
         except (ValueError, InputError) as error:
             raise InputError(f"--split {name}: {error}") from error
-        return replace(that, deliverable=replace(spec, dataset=replace(that.deliverable.dataset, images=count)))
+        return replace(other, deliverable=replace(spec, dataset=replace(other.deliverable.dataset, images=count)))
 
-    def photographs(self) -> ImageFiles:
-        """The images as files, decoded when asked for."""
-        _ = self.manifest  # every file is looked at before the first is used
+    def image_files(self) -> ImageFiles:
+        """The images as files, decoded when they are loaded."""
+        _ = self.manifest  # checks every file before the first is used
         return ImageFiles(self.dataset, self.deliverable.preprocessing)
 
     def prepared(self) -> PreparedImages:
-        """The images at the network's grid, preprocessed once into the store."""
+        """The images in the network's resolution, preprocessed once into the artifact cache."""
         key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256}
-        photographs = self.photographs()
-        folder = self.store.build(
-            "prepared", key, lambda folder: PreparedImages.write(photographs, folder, self.progress)
-        )
-        return PreparedImages(folder, photographs.names)
+        files = self.image_files()
 
-    def bins(self, kind: Literal["float", "uint8"]) -> Path:
-        """A folder with one preprocessed ``.bin`` file an image, written once into the store."""
+        def make(folder: Path) -> None:
+            PreparedImages.write(files, folder, self.progress)
+
+        return PreparedImages(self.store.get_or_build("prepared", key, make), files.names)
+
+    def bin_files(self, kind: Literal["float", "uint8"]) -> Path:
+        """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
         key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
 
         def make(folder: Path) -> None:
-            bins.write_bin_files(self.photographs(), folder, kind, self.dataset_sha256, progress=self.progress)
+            write_bin_files(self.image_files(), folder, kind, self.dataset_sha256, progress=self.progress)
 
-        return self.store.build("bins", key, make)
+        return self.store.get_or_build("bins", key, make)
 
     def artifact(
-        self, backend: str, batch_size: int, form: IoFormat | None = None, precision: Precision | None = None
+        self, backend: str, batch_size: int, io_format: IoFormat | None = None, precision: Precision | None = None
     ) -> Artifact:
-        """The compiled artifact, built once into the store, in the deliverable's form if no other is given, and where
-        the backend can quantise in the target's precision if no other is given."""
-        quantised = backend in backends.QUANTISING and (precision or self.target.precision) == "int8"
-        return backends.get(backend).build(
-            self.deliverable,
-            self.weights,
-            form or self.form(backend),
-            batch_size,
-            self.store,
-            self.target,
-            self.calibration() if quantised else None,
+        """The compiled artifact, built once into the artifact cache.
+
+        Args:
+            io_format: None for the deliverable's own.
+            precision: for backends that can quantise; None for the target's.
+        """
+        engine = backends.get(backend)
+        is_int8 = engine.info.choose_precision(precision or self.target.precision) == "int8"
+        request = BuildRequest(
+            deliverable=self.deliverable,
+            weights=self.weights,
+            io_format=io_format or self.io_format(backend),
+            batch_size=batch_size,
+            store=self.store,
+            target=self.target,
+            calibration=self.calibration() if is_int8 else None,
         )
+        return engine.build(request)
 
     def calibration(self) -> Calibration:
-        """Train images for a quantiser to look at, prepared once into the store.
+        """Train images that int8 is calibrated on, prepared once into the artifact cache.
 
         Raises:
             InputError: the data set has no train split, or images of it are scored.
         """
         spec = self.deliverable
         if spec.dataset.split == calibration.SPLIT:
-            raise InputError(
-                f"deliverable {spec.name}: --precision int8 is calibrated on train images, but they are scored"
-            )
+            raise InputError(f"--precision int8 is calibrated on train images, but they are scored by {spec.name}")
         split = replace(spec.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
         train = replace(self, deliverable=replace(spec, dataset=split), limit=calibration.IMAGES, spread=True)
         try:
-            digest = hash_text(canonical_json([train.dataset_sha256, train.preprocessing_sha256]))
+            digest = hash_json([train.dataset_sha256, train.preprocessing_sha256])
         except InputError as error:
             raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
         scored = {sample["image_sha256"] for sample in self.manifest["samples"]}
         if both := [sample["name"] for sample in train.manifest["samples"] if sample["image_sha256"] in scored]:
-            raise InputError(
-                f"{train.dataset.root}: {format_list(both, first=3)} of the split {calibration.SPLIT} are among the "
-                f"scored "
-                "images, too, so --precision int8 can't be calibrated. Take them out of one of the two splits"
-            )
+            problem = f"{format_list(both, first=3)} of the split {calibration.SPLIT} are among the scored images"
+            advice = "so --precision int8 cannot be calibrated. Remove them from one of the two splits"
+            raise InputError(f"{train.dataset.root}: {problem}, {advice}")
         return Calibration(train.prepared(), spec.preprocessing, digest)
 
-    def form(self, backend: str) -> IoFormat:
-        """The form that a backend's artifact has if no other is asked for."""
+    def io_format(self, backend: str) -> IoFormat:
+        """Input and output format of a backend's artifact, unless another is requested."""
         return IoFormat() if backend == backends.REFERENCE else self.deliverable.artifact
 
+    def accuracy(
+        self, provenance: Provenance, images: Sequence[str], matrices: Matrix, non_finite: int | None, seconds: float
+    ) -> Accuracy:
+        """Build evidence from scored images, with all that the deliverable determines; see ``Accuracy``."""
+        spec = self.deliverable
+        return Accuracy(
+            provenance=provenance,
+            classes=datasets.layout(spec.dataset.layout).classes.names,
+            absent_classes=spec.reference.absent_classes,
+            images=tuple(images),
+            images_expected=spec.dataset.images,
+            matrices=matrices,
+            non_finite=non_finite,
+            seconds=seconds,
+            duplicate_images=self.duplicate_images if images else 0,
+            label_grid=spec.preprocessing.label_grid,
+        )
+
     def provenance(self, artifact: Artifact, place: Place | Model) -> Provenance:
-        """Where a measurement with this artifact comes from."""
+        """Provenance of a measurement with this artifact."""
         return Provenance(
             deliverable=self.deliverable.name,
             backend=artifact.backend,
             device=place.device,
             batch_size=artifact.batch_size,
-            form=asdict(artifact.form),
+            io_format=asdict(artifact.io_format),
             weights_sha256=artifact.weights_sha256,
             onnx_sha256=artifact.onnx_sha256,
             artifact_sha256=artifact.sha256,

@@ -1,35 +1,35 @@
-"""Honest timing: warm-up, enough rounds, every time kept, two things timed in turn and compared with an interval.
+"""Latency, throughput and speedup, with intervals, of workloads that were timed in rounds.
 
-Rules, and where they come from: warm-up and measuring are bounded by time *and* count, as trtexec does; percentiles are
-``sorted[int(n * p)]`` without interpolation, as MLPerf's LoadGen takes them; two programs are compared by rounds that
-take turns, since a machine's speed drifts by more than what is asked.
+Percentiles are ``sorted[int(n * p)]`` without interpolation, as in MLPerf's LoadGen. Two programs are compared by
+alternating rounds, since the speed of a host drifts by more than the limits of the gates.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-#: A coefficient of variation above this is called unstable, as trtexec does.
+#: Coefficient of variation above which times are unstable; trtexec warns at the same value.
 UNSTABLE = 0.025
-
-#: Share of the processor that others may use before it is told.
+#: CPU load by other processes, in 0..1, above which a note is given.
 BUSY = 0.1
-
-
 #: Confidence of every interval.
 CONFIDENCE = 0.95
-
+#: Bootstrap resamples of an interval.
 RESAMPLES = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """What was timed: seconds of each round by the clock on the wall, and of each execution within them.
+    """Wall-clock times of a workload. Latency is that of an execution, throughput that of a round.
 
-    ``images`` are those of one round. Latency is an execution's, throughput a round's.
+    Attributes:
+        images: number of images of one round.
+        rounds: seconds of each round.
+        executions: seconds of each execution in all rounds.
     """
 
     images: int
@@ -38,35 +38,44 @@ class Times:
 
     def __post_init__(self) -> None:
         if not self.rounds or min(*self.rounds, *self.executions, 1.0) <= 0:
-            raise ValueError(f"{len(self.rounds)} rounds, but should be at least one, each longer than 0 s")
+            raise ValueError(f"{len(self.rounds)} rounds, expected at least one, and all times above 0 s")
 
     @property
     def images_per_second(self) -> float:
-        """All images over the time of all rounds."""
+        """All images divided by the time of all rounds."""
         return self.images * len(self.rounds) / sum(self.rounds)
 
     def latency(self, percent: float) -> float:
-        """Seconds within which so many percent of the executions were done: ``sorted[int(n * p)]``."""
+        """Return a percentile of the execution times in seconds: ``sorted[int(n * percent / 100)]``."""
         times = sorted(self.executions)
         return times[min(len(times) - 1, int(len(times) * percent / 100))]
 
     @property
     def variation(self) -> float:
-        """Coefficient of variation of the rounds: standard deviation over mean."""
+        """Coefficient of variation of the rounds: standard deviation divided by mean."""
         return float(np.std(self.rounds) / np.mean(self.rounds))
 
     @property
     def drift(self) -> float:
-        """How much slower the second half of the rounds was than the first, by median; 0.1 is 10 %."""
-        half = len(self.rounds) // 2
-        if not half:
-            return 0.0
-        return float(np.median(self.rounds[-half:]) / np.median(self.rounds[:half])) - 1
+        """``drift`` of the rounds."""
+        return drift(self.rounds)
+
+
+def drift(times: Sequence[float]) -> float:
+    """Slowdown of the second half of times over the first, by median: 0.1 is 10 % slower. 0 for fewer than 2 times."""
+    half = len(times) // 2
+    return float(np.median(times[-half:]) / np.median(times[:half])) - 1 if half else 0.0
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times faster, and the interval in which it lies with ``CONFIDENCE``."""
+    """A speedup factor.
+
+    Attributes:
+        value: estimate.
+        low: lower end of the interval that holds it with ``CONFIDENCE``.
+        high: upper end.
+    """
 
     value: float
     low: float
@@ -74,10 +83,10 @@ class Ratio:
 
 
 def speedup(baseline: Times, candidate: Times, seed: int = 0) -> Ratio:
-    """How many times the images/s of the baseline the candidate has, with a bootstrap interval.
+    """Return the candidate's images/s divided by the baseline's, with a bootstrap interval.
 
-    Rounds that were timed one after the other are resampled together: what slowed both cancels out. The value is of
-    the medians, which one interrupted round doesn't move.
+    Rounds that were timed one after the other are resampled together, so that a slowdown of both cancels out. The
+    value is that of the medians, which a single interrupted round does not change.
     """
     a, b = np.array(baseline.rounds) / baseline.images, np.array(candidate.rounds) / candidate.images
     paired = len(a) == len(b)
@@ -90,38 +99,24 @@ def speedup(baseline: Times, candidate: Times, seed: int = 0) -> Ratio:
 
 
 def early_stopping(count: int, percent: float = 90.0, confidence: float = 0.99) -> int | None:
-    """How many of ``count`` sorted latencies MLPerf discards at the top before it reports the next: ``t - 1``.
+    """Return the number of largest latencies, of ``count``, that MLPerf discards before it reports the next: ``t - 1``.
 
-    The largest t for which ``count`` executions are enough to say with ``confidence`` that at most ``1 - percent`` of
-    all lie above (``binomial_cdf(t; h + t, 1 - p) <= 1 - confidence``, at the smallest such h); None if there are too
-    few for t = 1: fewer than 64 for the 90th percentile, 662 for the 99th.
+    t is the largest for which ``count`` executions show with ``confidence`` that at most ``1 - percent`` of all are
+    above: ``binomial_cdf(t; h + t, 1 - p) <= 1 - confidence``, at the smallest such h. None if there are too few for
+    t = 1: fewer than 64 for the 90th percentile, 662 for the 99th.
 
     >>> early_stopping(63), early_stopping(64), early_stopping(500), early_stopping(1024)
     (None, 0, 33, 79)
     """
-    above = 1 - percent / 100
-
-    def enough(t: int) -> bool:
-        """Whether P(X <= t) <= 1 - confidence for X of ``count`` trials."""
-        logs = [log_binomial(count, k, above) for k in range(t + 1)]
-        top = max(logs)
-        return top + math.log(sum(math.exp(each - top) for each in logs)) <= math.log(1 - confidence)
-
-    if not enough(1):
-        return None
-    t = 1
-    while t < count and enough(t + 1):
-        t += 1
-    return t - 1
-
-
-def log_binomial(n: int, k: int, p: float) -> float:
-    """Logarithm of the chance of exactly k of n."""
-    combinations = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return combinations + k * math.log(p) + (n - k) * math.log1p(-p)
+    above, k = 1 - percent / 100, np.arange(count + 1)
+    log_factorial = np.cumsum(np.log(np.maximum(k, 1)))
+    log_combinations = log_factorial[-1] - log_factorial - log_factorial[::-1]
+    probabilities = np.exp(log_combinations + k * math.log(above) + (count - k) * math.log1p(-above))
+    t = int(np.count_nonzero(np.cumsum(probabilities) <= 1 - confidence)) - 1
+    return t - 1 if t >= 1 else None
 
 
 def early_stopped(times: Times, percent: float = 90.0) -> float | None:
-    """MLPerf's estimate of a percentile of latency, in seconds; None with too few executions."""
+    """Return MLPerf's estimate of a latency percentile in seconds; None if there are too few executions."""
     discarded = early_stopping(len(times.executions), percent)
     return None if discarded is None else sorted(times.executions)[len(times.executions) - 1 - discarded]

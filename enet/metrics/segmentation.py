@@ -14,16 +14,16 @@ Matrix = NDArray[np.int64]
 
 
 def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], classes: int) -> Matrix:
-    """Count (target, prediction) pairs, leaving out pixels whose target is ``IGNORE``.
+    """Count (target, prediction) pairs of pixels whose target is not ``IGNORE``.
 
     Args:
         prediction: predicted train ids, any shape, values in [0, classes).
         target: true train ids, the same shape, values in [0, classes) or ``IGNORE``.
-        classes: how many classes are scored.
+        classes: number of scored classes.
     Returns:
         Counts, shape (classes, classes), int64; row = target, column = prediction.
     Raises:
-        ValueError: shapes differ, or a value is out of range.
+        ValueError: the shapes differ, or a value is out of range.
 
     >>> import numpy as np
     >>> confusion_matrix(np.uint8([0, 1, 1]), np.uint8([0, 0, 255]), classes=2)
@@ -31,20 +31,20 @@ def confusion_matrix(prediction: NDArray[np.uint8], target: NDArray[np.uint8], c
            [0, 0]])
     """
     if prediction.shape != target.shape:
-        raise ValueError(f"prediction.shape={prediction.shape}, but should be the target's {target.shape}")
+        raise ValueError(f"prediction.shape={prediction.shape}, expected the target's {target.shape}")
     if prediction.size and prediction.max() >= classes:
-        raise ValueError(f"prediction holds {prediction.max()}, but should be in 0..{classes - 1}")
-    # One bin for every (target byte, prediction) pair: IGNORE is then simply a row that is not kept.
+        raise ValueError(f"prediction holds {prediction.max()}, expected 0..{classes - 1}")
+    # One bin for every (target byte, prediction) pair: IGNORE is then a row that is dropped below.
     pairs = target.ravel().astype(np.uint16) * np.uint16(classes) + prediction.ravel()
     counts = np.bincount(pairs, minlength=(IGNORE + 1) * classes).reshape(IGNORE + 1, classes)
     if counts[classes:IGNORE].any():
         wrong = classes + int(np.flatnonzero(counts[classes:IGNORE].any(axis=1))[0])
-        raise ValueError(f"target holds {wrong}, but should be in 0..{classes - 1} or {IGNORE}")
+        raise ValueError(f"target holds {wrong}, expected 0..{classes - 1} or {IGNORE}")
     return counts[:classes].astype(np.int64)
 
 
 def iou_per_class(matrix: Matrix) -> NDArray[np.float64]:
-    """Intersection over union of each class, shape (classes,); NaN for a class in neither truth nor prediction."""
+    """Intersection over union per class, shape (classes,); NaN for a class in neither target nor prediction."""
     intersection = np.diagonal(matrix)
     union = matrix.sum(axis=0) + matrix.sum(axis=1) - intersection
     with np.errstate(invalid="ignore"):
@@ -52,14 +52,12 @@ def iou_per_class(matrix: Matrix) -> NDArray[np.float64]:
 
 
 def miou(matrix: Matrix, absent_classes: AbsentClasses) -> float:
-    """Mean IoU in 0..1.
+    """Mean IoU in 0..1; NaN if nothing was counted.
 
     Args:
         matrix: confusion matrix of the whole split.
-        absent_classes: a class in neither truth nor prediction counts as 0 ("zero", as the guide's scripts do)
-            or is left out of the mean ("skip", as the official Cityscapes evaluator does).
-    Returns:
-        The mean; NaN if nothing was counted.
+        absent_classes: a class in neither target nor prediction counts as 0 ("zero", as in the guide's scripts), or
+            is not part of the mean ("skip", as in the official Cityscapes evaluator).
     """
     iou = iou_per_class(matrix)
     if np.isnan(iou).all():
@@ -68,6 +66,6 @@ def miou(matrix: Matrix, absent_classes: AbsentClasses) -> float:
 
 
 def pixel_accuracy(matrix: Matrix) -> float:
-    """Share of scored pixels whose predicted class is the true one; NaN if nothing was counted."""
+    """Fraction of the scored pixels with the correct class, in 0..1; NaN if nothing was counted."""
     total = matrix.sum()
     return float(np.trace(matrix) / total) if total else float("nan")

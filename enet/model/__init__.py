@@ -1,4 +1,4 @@
-"""One network from checkpoint to ONNX: architectures, checkpoints, export, graph rewriting."""
+"""The network from checkpoint to ONNX: architectures, checkpoints, export, graph rewriting."""
 
 import lazy_loader
 

@@ -1,6 +1,6 @@
-"""Batch normalisation folded into what comes before it, on a network that ``torch.fx`` has traced.
+"""Folding of batch normalisation into the layer before it, in a network that ``torch.fx`` has traced.
 
-Folding is in float64: what it changes is below float32's own rounding.
+Folding is in float64, so that its error is below the rounding of float32.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import fx, nn
 
 
 def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
-    """Fold every batch normalisation that follows a convolution or the first block, in float64; drop dropout."""
+    """Fold each batch normalisation after a convolution or the first block; remove dropout."""
     modules = dict(traced.named_modules())
     for node in list(traced.graph.nodes):
         if node.op != "call_module":
@@ -28,11 +28,9 @@ def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
         elif isinstance(module, nn.BatchNorm2d) and source.op == "call_module" and len(source.users) == 1:
             conv = modules[source.target]
             if isinstance(conv, nn.Conv2d | nn.ConvTranspose2d):
-                folded = torch.nn.utils.fusion.fuse_conv_bn_eval(
-                    copy.deepcopy(conv).double(),
-                    copy.deepcopy(module).double(),
-                    transpose=isinstance(conv, nn.ConvTranspose2d),
-                )
+                layers = copy.deepcopy(conv).double(), copy.deepcopy(module).double()
+                is_transposed = isinstance(conv, nn.ConvTranspose2d)
+                folded = torch.nn.utils.fusion.fuse_conv_bn_eval(*layers, transpose=is_transposed)
                 traced.add_submodule(source.target, folded)
                 modules[source.target] = folded
                 node.replace_all_uses_with(source)
@@ -41,7 +39,7 @@ def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 def first_block(norm: fx.Node, modules: dict[str, Any]) -> tuple[fx.Node, fx.Node, fx.Node] | None:
-    """Concatenation, convolution and pool, where a batch normalisation follows ``cat(conv(x), pool(x))``."""
+    """Concatenation, convolution and pool, if the batch normalisation follows ``cat(conv(x), pool(x))``."""
     joined = norm.args[0]
     if not (isinstance(joined, fx.Node) and getattr(joined.target, "__name__", "") == "cat"):
         return None
@@ -53,10 +51,10 @@ def first_block(norm: fx.Node, modules: dict[str, Any]) -> tuple[fx.Node, fx.Nod
 def join_first_block(
     traced: fx.GraphModule, node: fx.Node, modules: dict[str, Any], block: tuple[fx.Node, ...]
 ) -> None:
-    """Put ``norm(cat(conv(x), pool(x)))`` as ``filled(x) + placed(pool(x))``, in float64.
+    """Replace ``norm(cat(conv(x), pool(x)))`` by ``filled(x) + placed(pool(x))``.
 
-    ``filled`` is the convolution, normalised, with the pooled channels empty but for the shift; ``placed`` brings the
-    pooled channels, scaled, to where they belong.
+    ``filled`` is the normalised convolution; in its pooled channels it has only the shift. ``placed`` scales the pooled
+    channels and moves them to their positions.
     """
     joined, conv_node, pool_node = block
     conv, norm = modules[str(conv_node.target)], modules[str(node.target)]

@@ -1,4 +1,4 @@
-"""The ONNX of a checkpoint, built once into the store."""
+"""The ONNX of a checkpoint, exported once into the artifact cache."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from enet import model as models  # loads lazily: torch only if the ONNX is not in the cache
 from enet.deliverable import Deliverable, IoFormat
+from enet.storage.code_digest import code_digest
 from enet.storage.files import hash_file
-from enet.storage.store import Store, code_digest
+from enet.storage.store import Store
 
 
 def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Store) -> Path:
-    """Export a checkpoint, or find its ONNX in the store.
+    """Return the path of a checkpoint's ONNX in the artifact cache; export it if it is not there.
 
     Raises:
-        InputError: the checkpoint can't be read or doesn't fit the deliverable.
+        InputError: the checkpoint cannot be read or does not fit the deliverable.
     """
     key = {
         "weights": hash_file(weights),
@@ -26,15 +28,12 @@ def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Sto
         "form": asdict(form),
         "torch": version("torch"),
         "onnx": version("onnx"),
-        "source": code_digest("__init__.py", "model/architectures.py", "model/folding.py", "model/export.py"),
+        "source": code_digest("enet.model.checkpoint", "enet.model.export"),
     }
 
     def make(folder: Path) -> None:
-        # Imported here: with the ONNX in the store, torch need not be loaded at all.
-        from enet.model import checkpoint as checkpoints, export
+        network = models.checkpoint.load(weights, deliverable.network.variant, deliverable.network.outputs)
+        model = models.export.to_onnx(network, deliverable.preprocessing, form, classes=deliverable.scored_classes)
+        models.export.save(model, folder / "enet.onnx")
 
-        network = checkpoints.load(weights, deliverable.network.variant, deliverable.network.outputs)
-        model = export.to_onnx(network, deliverable.preprocessing, form, classes=deliverable.scored_classes)
-        export.save(model, folder / "enet.onnx")
-
-    return store.build("onnx", key, make) / "enet.onnx"
+    return store.get_or_build("onnx", key, make) / "enet.onnx"

@@ -1,4 +1,4 @@
-"""An unknown ONNX file: its input, or the reason why it is refused."""
+"""Check of an ONNX file from anywhere, and the type and shape of its input."""
 
 from __future__ import annotations
 
@@ -13,11 +13,9 @@ from onnx import helper, numpy_helper
 from enet.errors import InputError
 from enet.storage.files import require_plain_file
 
-#: Operators that can make a large tensor of a small one, and which of their inputs says how large.
+#: Operators that can make a large tensor from a small one, and the position of the input that gives the size.
 SHAPED_BY = {"ConstantOfShape": 0, "Expand": 1, "Tile": 1}
-
-
-#: More values than this, no ENet needs (1 GB of float32).
+#: Largest number of values of a constant (1 GB of float32); no ENet needs more.
 MAX_CONSTANT = 1 << 28
 
 
@@ -25,12 +23,12 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Type and shape of one image, without the batch axis.
 
     Raises:
-        InputError: the file isn't ONNX with one input and one output, or its input isn't of a fixed size per image.
+        InputError: the file is not ONNX with one input and one output, or its input has no fixed size per image.
     """
     try:
         require_plain_file(model)
         graph = onnx.load(model, load_external_data=False).graph
-        refuse_hostile(model, graph)
+        require_harmless(model, graph)
         (value,) = graph.input
         (_,) = graph.output
         tensor = value.type.tensor_type
@@ -41,23 +39,23 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     except InputError:
         raise
     except Exception as error:  # protobuf's and onnx's own exceptions share no base class
-        wanted = "an ONNX file with one input and one output"
-        raise InputError(f"model {model}: not {wanted}. Export one with: enet pth2onnx") from error
+        problem = "not an ONNX file with one input and one output"
+        raise InputError(f"model {model}: {problem}. Export one with: enet pth2onnx") from error
     if not shape or min(shape) < 1:
-        raise InputError(f"model {model}: input of shape {list(shape)}, but height and width should be fixed")
+        raise InputError(f"model {model}: input of shape {list(shape)}, expected a fixed size. Export it again")
     return dtype, shape
 
 
-def refuse_hostile(model: Path, graph: onnx.GraphProto) -> None:
-    """Refuse constants in other files, and the plain ways to make a large constant of a few bytes when it is loaded.
+def require_harmless(model: Path, graph: onnx.GraphProto) -> None:
+    """Refuse constants in other files, and the simple ways to make a large constant from a few bytes.
 
-    No proof that a model is harmless: what it computes from its input, or from computed shapes, can still be large.
+    This does not prove that a model is harmless: tensors that it computes from its input can still be large.
 
     Raises:
-        InputError: the model does either; no export of an ENet would.
+        InputError: the model has such a constant; no export of an ENet has one.
     """
     graphs = [graph]
-    for outer in graphs:  # grows: branches and loops hold graphs
+    for outer in graphs:  # grows: branches and loops have graphs
         attributes = [item for node in outer.node for item in node.attribute]
         graphs += [inner for item in attributes for inner in (*item.graphs, *([item.g] if item.HasField("g") else []))]
     nodes = [node for each in graphs for node in each.node]
@@ -66,14 +64,10 @@ def refuse_hostile(model: Path, graph: onnx.GraphProto) -> None:
     made = [node for node in nodes if node.op_type == "Constant"]
     constants |= {node.output[0]: item.t for node in made for item in node.attribute if item.name == "value"}
     if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in held):
-        raise InputError(f"model {model}: keeps its constants in other files. Export it into one")
+        raise InputError(f"model {model}: has constants in other files. Export it into one file")
     for node in nodes:
         position = SHAPED_BY.get(node.op_type)
         name = node.input[position] if position is not None and position < len(node.input) else ""
-        if name and name in constants and volume(constants[name]) > MAX_CONSTANT:
-            raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Refused")
-
-
-def volume(shape: onnx.TensorProto) -> int:
-    """How many values a constant shape makes."""
-    return math.prod(abs(int(side)) for side in numpy_helper.to_array(shape).ravel())
+        sides = numpy_helper.to_array(constants[name]).ravel().tolist() if name and name in constants else [0]
+        if math.prod(abs(int(side)) for side in sides) > MAX_CONSTANT:
+            raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Export it again")

@@ -1,4 +1,4 @@
-"""ONNX graphs rewritten: the batch size fixed, as compilers take it; nodes in one order for equal graphs."""
+"""Rewriting of ONNX graphs: a fixed batch size for compilers, and a canonical order of nodes."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from pathlib import Path
 
 import onnx
 
-#: The output's name as exported; of a model that gives phases it is another.
+#: The exported output's name; a model that outputs phases has another.
 OUTPUT = "class"
-
 #: Attributes that hold graphs: branches and loops.
 INNER = (onnx.AttributeProto.GRAPH, onnx.AttributeProto.GRAPHS)
 
 
 def fix_batch_size(exported: Path, batch_size: int, *, phases: bool) -> onnx.ModelProto:
-    """The model with its batch axis fixed.
+    """Load the model and fix its batch axis.
 
     Args:
-        phases: of one that ends in a depth-to-space, leave that out: ``pipeline.labels_of_phases`` decides without it.
+        phases: remove a depth-to-space at the end: ``labels_from_phases`` gets the labels without it.
     """
     model = onnx.load(exported)
     if phases and model.graph.node[-1].op_type == "DepthToSpace":
         drop_depth_to_space(model)
     for value in (*model.graph.input, *model.graph.output):
-        for batch in value.type.tensor_type.shape.dim[:1]:  # an output's shape may be left unsaid
+        for batch in value.type.tensor_type.shape.dim[:1]:  # an output may have no shape
             batch.dim_value = batch_size
     return model
 
@@ -33,37 +32,30 @@ def fix_batch_size(exported: Path, batch_size: int, *, phases: bool) -> onnx.Mod
 def drop_depth_to_space(model: onnx.ModelProto) -> None:
     """Make the input of the last node, a depth-to-space, the output of the model."""
     last, (result,) = model.graph.node.pop(), model.graph.output
-    _, channels, height, width = result.type.tensor_type.shape.dim
-    channels.dim_value, height.dim_value, width.dim_value = (
-        4 * channels.dim_value,
-        height.dim_value // 2,
-        width.dim_value // 2,
-    )
+    _, channels, *sides = result.type.tensor_type.shape.dim
+    channels.dim_value *= 4
+    for side in sides:
+        side.dim_value //= 2
     result.name = last.input[0]
 
 
 def outer_names(graph: onnx.GraphProto) -> set[str]:
-    """Of inputs and constants: what no node makes."""
+    """Names of inputs and constants, which no node computes."""
     given = (*graph.input, *graph.initializer, *(tensor.values for tensor in graph.sparse_initializer))
     return {value.name for value in given}
 
 
-def is_nested(graph: onnx.GraphProto) -> bool:
-    """Whether nodes hold graphs."""
-    return any(item.type in INNER for node in graph.node for item in node.attribute)
-
-
 def canonicalise_graph(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model, its nodes in an order and its inner values under names that follow from the graph alone.
+    """Sort nodes and rename inner values, so that equal graphs become equal models; return the model itself.
 
-    Names of inputs, outputs and constants stay. A graph with another inside, whose nodes read outer values by name, is
-    left as it is: no ENet has one.
+    Names of inputs, outputs and constants stay. A graph with a nested graph, whose nodes read outer values by name, is
+    not changed: no ENet has one.
 
     Raises:
-        ValueError: nodes have inputs that nothing makes.
+        ValueError: nodes have inputs that nothing computes.
     """
     graph = model.graph
-    if is_nested(graph):
+    if any(item.type in INNER for node in graph.node for item in node.attribute):
         return model
     names = {name: name for name in ("", *outer_names(graph), *(value.name for value in graph.output))}
     ordered = []
@@ -77,18 +69,17 @@ def canonicalise_graph(model: onnx.ModelProto) -> onnx.ModelProto:
         node.output[:] = [names[name] for name in node.output]
         ordered.append(node)
     if len(ordered) != len(graph.node):
-        raise ValueError(f"{len(graph.node) - len(ordered)} nodes have inputs that nothing makes")
+        raise ValueError(f"{len(graph.node) - len(ordered)} nodes have inputs that nothing computes")
     del graph.node[:], graph.value_info[:]
     graph.node.extend(ordered)
     return model
 
 
 def topological_order(graph: onnx.GraphProto) -> list[int]:
-    """Positions of the nodes, each after those it reads from, in an order that doesn't depend on inner names.
+    """Positions of the nodes, each after those it reads from, in an order that does not depend on inner names.
 
-    Of the nodes whose inputs are known, the one with the first-made inputs is next; equal ones by operator and
-    attributes, and only nodes that compute the same keep the order they were in. Nodes whose inputs nothing makes are
-    left out.
+    Of the nodes whose inputs are known, the one with the earliest inputs is next, then by operator and attributes; only
+    nodes that compute the same keep their order. Nodes with inputs that nothing computes are left out.
     """
     given = outer_names(graph)
     rank = {name: position for position, name in enumerate(sorted(given))}

@@ -1,4 +1,4 @@
-"""Results that somebody brings back from a device: found, read, doubted, and made evidence."""
+"""Results that were recorded on a device: find and read the files, check them, build evidence."""
 
 import lazy_loader
 

@@ -1,235 +1,203 @@
-"""What a summary's own figures say of its claims: the model's batch size, and figures that deny each other."""
+"""Consistency checks on a recorded run: the model's batch size, and contradictory values."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from enet.evidence import DeviceTiming
 from enet.records.console import Console
 from enet.records.device_timing import RecordedTiming
 from enet.records.summary import Summary
 
-#: Figures that were computed from the same numbers agree this well, relative.
+#: Relative difference up to which two values count as computed from the same numbers.
 ROUNDING = 1e-6
-
-#: How many of a run's input files are looked into, where they are at hand.
-LOOKED_INTO = 4
+#: Number of input files of a run that are looked at, if they are among the results.
+CHECKED_INPUTS = 4
 
 
 @dataclass(frozen=True)
 class BatchSizeFinding:
-    """The model's batch size (0 if nothing tells), how it is known, and what was claimed.
+    """The model's batch size as one record shows it.
 
-    ``doubt``: why the size is only one of several that the record allows; empty where it is certain.
+    Attributes:
+        size: 0 if unknown.
+        source: what ``size`` follows from, in words.
+        executions: timed executions.
+        problem: how the numbers of files and executions contradict each other; empty if they do not.
+        ambiguity: why ``size`` is only one of several that fit; empty if it is certain.
     """
 
     size: int
-    size_source: str
-    stated: int | None
+    source: str
     executions: int
-    loop: int
-    contradictions: tuple[str, ...] = ()
-    doubt: str = ""
+    problem: str = ""
+    ambiguity: str = ""
 
 
-def batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> BatchSizeFinding:
-    """The model's batch size: from the console's count of files per batch, or from images and executions.
+def find_batch_size(summary: Summary, consoles: Sequence[Console], images: int) -> BatchSizeFinding:
+    """Find the model's batch size from the console, or from the numbers of images and executions.
 
-    Never from ``--batchsize`` alone, which only scales the tool's figure. Where several sizes fit, the claimed one
-    names the run if it is among them, but the size is in doubt.
+    Never from ``--batchsize`` alone, which only scales the printed throughput. If several sizes fit, it is the claimed
+    one if that is among them, and ambiguous.
     """
-    loop = whole(summary.options.get("loop"), 1)
+    loop, drops_tail = summary.int_option("loop", 1), summary.drops_tail
     executions = len(summary.compute_ms) or summary.count or 0
-    stated = stated_batch(summary)
-    told = {each for console in consoles for each in console.batches}
-    if told and images:
-        fitting = [  # one file may hold the consoles of several runs
-            (per, count)
-            for per, count in told
-            if fits(per, images, count, summary.drops_tail) and executions in (0, count * loop)
-        ]
-        per, count = fitting[0] if len(fitting) == 1 else max(told)
+    printed = {each for console in consoles for each in console.batches}
+    if not images:
+        return BatchSizeFinding(claimed_batch_size(summary) or 0, "--batchsize alone", executions)
+    if printed:
+        # One file may hold the consoles of several runs.
+        fitting = [p for p in printed if executions in (0, p[1] * loop) and batch_size_fits(*p, images, drops_tail)]
+        files, count = fitting[0] if len(fitting) == 1 else max(printed)
         executions = executions or count * loop  # versions of 2022 keep no count of their own
-        source = next(console.path.name for console in consoles if (per, count) in console.batches)
-        found = with_claim(BatchSizeFinding(per, f"filesperbatch:{per} in {source}", stated, executions, loop))
-        if executions % loop or not fits(per, images, executions // loop, summary.drops_tail):
-            why = f"{executions} executions don't fit {images} images, {per} a batch, each {loop} times"
-            return replace(found, contradictions=(*found.contradictions, why))
-        return found
-    if not images or not executions:
-        why = "--batchsize alone" if not images else "nothing: this version keeps no count of executions"
-        return BatchSizeFinding(stated or 0 if not images else 0, why, stated, executions, loop)
+        name = next(console.path.name for console in consoles if (files, count) in console.batches)
+        is_consistent = executions % loop == 0 and batch_size_fits(files, executions // loop, images, drops_tail)
+        problem = f"{executions} executions do not fit {images} images in batches of {files}, each run {loop} times"
+        source = f"filesperbatch:{files} in {name}"
+        return BatchSizeFinding(files, source, executions, "" if is_consistent else problem)
+    if not executions:
+        return BatchSizeFinding(0, "nothing: this version of ais_bench keeps no count of executions", 0)
     if executions % loop:
-        why = f"{executions} executions, but should be a multiple of --loop {loop}"
-        return BatchSizeFinding(0, "nothing", stated, executions, loop, (why,))
-    return from_counts(images, executions, loop, stated, drops_tail=summary.drops_tail)
-
-
-def from_counts(images: int, executions: int, loop: int, stated: int | None, *, drops_tail: bool) -> BatchSizeFinding:
-    """The batch sizes that make so many executions of so many images; see ``batch_size``."""
+        problem = f"{executions} executions, expected a multiple of --loop {loop}"
+        return BatchSizeFinding(0, "nothing", executions, problem)
     runs = executions // loop
-    words = f"{images} images in {runs} executions"
+    size, problem, ambiguity = batch_size_from_counts(images, runs, claimed_batch_size(summary), drops_tail)
+    source = f"{images} images in {runs} executions" if size else "nothing"
+    return BatchSizeFinding(size, source, executions, problem, ambiguity)
+
+
+def batch_size_from_counts(images: int, runs: int, claimed: int | None, drops_tail: bool) -> tuple[int, str, str]:
+    """Find the batch size that gives these numbers, the problem if none does, and its ambiguity."""
     if runs == 1 and not drops_tail:  # any size from here on: the rest of the batch would be padding
-        known = stated is not None and stated >= images
-        size = stated if known and stated is not None else images
-        return with_claim(BatchSizeFinding(size, words, stated, executions, loop))
+        return max(images, claimed or 0), "", ""
     low = math.ceil(images / runs)
     high = images // runs if drops_tail else math.ceil(images / (runs - 1)) - 1
-    sizes = [size for size in range(low, high + 1) if fits(size, images, runs, drops_tail)]
+    sizes = [size for size in range(low, high + 1) if batch_size_fits(size, runs, images, drops_tail)]
+    counts = f"{images} images in {runs} executions"
     if not sizes:
-        return BatchSizeFinding(0, "nothing", stated, executions, loop, (f"{words}, which no batch size makes",))
-    doubt = (
-        "" if len(sizes) == 1 else f"batch {sizes[0]} to {sizes[-1]} would all give {words}: bring ais_bench's console"
-    )
-    if stated in sizes:
-        return BatchSizeFinding(stated or 0, words, stated, executions, loop, doubt=doubt)
-    size = sizes[-1] if stated is not None and stated > sizes[-1] else sizes[0]
-    return with_claim(BatchSizeFinding(size, words, stated, executions, loop))
+        return 0, f"{counts}, which no batch size gives", ""
+    if claimed in sizes:
+        ambiguity = f"batch sizes {sizes[0]} to {sizes[-1]} all give {counts}: add the ais_bench console output"
+        return claimed or 0, "", ambiguity if len(sizes) > 1 else ""
+    return (sizes[-1] if claimed is not None and claimed > sizes[-1] else sizes[0]), "", ""
 
 
-def with_claim(found: BatchSizeFinding) -> BatchSizeFinding:
-    """With a denial if the claimed batch size is another."""
-    return replace(found, contradictions=batch_size_claim_errors(found))
-
-
-def batch_size_claim_errors(found: BatchSizeFinding) -> tuple[str, ...]:
-    """Why the claimed batch size is wrong, if it is."""
-    if found.stated is None or found.stated == found.size:
-        return ()
-    factor = found.stated / found.size if found.size else math.inf
-    return (
-        f"throughput is stated for batch {found.stated}, but the model's is {found.size} ({found.size_source}): "
-        f"{'over' if factor > 1 else 'under'}stated {factor:.4g} times",
-    )
-
-
-def fits(size: int, images: int, runs: int, drops_tail: bool) -> bool:
-    """Whether a batch size makes so many executions of so many listed images."""
+def batch_size_fits(size: int, runs: int, images: int, drops_tail: bool) -> bool:
+    """Return True if a batch size needs this number of executions for this number of listed images."""
     return images == size * runs if drops_tail else math.ceil(images / size) == runs
 
 
-def stated_batch(summary: Summary) -> int | None:
-    """The batch size that the stated throughput was scaled by; the flag's where throughput can't say."""
+def claimed_batch_size(summary: Summary) -> int | None:
+    """Batch size that the recorded throughput was scaled by; the flag's if throughput does not show it."""
     mean = summary.statistics["mean"]
-    scaled = summary.throughput * mean / 1000
-    if mean > 0 and scaled >= 0.5 and abs(scaled - round(scaled)) <= ROUNDING * scaled:
-        return round(scaled)
-    return whole(summary.options.get("batchsize"), 0) or None
+    scale = summary.throughput * mean / 1000
+    if mean > 0 and scale >= 0.5 and abs(scale - round(scale)) <= ROUNDING * scale:
+        return round(scale)
+    return summary.int_option("batchsize", 0) or None
 
 
-def whole(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isdecimal() and 0 < int(text) < 10**6 else default
-
-
-def find_contradictions(summary: Summary, consoles: Sequence[Console], found: BatchSizeFinding) -> Iterator[str]:
-    """Where figures of one record deny each other."""
-    times, stated = np.array(summary.compute_ms), summary.statistics
-    flag = whole(summary.options.get("batchsize"), 0)
-    if len(times) and times.min() <= 0:
-        yield f"an execution of {times.min():.6g} ms"
-    if not len(times) and (summary.count or 0) > 0 and stated["mean"] <= 0:
-        yield f"a mean of {stated['mean']:.6g} ms"
-    if len(times):
-        raw = {
-            "min": times.min(),
-            "max": times.max(),
-            "mean": times.mean(),
-            "median": np.median(times),
-            "p99": np.percentile(times, 99),
-        }
-        for name, value in raw.items():
-            if not close(stated[name], float(value)):
-                yield f"{name} is stated as {stated[name]:.7g} ms, but its raw times give {value:.7g}"
-        if summary.count is not None and summary.count != len(times):
-            yield f"{summary.count} executions are stated, but there are {len(times)} raw times"
-    ordered = [stated[name] for name in ("min", "median", "p99", "max")]
-    if any(a > b * (1 + ROUNDING) for a, b in pairwise(ordered)):
-        yield "min, median, 99th percentile and max aren't in order"
-    elif not stated["min"] * (1 - ROUNDING) <= stated["mean"] <= stated["max"] * (1 + ROUNDING):
-        yield "the mean isn't between min and max"
-    mean = float(times.mean()) if len(times) else stated["mean"]
-    scale = flag or found.stated or found.size
-    if mean > 0 and scale and not close(summary.throughput, 1000 * scale / mean):
-        yield (
-            f"throughput is stated as {summary.throughput:.7g} images/s, but 1000 * {scale} / {mean:.7g} ms is "
-            f"{1000 * scale / mean:.7g}"
-        )
-    yield from denied_by_console(summary, consoles)
-
-
-def denied_by_console(summary: Summary, consoles: Sequence[Console]) -> Iterator[str]:
-    """Where console and summary of one run disagree."""
+def find_contradictions(summary: Summary, consoles: Sequence[Console], finding: BatchSizeFinding) -> Iterator[str]:
+    """Yield a sentence for each two values of one record that cannot both be true."""
+    stated, size = claimed_batch_size(summary), finding.size
+    if size and stated is not None and stated != size:
+        error = f"{'over' if stated > size else 'under'}stated {stated / size:.4g} times"
+        yield f"throughput is claimed for batch {stated}, the model has {size} ({finding.source}): {error}"
+    if finding.problem:
+        yield finding.problem
+    yield from statistics_contradictions(summary)
+    mean = float(np.mean(summary.compute_ms)) if summary.compute_ms else summary.statistics["mean"]
+    scale = summary.int_option("batchsize", 0) or stated or size
+    if mean > 0 and scale and not is_close(summary.throughput, 1000 * scale / mean):
+        formula = f"1000 * {scale} / {mean:.7g} ms is {1000 * scale / mean:.7g}"
+        yield f"throughput is claimed as {summary.throughput:.7g} images/s, but {formula}"
     for console in consoles:
-        claims = console.claims
-        if claims and not any(close(claim.rate, summary.throughput) for claim in claims):
-            yield (
-                f"{console.path.name} says {claims[0].rate:.7g} images/s, {summary.path.name} {summary.throughput:.7g}"
-            )
+        claims, name = console.claims, console.path.name
+        if claims and not any(is_close(claim.rate, summary.throughput) for claim in claims):
+            yield f"{name} says {claims[0].rate:.7g} images/s, {summary.path.name} {summary.throughput:.7g}"
         means = [claim.mean_ms for claim in claims if claim.mean_ms is not None]
-        if means and not any(close(mean, summary.statistics["mean"]) for mean in means):
-            yield f"{console.path.name} says a mean of {means[0]:.7g} ms, {summary.path.name} another"
+        if means and not any(is_close(mean, summary.statistics["mean"]) for mean in means):
+            yield f"{name} says a mean of {means[0]:.7g} ms, {summary.path.name} {summary.statistics['mean']:.7g}"
 
 
-def close(first: float, second: float) -> bool:
+def statistics_contradictions(summary: Summary) -> Iterator[str]:
+    """Yield contradictions between statistics and raw times, and between statistics."""
+    times, claimed = np.array(summary.compute_ms), summary.statistics
+    if len(times):
+        if times.min() <= 0:
+            yield f"an execution of {times.min():.6g} ms"
+        p99 = np.percentile(times, 99)
+        raw = {"min": times.min(), "max": times.max(), "mean": times.mean(), "median": np.median(times), "p99": p99}
+        for name, value in raw.items():
+            if not is_close(claimed[name], float(value)):
+                yield f"{name} is claimed as {claimed[name]:.7g} ms, but its raw times give {value:.7g}"
+        if summary.count is not None and summary.count != len(times):
+            yield f"{summary.count} executions are claimed, but there are {len(times)} raw times"
+    elif (summary.count or 0) > 0 and claimed["mean"] <= 0:
+        yield f"a mean of {claimed['mean']:.6g} ms"
+    ordered = [claimed[name] for name in ("min", "median", "p99", "max")]
+    if any(a > b * (1 + ROUNDING) for a, b in pairwise(ordered)):
+        yield "min, median, 99th percentile and max are not in order"
+    elif not claimed["min"] * (1 - ROUNDING) <= claimed["mean"] <= claimed["max"] * (1 + ROUNDING):
+        yield "the mean is not between min and max"
+
+
+def is_close(first: float, second: float) -> bool:
     return abs(first - second) <= ROUNDING * max(abs(first), abs(second))
 
 
-def inputs_at_hand(summary: Summary) -> Iterator[tuple[str, Path]]:
-    """Listed inputs whose files lie among the results, with their paths; at most ``LOOKED_INTO``, spread evenly."""
-    step = max(1, len(summary.pairs) // LOOKED_INTO)
-    for infile, _ in summary.pairs[::step][:LOOKED_INTO]:
+def present_inputs(summary: Summary) -> Iterator[tuple[str, Path]]:
+    """Yield up to ``CHECKED_INPUTS`` listed inputs, evenly, that are among the results, with paths."""
+    step = max(1, len(summary.pairs) // CHECKED_INPUTS)
+    for infile, _ in summary.pairs[::step][:CHECKED_INPUTS]:
         name = PurePosixPath(infile)
-        for place in (summary.path.parent, summary.path.parent.parent):
-            path = place / name.parent.name / name.name
+        for folder in (summary.path.parent, summary.path.parent.parent):
+            path = folder / name.parent.name / name.name
             if path.is_file() and not path.is_symlink():
                 yield infile, path
                 break
 
 
-def has_zero_input(summary: Summary) -> bool:
-    """Whether the inputs, where they are at hand, are all zero: a data set was only pretended."""
-    looked = [path for _, path in inputs_at_hand(summary) if path.suffix.lower() == ".bin"]
-    return bool(looked) and not any(path.read_bytes().strip(b"\0") for path in looked)
-
-
-def times(summary: Summary, consoles: Sequence[Console]) -> RecordedTiming:
-    """What the summary says of one device's speed, with what speaks against it.
+def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTiming:
+    """Build one device's timing from a summary, with every contradiction in it.
 
     Args:
-        consoles: texts that may be of the same run.
+        consoles: console files that may belong to the same run.
     """
-    mean = summary.statistics["mean"]
-    mine = [console for console in consoles if console.is_of(summary.folder.name, mean)]
+    own = [console for console in consoles if console.is_of(summary.folder.name, summary.statistics["mean"])]
     lines = [console.devices[summary.device] for console in consoles if summary.device in console.devices]
-    several = [line for line in lines if close(line.rate, summary.throughput)]  # of this run, not of another one
-    pure = summary.is_pure
+    line = next((line for line in lines if is_close(line.rate, summary.throughput)), None)  # not of another run
+    pure = summary.is_pure_inference
     images = 0 if pure else len(summary.pairs)
-    found = batch_size(summary, mine, images)
+    finding = find_batch_size(summary, own, images)
+    inputs = [path for _, path in present_inputs(summary) if path.suffix.lower() == ".bin"]
     names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
-    twice = [] if pure else [f"lists {name} more than once" for name in sorted(set(names)) if names.count(name) > 1]
+    repeated = [f"lists {name} more than once" for name in sorted(set(names)) if not pure and names.count(name) > 1]
+    share = DeviceTiming(
+        device=summary.device,
+        images=images,
+        executions=finding.executions,
+        compute_ms=summary.compute_ms,
+        mean_ms=summary.statistics["mean"],
+        claimed=summary.throughput,
+        started=line.started if line else None,
+        ended=line.ended if line else None,
+    )
     return RecordedTiming(
         tool="ais_bench",
-        source=summary.path,
-        device=summary.device,
-        batch_size=found.size,
-        batch_size_source=found.size_source,
-        claimed_batch_size=found.stated,
-        executions=found.executions,
-        loop=found.loop,
-        images=images,
+        path=summary.path,
+        share=share,
+        batch_size=finding.size,
+        batch_size_source=finding.source,
+        claimed_batch_size=claimed_batch_size(summary),
         drops_tail=summary.drops_tail,
-        zero_input=pure or has_zero_input(summary),
-        compute_ms=summary.compute_ms,
-        statistics=summary.statistics,
-        claimed_throughput=summary.throughput,
-        started=several[0].started if several else None,
-        ended=several[0].ended if several else None,
+        zero_input=pure or (bool(inputs) and not any(path.read_bytes().strip(b"\0") for path in inputs)),
         simulated=summary.simulated,
-        batch_ambiguity=found.doubt,
-        contradictions=(*found.contradictions, *find_contradictions(summary, mine, found), *twice[:1]),
+        batch_ambiguity=finding.ambiguity,
+        contradictions=(*find_contradictions(summary, own, finding), *repeated[:1]),
     )

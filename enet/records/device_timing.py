@@ -1,37 +1,35 @@
-"""What one device did, as one record tells it."""
+"""Timing of one device in one recorded run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from enet.evidence import DeviceTiming
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecordedTiming:
-    """One device's executions.
+    """Timed executions of one device, read from one file.
 
-    ``batch_size`` is the model's, 0 if nothing tells; never merely what a flag claims. ``executions`` are those that
-    were timed, ``loop`` of them for each batch. ``compute_ms`` is empty where only ``statistics`` were kept (ms by
-    name: min, max, mean, median, p99). ``contradictions``: where the record's figures deny each other, a sentence each.
+    Attributes:
+        path: the summary of ais_bench, or the log of trtexec.
+        share: times of the device, whose number is empty if the record has none.
+        batch_size: of the model, never merely what a flag claims; 0 if unknown.
+        batch_size_source: what ``batch_size`` follows from, in words.
+        claimed_batch_size: what the recorded throughput was scaled by, or the flag.
+        contradictions: one sentence for each two values of the record that cannot both be true.
+        batch_ambiguity: why ``batch_size`` is only one of several that fit; empty if it is certain.
     """
 
     tool: str
-    source: Path
-    device: str = ""
+    path: Path
+    share: DeviceTiming
     batch_size: int
-    batch_size_source: str
+    batch_size_source: str = "nothing"
     claimed_batch_size: int | None = None
-    executions: int
-    loop: int = 1
-    images: int
     drops_tail: bool = False
     zero_input: bool = False
-    compute_ms: tuple[float, ...] = ()
-    statistics: Mapping[str, float]
-    claimed_throughput: float | None = None
-    started: float | None = None
-    ended: float | None = None
     simulated: bool = False
     contradictions: tuple[str, ...] = ()
     batch_ambiguity: str = ""

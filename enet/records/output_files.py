@@ -1,9 +1,10 @@
-"""Output files of recorded runs: where they lie, and what is in one."""
+"""Output files of a recorded run: find the file of each image, and read logits or labels from it."""
 
 from __future__ import annotations
 
 import tokenize
 import warnings
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -11,49 +12,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet.errors import InputError, format_list
-from enet.records.consistency import inputs_at_hand
+from enet.records.consistency import present_inputs
 from enet.records.summary import Summary
 
 #: Kinds of output files.
 SUFFIXES = (".bin", ".npy", ".txt")
+#: Tolerance in seconds by which an output may be older than its input, because file systems and copies round times.
+TIME_TOLERANCE = 2.0
 
-#: Seconds that an output's time may lie before its input's: file systems and copies round.
-EARLIER = 2.0
 
-
-def of_image(summary: Summary) -> dict[str, Path] | None:
-    """Output file by image name; None if none of them was brought along.
+def find_outputs(summary: Summary) -> dict[str, Path] | None:
+    """Output file by image name; None if no output file is in the folder.
 
     Raises:
-        InputError: an image is listed twice, several share an output, some outputs are absent, others lie there that
-            the summary doesn't list, or outputs are older than their inputs.
+        InputError: an image is listed twice, several share an output, only some outputs are there, others are there
+            that the summary does not list, or outputs are older than their inputs.
     """
-    found: dict[str, Path] = {}
-    absent: list[str] = []
-    seen: set[str] = set()
-    for infile, outfile in summary.pairs:
-        name = image_name(infile)
-        if name in seen:
-            raise InputError(f"{summary.path}: lists the image {name} twice. Run ais_bench again over each image once")
-        seen.add(name)
-        path = located(outfile, summary)
-        if path is None:
-            absent.append(PurePosixPath(outfile).name)
-        else:
-            found[name] = path
-    if len({outfile for _, outfile in summary.pairs}) < len(summary.pairs):
-        raise InputError(
-            f"{summary.path}: several images share one output file: their names agree up to the first dot. Rename them"
-        )
-    if not found:
+    place, outfiles = summary.path, [outfile for _, outfile in summary.pairs]
+    names = Counter(image_name(infile) for infile, _ in summary.pairs)
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise InputError(f"{place}: lists the image {twice[0]} twice. Run ais_bench again over each image once")
+    if len(set(outfiles)) < len(outfiles):
+        raise InputError(f"{place}: images share one output file: their names agree up to the first dot. Rename them")
+    located = [locate_output(outfile, summary) for outfile in outfiles]
+    outputs = {name: path for name, path in zip(names, located, strict=True) if path is not None}
+    if not outputs:
         return None
-    if absent:
-        raise InputError(
-            f"{summary.path}: {len(absent)} listed outputs are absent: {format_list(absent)}. Copy the whole folder"
-        )
-    refuse_extra(summary, set(found.values()))
-    refuse_stale(summary, found)
-    return found
+    if absent := [PurePosixPath(out).name for out, path in zip(outfiles, located, strict=True) if path is None]:
+        raise InputError(f"{place}: {len(absent)} listed outputs are absent: {format_list(absent)}. Copy the folder")
+    check_unlisted(summary, set(outputs.values()))
+    check_age(summary, outputs)
+    return outputs
 
 
 def image_name(infile: str) -> str:
@@ -61,8 +50,8 @@ def image_name(infile: str) -> str:
     return name[:-4] if name.lower().endswith((".bin", ".npy")) else name
 
 
-def located(outfile: str, summary: Summary) -> Path | None:
-    """Where a listed output lies now. Only its name is taken from the listing, so a listing can't point outside."""
+def locate_output(outfile: str, summary: Summary) -> Path | None:
+    """Path of a listed output now. Only its name is taken from the list, so a list cannot point outside."""
     path = summary.folder / PurePosixPath(outfile).name
     try:
         if path.is_symlink() or summary.folder.is_symlink():
@@ -72,34 +61,31 @@ def located(outfile: str, summary: Summary) -> Path | None:
         return None
 
 
-def refuse_extra(summary: Summary, known: set[Path]) -> None:
-    extra = sorted(p.name for p in summary.folder.iterdir() if p.suffix.lower() in SUFFIXES and p not in known)
-    # What a user saves beside the outputs (console, npu-smi) doesn't look like an output.
-    extra = [name for name in extra if name.endswith(tuple(f"_{n}{s}" for n in range(10) for s in SUFFIXES))]
-    if extra:
-        raise InputError(
-            f"{summary.folder}: {len(extra)} outputs that {summary.path.name} doesn't list: {format_list(extra)}. "
-            f"Left by "
-            "another run? Use a fresh --output_dirname"
-        )
+def check_unlisted(summary: Summary, listed: set[Path]) -> None:
+    # Other files that a user saves there (console, npu-smi) are not named like an output.
+    endings = tuple(f"_{number}{suffix}" for number in range(10) for suffix in SUFFIXES)
+    if extra := sorted(p.name for p in summary.folder.iterdir() if p not in listed and p.name.endswith(endings)):
+        problem = f"{len(extra)} outputs that {summary.path.name} does not list: {format_list(extra)}"
+        raise InputError(f"{summary.folder}: {problem}. Run ais_bench again with a fresh --output_dirname")
 
 
-def refuse_stale(summary: Summary, found: dict[str, Path]) -> None:
-    for infile, path in inputs_at_hand(summary):
-        output = found[image_name(infile)]
-        if output.stat().st_mtime < path.stat().st_mtime - EARLIER:
-            raise InputError(
-                f"{output}: older than its input {path}. Run ais_bench again, or copy with times kept (cp -a, rsync -a)"
-            )
+def check_age(summary: Summary, outputs: dict[str, Path]) -> None:
+    for infile, path in present_inputs(summary):
+        output = outputs[image_name(infile)]
+        if output.stat().st_mtime < path.stat().st_mtime - TIME_TOLERANCE:
+            raise InputError(f"{output}: older than its input {path}. Run ais_bench again, or copy with times (cp -a)")
 
 
 def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]:
-    """One image's output: float32 logits (outputs, H, W) or labels (H, W).
+    """Read one image's output.
 
     Args:
-        size: the network's width and height.
+        outputs: number of outputs of the network.
+        size: width and height of the network's input.
+    Returns:
+        Logits, float32, shape (outputs, H, W), or labels, as they were written, shape (H, W).
     Raises:
-        InputError: not as many values as either would have, or not such an array.
+        InputError: the file cannot be read, or holds neither.
     """
     width, height = size
     shapes: tuple[tuple[int, ...], ...] = ((outputs, height, width), (height, width))
@@ -108,17 +94,17 @@ def read_output(path: Path, outputs: int, size: tuple[int, int]) -> NDArray[Any]
             # Mapped: no pickles, no archives, and no header that claims more than the file holds.
             array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
             if array.dtype.kind not in "fiu":
-                raise InputError(f"{path}: dtype {array.dtype}, but should be numbers. Run that image again")
+                raise InputError(f"{path}: dtype={array.dtype}, expected numbers. Run that image again")
         elif path.suffix.lower() == ".txt":
             array = read_txt(path, shapes)
         else:
             array = read_bin(path, shapes)
     except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
-        raise InputError(f"{path}: can't be read ({error}). Copy or make it again") from error
+        raise InputError(f"{path}: cannot be read ({error}). Copy it again, or run that image again") from error
     for shape in shapes:
         if array.shape in (shape, (1, *shape)):
             return array.reshape(shape) if len(shape) == 2 else array.reshape(shape).astype(np.float32, copy=False)
-    raise InputError(f"{path}: shape {array.shape}, but should be one of {list(shapes)}. Run that image again")
+    raise InputError(f"{path}: shape={array.shape}, expected one of {list(shapes)}. Run that image again")
 
 
 def read_bin(path: Path, shapes: tuple[tuple[int, ...], ...]) -> NDArray[Any]:
@@ -127,26 +113,26 @@ def read_bin(path: Path, shapes: tuple[tuple[int, ...], ...]) -> NDArray[Any]:
     kinds = {logits * 4: ("<f4", shapes[0]), logits * 2: ("<f2", shapes[0]), labels: ("u1", shapes[1])}
     if len(data) not in kinds:
         rule = f"{logits * 4} (float32 logits), {logits * 2} (float16) or {labels} (uint8 labels)"
-        raise InputError(f"{path}: {len(data)} bytes, but should be {rule}. Run that image again")
+        raise InputError(f"{path}: {len(data)} bytes, expected {rule}. Run that image again")
     dtype, shape = kinds[len(data)]
     return np.frombuffer(data, dtype).reshape(shape)
 
 
 def read_txt(path: Path, shapes: tuple[tuple[int, ...], ...]) -> NDArray[Any]:
-    """Numbers between white space, as ais_bench writes them: "%f" (six decimals) or "%d"."""
+    """Read numbers between white space, which ais_bench writes as "%f" (six decimals) or "%d"."""
     logits, labels = (int(np.prod(shape)) for shape in shapes)
-    if path.stat().st_size > 64 * logits:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, but {logits} numbers should take less. Run it again")
+    size, limit = path.stat().st_size, 64 * logits
+    if size > limit:
+        raise InputError(f"{path}: {size} bytes, expected at most {limit} for {logits} numbers. Run that image again")
     with warnings.catch_warnings():
-        warnings.simplefilter("error", DeprecationWarning)  # numpy's way of saying that something is no number
+        warnings.simplefilter("error", DeprecationWarning)  # numpy warns if a text is not a number
         try:
             values = np.fromstring(path.read_text(encoding="ascii"), np.float64, sep=" ")
         except (DeprecationWarning, ValueError) as error:
-            raise InputError(f"{path}: holds something that is no number. Run that image again") from error
+            raise InputError(f"{path}: holds text that is not a number. Run that image again") from error
     if values.size == logits:
         return values.reshape(shapes[0])
     if values.size == labels and np.array_equal(values, np.trunc(values)):
         return values.astype(np.int64).reshape(shapes[1])
-    raise InputError(
-        f"{path}: {values.size} numbers, but should be {logits} (logits) or {labels} (labels). Run it again"
-    )
+    rule = f"{logits} (logits) or {labels} (labels)"
+    raise InputError(f"{path}: {values.size} numbers, expected {rule}. Run that image again")

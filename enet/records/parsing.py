@@ -1,4 +1,4 @@
-"""Small readers that every record needs: bounded text, strict numbers, strict JSON."""
+"""Bounded and strict reading of text, JSON and numbers, for all readers of records."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from typing import Any
 from enet.errors import InputError
 from enet.storage.files import require_plain_file
 
-#: No console, log or summary is larger: 500 images listed take 0.2 MB.
+#: Size limit of a console, log or summary in bytes; a summary of 500 images has 0.2 MB.
 MAX_BYTES = 50_000_000
 
 
 def read_text(path: Path) -> str:
-    """A text file; bytes that are no UTF-8 are replaced, as logs of other tools get mixed in.
+    """Read a text file of at most ``MAX_BYTES``, or raise an ``InputError``.
 
-    Raises:
-        InputError: it can't be read, or is absurdly large.
+    Bytes that are not UTF-8 are replaced, because other tools write into the same logs.
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
@@ -28,38 +27,30 @@ def read_text(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object without NaN or infinity, which no version of the tools writes but by mistake.
-
-    Raises:
-        InputError: it can't be read, or is none.
-    """
+    """Read a JSON object without NaN and infinity, or raise an ``InputError``."""
     text = read_text(path)
 
-    def refuse(constant: str) -> float:
+    def reject(constant: str) -> float:
         raise ValueError(f"holds {constant}")
 
     try:
-        table = json.loads(text, parse_constant=refuse)
+        table = json.loads(text, parse_constant=reject)
     except (ValueError, RecursionError) as error:
         reason = str(error).splitlines()[0] or "nested too deeply"
         raise InputError(f"{path}: not valid JSON ({reason}). Copy it again, or run ais_bench again") from error
     if not isinstance(table, dict):
-        raise InputError(f"{path}: JSON of {type(table).__name__}, but should be an ais_bench summary")
+        raise InputError(f"{path}: JSON of {type(table).__name__}, expected an ais_bench summary. Copy it again")
     return table
 
 
-def number(text: object, path: Path) -> float:
-    """A finite number.
-
-    Raises:
-        InputError: it is none.
-    """
+def finite_number(value: object, path: Path) -> float:
+    """Convert a JSON number or text into a finite float, or raise an ``InputError``."""
     try:
-        if isinstance(text, bool) or not isinstance(text, str | int | float):
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
-        value = float(text)
+        number = float(value)
     except (ValueError, TypeError, OverflowError):
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"{path}: {str(text)[:40]!r} stands where a finite number should. Run ais_bench again")
-    return value
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{path}: value={str(value)[:40]!r}, expected a finite number. Run ais_bench again")
+    return number

@@ -1,4 +1,4 @@
-"""A folder of results: what is in it, found by content, as nobody names files alike."""
+"""Scan of a results folder (``--replay``): find files by content, and group them by run."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from enet.records import consistency, console, eval_log, summary as ais_bench, t
 from enet.records.device_timing import RecordedTiming
 from enet.records.summary import Summary
 
-#: How deep results may lie, and how many files are looked at: 500 outputs for each of 64 batch sizes.
-DEPTH, FILES = 4, 40_000
-
-#: Texts of these kinds are looked into; of each at most its beginning decides what it is.
-TEXTS, BEGINNING = ("", ".txt", ".log", ".out"), 1 << 18
+#: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
+MAX_DEPTH, MAX_FILES = 4, 40_000
+#: Suffixes of texts, and the number of bytes of one that decide what it is.
+TEXT_SUFFIXES, BEGINNING = ("", ".txt", ".log", ".out"), 1 << 18
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """One run of a data set, on one or several devices: their summaries and what they tell of speed."""
+    """One run of a data set on one or several devices: a summary and a timing of each."""
 
     summaries: tuple[Summary, ...]
-    timed: tuple[RecordedTiming, ...]
+    timings: tuple[RecordedTiming, ...]
 
     @property
     def batch_size(self) -> int:
-        return self.timed[0].batch_size
+        return self.timings[0].batch_size
 
     def __str__(self) -> str:
         return ", ".join(str(summary.path) for summary in self.summaries)
@@ -41,7 +40,14 @@ class RecordedRun:
 
 @dataclass(frozen=True)
 class ResultsFolder:
-    """All that a folder holds. ``claimed`` is mIoU in percent by batch size, from the guide's log."""
+    """Content of a folder of results.
+
+    Attributes:
+        logs: timings from logs of trtexec.
+        devices: states from npu-smi.
+        claimed: mIoU in percent by batch size, from the guide's log.
+        simulated: whether a compiled model among the files is a simulated one.
+    """
 
     root: Path
     runs: tuple[RecordedRun, ...] = ()
@@ -52,7 +58,7 @@ class ResultsFolder:
 
     @cached_property
     def batch_sizes(self) -> tuple[int, ...]:
-        """Of the runs; 0 stands for one of which nothing tells it."""
+        """Batch sizes of the runs, ascending; 0 stands for unknown."""
         return tuple(sorted({run.batch_size for run in self.runs}))
 
     def run(self, batch_size: int) -> RecordedRun | None:
@@ -63,43 +69,34 @@ def scan(root: Path) -> ResultsFolder:
     """Find and read everything in a folder of results.
 
     Raises:
-        InputError: there is no such folder, nothing in it that is known, something that can't be read, or two runs of
-            one batch size.
+        InputError: the folder does not exist, holds no results, or holds too many files; a file cannot be read; two
+            runs have one batch size.
     """
     if not root.is_dir():
-        raise InputError(f"--replay {root}: no such folder. Give the folder with what ais_bench wrote")
-    paths = list(islice(walk(root), FILES + 1))
-    if len(paths) > FILES:
-        raise InputError(f"--replay {root}: more than {FILES} files. Give the folder of one deliverable's results")
+        raise InputError(f"--replay {root}: no such folder. Give the folder that ais_bench wrote to")
+    paths = list(islice(list_files(root), MAX_FILES + 1))
+    if len(paths) > MAX_FILES:
+        raise InputError(f"--replay {root}: more than {MAX_FILES} files. Give the folder of one deliverable's results")
     summaries = [ais_bench.read(path) for path in paths if ais_bench.is_summary(path)]
-    outputs = {folder for folder in (summary.folder for summary in summaries) if folder != root}
-    texts = [(path, beginning(path)) for path in paths if is_text(path, outputs)]
+    outputs = {summary.folder for summary in summaries} - {root}
+    texts = [(path, read_beginning(path)) for path in paths if is_text(path, outputs)]
     consoles = [console.read(path) for path, text in texts if console.is_console(text)]
-    captures = [path for path, text in texts if "| NPU " in text]
+    tables = [path for path, text in texts if "| NPU " in text]
     logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
     claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
     if not (summaries or logs):
-        raise InputError(
-            f"--replay {root}: no results: no sumary.json, *_summary.json or log of trtexec. Give the folder that "
-            "ais_bench's --output named"
-        )
-    states = [state for path in captures for state in npu_smi.parse(path.read_text(errors="replace"), str(path))]
+        raise InputError(f"--replay {root}: no results. Give a folder with a summary of ais_bench or a trtexec log")
+    states = [state for path in tables for state in npu_smi.parse(path.read_text(errors="replace"), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
-    return ResultsFolder(
-        root=root,
-        runs=group_by_run(summaries, consoles),
-        logs=tuple(logs),
-        devices=tuple(states),
-        claimed=merged(claims),
-        simulated=simulated,
-    )
+    runs, claimed = group_by_run(summaries, consoles), merge_claims(claims)
+    return ResultsFolder(root, runs, tuple(logs), tuple(states), claimed, simulated)
 
 
-def walk(root: Path) -> Iterator[Path]:
-    """Files below a folder, in order of name; links are not followed."""
+def list_files(root: Path) -> Iterator[Path]:
+    """Yield the files below a folder in order of name; links are not followed."""
     for folder, names, files in os.walk(root):
         depth = len(Path(folder).relative_to(root).parts)
-        names[:] = sorted(names) if depth < DEPTH else []
+        names[:] = sorted(names) if depth < MAX_DEPTH else []
         for name in sorted(files):
             path = Path(folder) / name
             if not path.is_symlink() and path.is_file():
@@ -107,12 +104,12 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def is_text(path: Path, outputs: set[Path]) -> bool:
-    """Whether a file may be a console, log or capture: outputs of ais_bench can be texts too."""
-    return path.suffix.lower() in TEXTS and not (path.parent in outputs and path.stem[-2:-1] == "_")
+    """Return True if a file may be a console, log or table; outputs of ais_bench can be texts too."""
+    return path.suffix.lower() in TEXT_SUFFIXES and not (path.parent in outputs and path.stem[-2:-1] == "_")
 
 
-def beginning(path: Path) -> str:
-    """What a file begins with; nothing if it can't be read or isn't text."""
+def read_beginning(path: Path) -> str:
+    """Read the first ``BEGINNING`` bytes of a text; empty if the file cannot be read or is not a text."""
     try:
         with path.open("rb") as file:
             data = file.read(BEGINNING)
@@ -122,27 +119,21 @@ def beginning(path: Path) -> str:
 
 
 def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> tuple[RecordedRun, ...]:
-    """Summaries by run: several devices' lie in one folder, as ``device<N>_summary.json``.
-
-    Raises:
-        InputError: two runs have the same batch size.
-    """
+    """Group summaries by run; those of several devices are in one folder, as ``device<N>_summary.json``."""
     groups: dict[Path, list[Summary]] = {}
     for summary in summaries:
-        shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
-        groups.setdefault(summary.path.parent if shared else summary.path, []).append(summary)
+        is_shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
+        groups.setdefault(summary.path.parent if is_shared else summary.path, []).append(summary)
     runs: dict[int, RecordedRun] = {}
     for group in groups.values():
-        timed = [consistency.times(summary, consoles) for summary in group]
-        known = {each.batch_size for each in timed} - {0}
+        timings = [consistency.recorded_timing(summary, consoles) for summary in group]
+        known = {timing.batch_size for timing in timings} - {0}
         if len(known) > 1:
-            found = ", ".join(f"{each.source} has {each.batch_size}" for each in timed)
-            raise InputError(
-                f"{group[0].path.parent}: devices of one run with different batch sizes: {found}. Run again"
-            )
-        if known:  # a share so small that nothing tells its batch size follows the others
-            timed = [replace(each, batch_size=min(known)) if not each.batch_size else each for each in timed]
-        run = RecordedRun(tuple(group), tuple(apart(group, timed)))
+            sizes = ", ".join(f"{timing.path} has {timing.batch_size}" for timing in timings)
+            raise InputError(f"{group[0].path.parent}: devices of one run differ in batch size: {sizes}. Run it again")
+        if known:  # a share too small to show its batch size has that of the others
+            timings = [replace(each, batch_size=each.batch_size or min(known)) for each in timings]
+        run = RecordedRun(tuple(group), tuple(with_shared_images(group, timings)))
         if run.batch_size in runs:
             size = run.batch_size or "unknown"
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
@@ -150,29 +141,21 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
     return tuple(runs[size] for size in sorted(runs))
 
 
-def apart(group: list[Summary], timed: list[RecordedTiming]) -> Iterator[RecordedTiming]:
-    """With a denial for a device that ran images which another one ran, too: they were counted twice."""
-    seen: set[str] = set()
-    for summary, each in zip(group, timed, strict=True):
-        names = {infile for infile, _ in summary.pairs} if not summary.is_pure else set()
-        both = sorted(seen & names)
-        yield (
-            replace(each, contradictions=(*each.contradictions, f"{both[0]} also ran on another device"))
-            if both
-            else each
-        )
-        seen |= names
+def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> Iterator[RecordedTiming]:
+    """Yield the timings, with a contradiction if a device ran an image that another one ran too."""
+    earlier: set[str] = set()
+    for summary, timing in zip(group, timings, strict=True):
+        names = set() if summary.is_pure_inference else {infile for infile, _ in summary.pairs}
+        problems = [f"{name} also ran on another device" for name in sorted(earlier & names)[:1]]
+        yield replace(timing, contradictions=(*timing.contradictions, *problems))
+        earlier |= names
 
 
-def merged(claims: list[tuple[Path, dict[int, float]]]) -> dict[int, float]:
-    """All logs' figures.
-
-    Raises:
-        InputError: two logs differ on a batch size.
-    """
-    found: dict[int, float] = {}
-    for path, figures in claims:
-        for batch, percent in figures.items():
-            if found.setdefault(batch, percent) != percent:
-                raise InputError(f"{path}: another miou for batch {batch} than another log's. Keep the right one")
-    return found
+def merge_claims(claims: list[tuple[Path, dict[int, float]]]) -> dict[int, float]:
+    """Merge the claimed mIoU of all logs; an ``InputError`` if two differ on a batch size."""
+    merged: dict[int, float] = {}
+    for path, by_batch_size in claims:
+        for batch_size, percent in by_batch_size.items():
+            if merged.setdefault(batch_size, percent) != percent:
+                raise InputError(f"{path}: miou for batch {batch_size} differs from another log. Keep the right one")
+    return merged

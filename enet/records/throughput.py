@@ -1,128 +1,95 @@
-"""Evidence from records: the same kinds that a live run gives, so that the same gates judge it."""
+"""Throughput evidence from recorded runs; the gates check it as they check evidence of a live run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from enet.deliverable import Deliverable
-from enet.deliverable.target import DeviceState, Target
+from enet.deliverable.target import Target
 from enet.evidence import RECORDED, DeviceTiming, Provenance, Throughput
 from enet.records.device_timing import RecordedTiming
 from enet.records.results_folder import RecordedRun, ResultsFolder
-from enet.storage.files import canonical_json, hash_file, hash_text
-
-if TYPE_CHECKING:
-    pass
+from enet.storage.files import hash_file, hash_json
 
 
-def throughput(recorded: ResultsFolder, batch_size: int, deliverable: Deliverable, target: Target) -> Throughput:
-    """How fast the recorded run of a batch size was; evidence of nothing if there is none."""
+def throughput_from_folder(
+    recorded: ResultsFolder, batch_size: int, deliverable: Deliverable, target: Target
+) -> Throughput:
+    """Build evidence from the recorded run at ``batch_size``; empty, with a reason, if there is no run."""
+    provenance = recorded_provenance(deliverable, batch_size)
     run = recorded.run(batch_size)
     if run is None:
-        nothing = DeviceTiming(device="", images=0, executions=0, compute_ms=(), mean_ms=float("nan"))
-        return Throughput(
-            provenance=unrecorded(recorded, batch_size, deliverable),
-            tool="ais_bench",
-            batch_size=batch_size,
-            batch_size_source="nothing",
-            claimed_batch_size=None,
-            shares=(nothing,),
-            images_expected=deliverable.dataset.images,
-        )
-    used = devices(run)
-    states = states_of(recorded, used)
-    where = replace(
-        bare(deliverable, batch_size),
-        device=", ".join(sorted(used)) or "not recorded",
-        artifact_sha256=hash_text(canonical_json([hash_file(summary.path) for summary in run.summaries])),
-        simulated=recorded.simulated or any(share.simulated for share in run.timed),
-        chip=chip(recorded, states, target),
-        devices_before=states,
-        allow_busy=target.allow_busy,
-    )
-    return of_timed(run.timed, where, deliverable.dataset.images)
+        provenance = replace(provenance, missing_reason=no_run_reason(recorded, batch_size))
+        share = DeviceTiming(device="", images=0, executions=0, compute_ms=(), mean_ms=float("nan"))
+        nothing = RecordedTiming(tool="ais_bench", path=recorded.root, share=share, batch_size=batch_size)
+        return throughput_from_timings([nothing], provenance, deliverable.dataset.images)
+    digest = hash_json([hash_file(summary.path) for summary in run.summaries])
+    provenance = replace(provenance, device=", ".join(sorted(device_numbers(run))), artifact_sha256=digest)
+    provenance = with_recorded_devices(provenance, recorded, run, target)
+    return throughput_from_timings(run.timings, provenance, deliverable.dataset.images)
 
 
-def devices(run: RecordedRun) -> set[str]:
-    """The numbers of the devices that a run used; ais_bench's own default is 0."""
-    return {share.device for share in run.timed if share.device.isdecimal()} or {"0"}
+def device_numbers(run: RecordedRun) -> set[str]:
+    """Numbers of the devices of a run; ais_bench's default is 0."""
+    return {timing.share.device for timing in run.timings if timing.share.device.isdecimal()} or {"0"}
 
 
-def states_of(recorded: ResultsFolder, used: set[str]) -> tuple[DeviceState, ...]:
-    """What npu-smi said of the devices that were used; nothing if it left one of them out."""
-    states = tuple(state for state in recorded.devices if str(state.device) in used)
-    return states if {str(state.device) for state in states} == used else ()
+def with_recorded_devices(
+    provenance: Provenance, recorded: ResultsFolder, run: RecordedRun, target: Target
+) -> Provenance:
+    """Copy a provenance with what is known of the run's devices.
 
-
-def chip(recorded: ResultsFolder, states: Sequence[DeviceState], target: Target) -> str:
-    """What ran it: as npu-smi said then, or else as the user says now; empty if nothing tells."""
+    Their states are those of npu-smi, none if one of the devices is missing. The chip is the one that npu-smi printed,
+    or without npu-smi that of ``--soc-version``; empty if unknown.
+    """
+    numbers = device_numbers(run)
+    states = tuple(state for state in recorded.devices if str(state.device) in numbers)
+    states = states if {str(state.device) for state in states} == numbers else ()
     names = {state.name for state in states}
-    if names or recorded.devices:
-        return names.pop() if len(names) == 1 else ""
-    return (target.soc_version or "").removeprefix("Ascend")
+    chip = names.pop() if len(names) == 1 else ""
+    if not recorded.devices:
+        chip = (target.soc_version or "").removeprefix("Ascend")
+    simulated, allow_busy = provenance.simulated or recorded.simulated, target.allow_busy
+    return replace(provenance, simulated=simulated, chip=chip, devices_before=states, allow_busy=allow_busy)
 
 
-def of_timed(timed: Sequence[RecordedTiming], where: Provenance, images_expected: int) -> Throughput:
-    """One run's devices as one piece of evidence."""
-    first = timed[0]
-    shares = tuple(
-        DeviceTiming(
-            device=each.device,
-            images=each.images,
-            executions=each.executions,
-            compute_ms=each.compute_ms,
-            mean_ms=each.statistics["mean"],
-            stated=each.claimed_throughput,
-            started=each.started,
-            ended=each.ended,
-        )
-        for each in timed
-    )
+def throughput_from_timings(
+    timings: Sequence[RecordedTiming], provenance: Provenance, images_expected: int
+) -> Throughput:
+    """Merge the timings of one run's devices into one piece of evidence."""
+    first = timings[0]
     return Throughput(
-        provenance=replace(where, simulated=where.simulated or any(each.simulated for each in timed)),
+        provenance=replace(provenance, simulated=provenance.simulated or any(each.simulated for each in timings)),
         tool=first.tool,
         batch_size=first.batch_size,
         batch_size_source=first.batch_size_source,
         claimed_batch_size=first.claimed_batch_size,
-        shares=shares,
+        device_timings=tuple(timing.share for timing in timings),
         images_expected=images_expected,
-        batch_ambiguity=next((each.batch_ambiguity for each in timed if each.batch_ambiguity), ""),
-        zero_input=any(each.zero_input for each in timed),
+        batch_ambiguity=next((timing.batch_ambiguity for timing in timings if timing.batch_ambiguity), ""),
+        zero_input=any(timing.zero_input for timing in timings),
         tail_dropped=first.drops_tail,
-        contradictions=tuple(f"{each.source.name}: {denial}" for each in timed for denial in each.contradictions),
+        contradictions=tuple(f"{timing.path.name}: {each}" for timing in timings for each in timing.contradictions),
     )
 
 
-def of_log(timed: RecordedTiming, deliverable: Deliverable) -> Throughput:
-    """A log of another tool's as evidence: of which device it was, nothing tells."""
-    where = replace(bare(deliverable, timed.batch_size), artifact_sha256=hash_file(timed.source))
-    return of_timed([timed], where, deliverable.dataset.images)
+def throughput_from_log(timing: RecordedTiming, deliverable: Deliverable) -> Throughput:
+    """Build evidence from the log of another tool, which does not name its device."""
+    provenance = recorded_provenance(deliverable, timing.batch_size)
+    provenance = replace(provenance, artifact_sha256=hash_file(timing.path))
+    return throughput_from_timings([timing], provenance, deliverable.dataset.images)
 
 
-def nothing_recorded(recorded: ResultsFolder, batch_size: int) -> str:
-    found = ", ".join(str(size) if size else "unknown" for size in recorded.batch_sizes)
-    return f"{recorded.root}: no run of batch size {batch_size}, only of {found or 'none'}"
+def no_run_reason(recorded: ResultsFolder, batch_size: int) -> str:
+    """Sentence that names a batch size without a run, and those with one."""
+    sizes = ", ".join(str(size) if size else "unknown" for size in recorded.batch_sizes)
+    return f"{recorded.root}: no run of batch size {batch_size}, only of {sizes or 'none'}"
 
 
-def unrecorded(recorded: ResultsFolder, batch_size: int, deliverable: Deliverable) -> Provenance:
-    """The provenance of what wasn't recorded."""
-    return replace(bare(deliverable, batch_size), absent=nothing_recorded(recorded, batch_size))
-
-
-def bare(deliverable: Deliverable, batch_size: int) -> Provenance:
-    """The provenance of a record of which no more is known."""
-    return Provenance(
-        deliverable=deliverable.name,
-        backend=RECORDED,
-        device="not recorded",
-        batch_size=batch_size,
-        form={},
-        weights_sha256="",
-        onnx_sha256="",
-        artifact_sha256="",
-        dataset_sha256="",
-        preprocessing_sha256="",
-        versions={},
-    )
+def recorded_provenance(deliverable: Deliverable, batch_size: int) -> Provenance:
+    """Provenance of a record: the model, its device and its data are unknown unless the caller adds them."""
+    digests = ("weights_sha256", "onnx_sha256", "artifact_sha256", "dataset_sha256", "preprocessing_sha256")
+    unknown: dict[str, Any] = {"device": "not recorded", "io_format": {}, "versions": {}, **dict.fromkeys(digests, "")}
+    return Provenance(deliverable=deliverable.name, backend=RECORDED, batch_size=batch_size, **unknown)

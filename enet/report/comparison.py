@@ -12,7 +12,7 @@ def format_comparison(evidence: Accuracy, reference: Accuracy, *, worst_images: 
     """Two runs side by side, as text of a few dozen lines.
 
     Args:
-        evidence: what is judged.
+        evidence: the run that is checked.
         reference: the same images, run by the reference.
     """
     names = str(evidence.provenance), str(reference.provenance)
@@ -20,7 +20,7 @@ def format_comparison(evidence: Accuracy, reference: Accuracy, *, worst_images: 
     width = max(len(name) for name in (*evidence.classes, "pixel accuracy"))
     lines = [
         f"{names[0]} against {names[1]}, {len(evidence.images)} images, absent classes: {evidence.absent_classes}",
-        f"{'IoU in %':<{width}}  {'artifact':>9}  {'reference':>9}  {'points':>9}",
+        f"{'IoU in %':<{width}}  {'artifact':>9}  {'reference':>9}  {'pp':>9}",
     ]
     order = np.argsort(np.nan_to_num(ours - theirs))
     accuracies = [100 * segmentation.pixel_accuracy(side.matrix) for side in (evidence, reference)]

@@ -10,12 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from enet.backends import REFERENCE
+from enet.deliverable.toml_reader import convert
 from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
+from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
 
+#: Version of ``verdicts.json``, raised when the meaning of a key changes; its keys are in docs/verdicts.md.
+SCHEMA = 1
+FIELDS = {"deliverable": str, "accepted": bool, "conclusion": str, "scope": str, "began": str}
+VERDICT_KEYS = {
+    "test",
+    "case",
+    "in_words",
+    "backend",
+    "batch_size",
+    *Verdict(gate="", outcome=Outcome.INFO, sentence="").to_json(),
+}
+OUTCOMES = [outcome.value for outcome in Outcome]
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True)
 class Picture:
     """One of the worst images: its four pictures as data URLs, by kind."""
 
@@ -26,16 +41,25 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """A run's conclusion, its verdicts in order, and the evidence they were said of.
+    """A run's conclusion, its verdicts in order, and the evidence that they rest on.
 
-    ``verdicts`` are tables as ``verdicts.json`` has them; ``legend`` are class names and colours (R, G, B).
+    Attributes:
+        accepted: whether every aspect that was checked is accepted.
+        conclusion: the same in one sentence.
+        scope: the aspects that were checked, in words.
+        verdicts: as in ``verdicts.json``.
+        recorded_figures: verdicts on recorded figures of others, no part of the conclusion.
+        legend: class names and colours (R, G, B).
     """
 
     folder: Path
     deliverable: str
+    accepted: bool
     conclusion: str
+    scope: str
     began: str
     verdicts: tuple[dict[str, Any], ...]
+    recorded_figures: tuple[dict[str, Any], ...]
     accuracies: tuple[Accuracy, ...]
     speeds: tuple[Speed, ...]
     throughputs: tuple[Throughput, ...]
@@ -45,37 +69,33 @@ class Contents:
     legend: tuple[tuple[str, tuple[int, int, int]], ...]
 
     @property
-    def accepted(self) -> bool:
-        return self.conclusion.startswith("ACCEPTED")
-
-    @property
     def reference(self) -> Accuracy | None:
         """The checkpoint itself, run by PyTorch."""
         return next((each for each in self.accuracies if each.provenance.backend == REFERENCE), None)
 
     @property
     def artifacts(self) -> tuple[Accuracy, ...]:
-        """What was judged, smallest batch size first."""
+        """Runs of artifacts, by backend and batch size."""
         found = [each for each in self.accuracies if each is not self.reference]
         return tuple(sorted(found, key=lambda each: (each.provenance.backend, each.provenance.batch_size)))
 
 
 def read(folder: Path) -> Contents:
-    """Read the evidence of a folder's latest run; what earlier runs left there is left out.
+    """Read the evidence of a folder's latest run, without what earlier runs left there.
 
     Raises:
-        InputError: no run of the suite ended there, or a file isn't evidence or was edited.
+        InputError: no run of the suite ended there, or a file is not evidence or was edited.
     """
     path = folder / "verdicts.json"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        name, conclusion, began = str(table["deliverable"]), str(table["conclusion"]), str(table.get("began", ""))
-        verdicts = tuple(dict(verdict) for verdict in table["verdicts"])
-        _ = [(v["test"], v["gate"], v["outcome"], v["sentence"], v["numbers"], v["notes"]) for v in verdicts]
+        if table["schema"] != SCHEMA:
+            raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Run pytest again")
+        conclusion: dict[str, Any] = {name: convert(hint, table[name], name) for name, hint in FIELDS.items()}
+        verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
+        name, began = conclusion["deliverable"], conclusion["began"]
     except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}. Give the evidence folder of a run of pytest -m accuracy"
-        ) from error
+        raise InputError(f"{path}: {error.strerror}. Give the evidence folder of a run of pytest") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: no verdicts ({type(error).__name__}: {error}). Run pytest again") from error
     found: dict[type[Any], list[Any]] = {kind: [] for kind in KINDS.values()}
@@ -90,10 +110,9 @@ def read(folder: Path) -> Contents:
     pictures, legend = worst(folder / "pictures", {each.provenance.time for each in accuracies})
     return Contents(
         folder=folder,
-        deliverable=name,
-        conclusion=conclusion,
-        began=began,
+        **conclusion,
         verdicts=verdicts,
+        recorded_figures=others,
         accuracies=accuracies,
         speeds=tuple(sorted(found[Speed], key=lambda speed: speed.batch_size)),
         throughputs=tuple(found[Throughput]),
@@ -104,11 +123,22 @@ def read(folder: Path) -> Contents:
     )
 
 
+def as_verdict(table: object) -> dict[str, Any]:
+    """One row of ``verdicts.json``.
+
+    Raises:
+        InputError, TypeError: it is none.
+    """
+    if not isinstance(table, dict) or not table.keys() >= VERDICT_KEYS or table["outcome"] not in OUTCOMES:
+        raise TypeError("a verdict lacks a key or has an unknown outcome")
+    return table
+
+
 def is_older(file: Path, began: str) -> bool:
-    """Whether a file was last written before a run began: it may be of another version's, and isn't looked into."""
+    """Whether a file was last written before a run began: it may have another version, so it is not read."""
     try:
         return file.stat().st_mtime < datetime.datetime.fromisoformat(began).timestamp()
-    except ValueError:  # a run that doesn't tell when it began
+    except ValueError:  # the run does not say when it began
         return False
 
 
@@ -119,24 +149,18 @@ def worst(folder: Path, times: set[str]) -> tuple[tuple[Picture, ...], tuple[tup
             table = json.loads(index.read_text(encoding="utf-8"))
             if table["time"] not in times:
                 continue
-            pictures = tuple(
-                Picture(
-                    name=str(image["name"]),
-                    pixel_accuracy=float(image["pixel_accuracy"]),
-                    urls={
-                        kind: data_url(index.parent / f"{Path(image['stem']).name}-{kind}{suffix}")
-                        for kind, suffix in KINDS_OF_PICTURES.items()
-                    },
-                )
-                for image in table["images"]
-            )
-            colours = {str(entry["name"]): tuple(map(int, entry["colour"])) for entry in table["legend"]}
-            legend = tuple((name, (r, g, b)) for name, (r, g, b) in colours.items())
+            pictures = []
+            for image in table["images"]:
+                stem = index.parent / Path(image["stem"]).name
+                urls = {kind: data_url(Path(f"{stem}-{kind}{suffix}")) for kind, suffix in KINDS_OF_PICTURES.items()}
+                pictures.append(Picture(str(image["name"]), float(image["pixel_accuracy"]), urls))
+            colours = [(str(entry["name"]), tuple(map(int, entry["colour"]))) for entry in table["legend"]]
+            legend = tuple((name, (r, g, b)) for name, (r, g, b) in colours)
         except OSError as error:
             raise InputError(f"{index}: a picture is missing ({error.filename}). Run pytest again") from error
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"{index}: no index of pictures ({type(error).__name__}). Run pytest again") from error
-        return pictures, legend
+        return tuple(pictures), legend
     return (), ()
 
 

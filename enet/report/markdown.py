@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import re
 
-from enet.report.contents import Contents
-from enet.report.page import SIGNS, headline, outcome
+from enet.report.contents import OUTCOMES, Contents
+from enet.report.page import SIGNS, headline
+from enet.report.terminal import cells_of, gate_in_words
 
 
 def summary(contents: Contents) -> str:
-    """A headline, the conclusion and one row a gate; what failed comes first."""
-    order = {"FAIL": 0, "NO EVIDENCE": 1, "PASS": 2, "reported": 3}
-    verdicts = sorted(contents.verdicts, key=lambda verdict: order.get(outcome(verdict), 0))
-    rows = [
-        f"| {SIGNS.get(outcome(verdict), outcome(verdict))} | {cell(verdict['test'])} | "
-        f"{cell('; '.join([verdict['sentence'], *verdict['notes']]))} |"
-        for verdict in verdicts
-    ]
+    """A headline, the conclusion and one row a gate; failures come first."""
+    order = ("FAIL", "NO EVIDENCE", "PASS", "INFO")
+    assert set(order) == set(OUTCOMES)
+    verdicts = sorted(contents.verdicts, key=lambda verdict: order.index(verdict["outcome"]))
+    rows = []
+    for verdict in verdicts:
+        found = "; ".join([verdict["sentence"], *verdict["notes"]])
+        cells = (SIGNS[verdict["outcome"]], gate_in_words(verdict), *cells_of(verdict), found)
+        rows.append(f"| {' | '.join(map(cell, cells))} |")
     lines = [
         f"## {cell(headline(contents))}",
         "",
         f"{cell(contents.conclusion)}.",
         "",
-        "| outcome | test | what it found |",
-        "|---|---|---|",
+        "| outcome | gate | measured | limit | margin | what was found |",
+        "|---|---|--:|--:|--:|---|",
         *rows,
     ]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""The report as one HTML file that asks nothing of a network."""
+"""The report as one HTML file that loads nothing."""
 
 from __future__ import annotations
 
@@ -8,43 +8,47 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
 from enet.deliverable import IoFormat, baselines
 from enet.deliverable.baselines import BEST, title
 from enet.errors import BackendUnavailable
 from enet.evidence import LogitComparison, Parity, Provenance
 from enet.report import charts, pictures
 from enet.report.contents import Contents
+from enet.report.terminal import cells_of, gate_in_words
 from enet.storage.files import make_folder, write_text
 
 HERE = Path(__file__).parent
 
 #: What an outcome is called, and a sign that does without colour.
-SIGNS = {"PASS": "✓ pass", "FAIL": "✗ fail", "NO EVIDENCE": "? no evidence", "reported": "· told"}
+SIGNS = {"PASS": "✓ pass", "FAIL": "✗ fail", "NO EVIDENCE": "? no evidence", "INFO": "· info"}
 
 
 def write(contents: Contents, path: Path) -> None:
     """Write the report, whole or not at all.
 
     Raises:
-        BackendUnavailable: the chart library isn't installed.
-        InputError: the file can't be written.
+        BackendUnavailable: the chart library is not installed.
+        InputError: the file cannot be written.
     """
     drawn = charts.all_of(contents)
-    runs: list[Provenance] = [each.provenance for each in contents.accuracies]
-    runs += [each.provenance for each in contents.speeds]
-    runs += [each.provenance for each in contents.throughputs]
+    measured: tuple[Any, ...] = (*contents.accuracies, *contents.speeds, *contents.throughputs)
+    runs: list[Provenance] = [each.provenance for each in measured]
     values = {
         "contents": contents,
         "headline": headline(contents),
         "signs": SIGNS,
-        "outcome": outcome,
+        "cells": cells_of,
+        "gate": gate_in_words,
         "charts": drawn,
         "runs": list({str(run): run for run in runs}.values()),
         "chain": CHAIN,
-        "open_questions": [v for v in contents.verdicts if outcome(v) in ("NO EVIDENCE", "reported")],
+        "open_questions": [v for v in contents.verdicts if v["outcome"] in ("NO EVIDENCE", "INFO")],
         "error_legend": (("right", pictures.RIGHT), ("wrong", pictures.WRONG), ("not scored", pictures.UNSCORED)),
         "recorded": recorded(contents) if contents.throughputs else None,
-        "parity": [*map(agreed, contents.parities), *map(differed, contents.differences)],
+        "parity": [*map(parity_row, contents.parities), *map(logits_row, contents.differences)],
         "parity_titles": ("compared", "first", "second", "of", "differ", "worst"),
     }
     save("report.html", path, values, drawn)
@@ -60,17 +64,14 @@ def compare(first: Contents, second: Contents, path: Path) -> None:
     rows = []
     for test in dict.fromkeys([*sides[0], *sides[1]]):
         a, b = (side.get(test) for side in sides)
-        same = a is not None and b is not None and (outcome(a), a["sentence"]) == (outcome(b), b["sentence"])
+        same = a is not None and b is not None and (a["outcome"], a["sentence"]) == (b["outcome"], b["sentence"])
         rows.append({"test": test, "a": a, "b": b, "same": same})
     rows.sort(key=lambda row: bool(row["same"]))
-    values = {"first": first, "second": second, "rows": rows, "signs": SIGNS, "outcome": outcome}
+    values = {"first": first, "second": second, "rows": rows, "signs": SIGNS}
     save("compare.html", path, values, {})
 
 
 def save(template: str, path: Path, values: dict[str, Any], drawn: dict[str, charts.Spec]) -> None:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     specs = json.dumps(drawn).replace("<", "\\u003c")
     text = environment.get_template(template).render(
@@ -89,7 +90,7 @@ def library() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script that defines ``drawChart``.
 
     Raises:
-        BackendUnavailable: vl-convert isn't installed.
+        BackendUnavailable: vl-convert is not installed.
     """
     try:
         import vl_convert
@@ -101,52 +102,37 @@ def library() -> str:
     return str(vl_convert.javascript_bundle(snippet)).replace("</script", "<\\/script")
 
 
-def outcome(verdict: dict[str, Any]) -> str:
-    return "reported" if verdict.get("reported") else str(verdict["outcome"])
-
-
 def headline(contents: Contents) -> str:
     """Whether it ships, in one plain sentence."""
-    name, conclusion = contents.deliverable, contents.conclusion
     if contents.accepted:
-        return f"{name} may ship, as far as {conclusion.partition('(')[2].partition(')')[0]} goes."
-    failed = sorted({case for v in contents.verdicts if outcome(v) == "FAIL" for case in [v["gate"]]})
+        return f"{contents.deliverable} may ship, as far as {contents.scope} goes."
+    failed = list(dict.fromkeys(verdict["gate"] for verdict in contents.verdicts if verdict["outcome"] == "FAIL"))
     if failed:
-        return f"{name} may not ship: {', '.join(failed)} failed."
-    return f"{name} may not ship yet: what was asked does not suffice."
+        return f"{contents.deliverable} may not ship: {', '.join(failed)} failed."
+    return f"{contents.deliverable} may not ship yet: the evidence is not sufficient."
 
 
 def side(run: Provenance) -> str:
     """One side of a comparison, in words."""
-    form = "" if run.form in ({}, asdict(IoFormat())) else f", {run.form['input']} to {run.form['output']}"
-    return f"{run.backend} batch {run.batch_size}{form}"
+    plain = run.io_format in ({}, asdict(IoFormat()))
+    io_format = "" if plain else ", {input} to {output}".format_map(run.io_format)
+    return f"{run.backend} batch {run.batch_size}{io_format}"
 
 
-def agreed(found: Parity) -> list[str]:
-    """A row of the parity table: label maps of two runs."""
-    worst = max(zip(found.differing_pixels, found.images, strict=True), default=(0, ""))
-    return [
-        found.what,
-        side(found.first),
-        side(found.second),
-        f"{found.pixels * len(found.images):,} pixels",
-        f"{sum(found.differing_pixels):,}",
-        f"{worst[0]:,} in {worst[1]}" if worst[0] else "none",
-    ]
+def parity_row(found: Parity) -> list[str]:
+    """Label maps of two runs."""
+    worst, image = max(zip(found.differing_pixels, found.images, strict=True), default=(0, ""))
+    total = f"{found.pixels_per_image * len(found.images):,} pixels"
+    differ = [f"{sum(found.differing_pixels):,}", f"{worst:,} in {image}" if worst else "none"]
+    return [found.comparison, side(found.first), side(found.second), total, *differ]
 
 
-def differed(found: LogitComparison) -> list[str]:
-    """A row of the parity table: logits of two programs."""
+def logits_row(found: LogitComparison) -> list[str]:
+    """Logits of two programs."""
     excused = found.over_limit - found.over_limit_unexcused
-    return [
-        found.what,
-        side(found.first),
-        side(found.second),
-        f"{found.values:,} values",
-        f"{found.over_limit_unexcused:,} by more than {found.limit:g}"
-        + (f", {excused:,} beside near-ties" if excused else ""),
-        f"{found.largest:.3g}",
-    ]
+    beside = f", {excused:,} beside near-ties" if excused else ""
+    differ = [f"{found.over_limit_unexcused:,} by more than {found.limit:g}{beside}", f"{found.largest:.3g}"]
+    return [found.comparison, side(found.first), side(found.second), f"{found.values:,} values", *differ]
 
 
 def recorded(contents: Contents) -> dict[str, Any]:

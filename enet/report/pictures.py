@@ -22,7 +22,7 @@ from enet.storage.files import make_folder, write_bytes, write_text
 
 INDEX = "index.json"
 
-#: Right, wrong, not scored: told apart by lightness alone, too.
+#: Right, wrong, not scored: they differ in lightness too.
 RIGHT, WRONG, UNSCORED = (0, 63, 92), (255, 166, 0), (200, 200, 200)
 
 
@@ -63,16 +63,11 @@ def save_overlays(
         earlier.unlink()
     written = []
     for one in worst(evidence, labels, source, count):
-        panels = [
-            Image.fromarray(one.image),
-            coloured(one.truth, classes),
-            coloured(one.labels, classes),
-            errors(one.labels, one.truth),
-        ]
+        maps = [coloured(one.truth, classes), coloured(one.labels, classes), errors(one.labels, one.truth)]
         title = f"{one.name}: {100 * one.pixel_accuracy:.2f} % of the scored pixels are right"
         written.append(folder / f"{one.stem}.png")
         buffer = io.BytesIO()
-        side_by_side(panels, title, classes).save(buffer, "PNG")
+        side_by_side([Image.fromarray(one.image), *maps], title, classes).save(buffer, "PNG")
         write_bytes(written[-1], buffer.getvalue())
     return written
 
@@ -124,19 +119,19 @@ class Shown:
 
 def worst(evidence: Accuracy, labels: Path, source: ImageSource, count: int) -> Iterator[Shown]:
     """The images with the lowest share of right pixels, lowest first; those with nothing to score come last."""
-    maps = np.load(labels, mmap_mode="r")
+    label_maps = np.load(labels, mmap_mode="r")
     accuracy = [segmentation.pixel_accuracy(matrix) for matrix in evidence.matrices]
     numbers = {name: number for number, name in enumerate(source.names)}
     for place, row in enumerate(np.argsort(np.nan_to_num(accuracy, nan=2.0), kind="stable")[:count]):
         name = evidence.images[row]
         image, truth = source.load(numbers[name])
         stem = f"{place:02d}-{re.sub('[^A-Za-z0-9._-]', '_', name)[-60:]}"
-        labels_there = np.asarray(maps[row])
+        labels_there = np.asarray(label_maps[row])
         yield Shown(name, stem, image, resize_labels(truth, labels_there.shape), labels_there, float(accuracy[row]))
 
 
 def coloured(labels: NDArray[np.uint8], classes: Classes) -> Image.Image:
-    """A label map (H, W) in the data set's colours; what isn't scored is black."""
+    """A label map (H, W) in the data set's colours; pixels that are not scored are black."""
     picture = Image.fromarray(np.where(labels == IGNORE, len(classes.names), labels).astype(np.uint8), "P")
     picture.putpalette([value for colour in (*classes.colours, (0, 0, 0)) for value in colour])
     return picture

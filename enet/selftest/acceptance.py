@@ -1,4 +1,4 @@
-"""A small deliverable, and its whole acceptance of accuracy in this process: all is measured, every gate is asked."""
+"""A small deliverable, and its whole acceptance of accuracy in this process, as ``pytest -m accuracy`` does it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from enet import deliverable, gates
-from enet.backends import REFERENCE
+from enet.backends import DEFAULT, REFERENCE
 from enet.datasets import scenes
 from enet.deliverable import Deliverable, IoFormat
 from enet.evidence import Accuracy
-from enet.gates import Verdict
-from enet.measure import parity, pipeline, reference_preprocessing
+from enet.gates import Plan, Verdict
+from enet.measure import measure_split, parity, reference_preprocessing
 from enet.measure.subject import Subject
 from enet.storage.store import Store
 
-BACKEND = "onnxruntime"
-
-FORMS = tuple(IoFormat(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels"))
+BACKEND = DEFAULT
 
 
 def small(folder: Path, *, images: int, side: int) -> Subject:
@@ -41,7 +39,7 @@ def small(folder: Path, *, images: int, side: int) -> Subject:
         network=replace(embedded.network, sha256=None),  # to see what figures tell without it
     )
     subject = Subject(spec, Store(folder / "cache"), data_root=folder / "scenes")
-    measured = pipeline.measure_split(subject, subject.artifact(REFERENCE, 1), subject.prepared())
+    measured = measure_split(subject, subject.artifact(REFERENCE, 1), subject.prepared())
     stated = replace(spec.reference, miou_percent=100 * measured.miou, source="measured by the self-test")
     return replace(subject, deliverable=replace(spec, reference=stated))
 
@@ -52,35 +50,32 @@ def with_own_cache(subject: Subject, folder: Path, spec: Deliverable | None = No
 
 
 def verdicts(subject: Subject) -> Iterator[Verdict]:
-    """What ``pytest -m accuracy`` asks, in its order.
+    """The verdicts of ``pytest -m accuracy``, for every gate of the catalogue that does not need INT8.
 
     Raises:
-        InputError: something can't be used; nothing is judged then.
+        InputError: something cannot be used; then there is no verdict.
     """
     spec, source = subject.deliverable, subject.prepared()
     with tempfile.TemporaryDirectory() as folder:
-        measured: dict[tuple[str, int], tuple[Accuracy, Path]] = {}
-        for backend, size in [(REFERENCE, 1), *((BACKEND, size) for size in spec.batch_sizes)]:
+
+        def run(backend: str, size: int) -> tuple[Accuracy, Path]:
             labels = Path(folder) / f"{backend}{size}.npy"
-            artifact = subject.artifact(backend, size)
-            measured[backend, size] = (pipeline.measure_split(subject, artifact, source, labels_to=labels), labels)
-        reference, _ = measured[REFERENCE, 1]
-        yield gates.reference_miou(reference, spec)
-        yield gates.preprocessing(reference_preprocessing.compare(subject, source))
-        for size in spec.batch_sizes:
-            evidence, _ = measured[BACKEND, size]
-            yield gates.artifact_miou(evidence, spec, reference)
-            yield gates.class_iou(evidence, reference, spec)
-            yield gates.onnx_logits(parity.compare_onnx_logits(subject, size, source), spec)
-        (single, one_by_one) = measured[BACKEND, 1]
-        for size in spec.batch_sizes[1:]:
-            batched, labels = measured[BACKEND, size]
-            pair, files = (batched, single), (labels, one_by_one)
-            yield gates.parity(parity.compare_runs("batch parity", pair, files), spec)
-            tail = parity.compare_runs("padded tail", pair, files, last=len(source.names) % size)
-            yield gates.parity(tail, spec)
-            artifact = subject.artifact(BACKEND, size)
-            yield gates.parity(parity.compare_rows(subject, artifact, source), spec)
-        for form in FORMS[1:]:
-            artifacts = subject.artifact(BACKEND, 1, form), subject.artifact(BACKEND, 1, IoFormat())
-            yield gates.parity(parity.compare_artifacts("forms", subject, artifacts, source), spec)
+            return measure_split(subject, subject.artifact(backend, size), source, labels_to=labels), labels
+
+        runs = {size: run(DEFAULT, size) for size in spec.batch_sizes}
+        reference, _ = run(REFERENCE, 1)
+        yield gates.accuracy.reference_miou(reference, spec)
+        yield gates.parity.preprocessing(reference_preprocessing.compare(subject, source))
+        for size, (evidence, labels) in runs.items():
+            yield gates.accuracy.miou(evidence, spec, reference)
+            yield gates.accuracy.class_iou(evidence, reference, spec)
+            yield gates.parity.onnx_logits(parity.compare_onnx_logits(subject, size, source), spec)
+            if size > 1:
+                pair, files = (evidence, runs[1][0]), (labels, runs[1][1])
+                yield gates.parity.parity(parity.compare_runs("batch parity", pair, files), spec)
+                last = len(source.names) % size
+                yield gates.parity.parity(parity.compare_runs("padded tail", pair, files, last=last), spec)
+                yield gates.parity.parity(parity.compare_rows(subject, subject.artifact(DEFAULT, size), source), spec)
+        for case in Plan(deliverable=spec, backends=(DEFAULT,)).other_formats():
+            artifacts = subject.artifact(DEFAULT, 1, case.io_format), subject.artifact(DEFAULT, 1, IoFormat())
+            yield gates.parity.parity(parity.compare_artifacts("io formats", subject, artifacts, source), spec)

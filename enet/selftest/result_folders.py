@@ -1,4 +1,4 @@
-"""Folders as people bring them back from a device: what ais_bench writes, of any version."""
+"""Results folders as recorded on a device: the files that each version of ais_bench writes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ NPU_SMI = """\
 
 @dataclass(frozen=True)
 class Version:
-    """How one version of ais_bench writes: output's name, where the summary goes, what it keeps."""
+    """How one version of ais_bench writes.
+
+    Attributes:
+        output: name of an output file.
+        inside: the summary is in the folder of the outputs.
+        drops_tail: a last batch that is not full is not run.
+        keeps_times: the summary lists every time.
+        line: console line of the throughput.
+    """
 
     output: str
     inside: bool
@@ -67,10 +75,11 @@ def write(
     *,
     console: bool = True,
 ) -> Path:
-    """One run of a batch size over images: outputs, summary, console; the summary's path.
+    """Write one run at a batch size: outputs, summary and console output; returns the summary's path.
 
     Args:
         outputs: array by image name, in the order of the run.
+        batch: batch size.
     """
     how = VERSIONS[version]
     folder = root / f"bs{batch}"
@@ -81,15 +90,15 @@ def write(
     files = {}
     for number, name in enumerate(kept):
         path = folder / f"{how.output.format(number=number, name=name)}.{suffix}"
-        save(path, outputs[name])
+        save_output(path, outputs[name])
         files[str(number)] = {"infiles": [f"./prep/{name}.bin"], "outfiles": [f"./results/bs{batch}/{path.name}"]}
     times = ms_per_image * batch * (1 + 0.01 * np.random.default_rng(batch).random(runs))
-    told = statistics(times)
-    rate = 1000 * batch / told["mean"]
+    figures = statistics(times)
+    rate = 1000 * batch / figures["mean"]
     table: dict[str, Any] = {
         "filesinfo": files,
         "args": ["ais_bench", "--model", f"enet_bs{batch}.om", "--input", "./prep/", "--batchsize", str(batch)],
-        "NPU_compute_time": told | ({"count": runs} if how.keeps_times else {}),
+        "NPU_compute_time": figures | ({"count": runs} if how.keeps_times else {}),
         "throughput": rate,
     }
     if how.keeps_times:
@@ -98,7 +107,7 @@ def write(
     summary.write_text(json.dumps(table))
     if console:
         size = 19 * 32 * 32 * 4
-        shown = ", ".join(f"{key} = {value}" for key, value in told.items())
+        shown = ", ".join(f"{key} = {value}" for key, value in figures.items())
         lines = [
             f"[INFO] output path:./results/bs{batch}",
             f"[INFO] get filesperbatch files0 size:{size} tensor0size:{batch * size} filesperbatch:{batch} "
@@ -107,14 +116,14 @@ def write(
             f"Inference array Processing: 100%|██████████| {runs}/{runs} [00:01<00:00, 10.45it/s]",
             "[INFO] -----------------Performance Summary------------------",
             f"[INFO] NPU_compute_time (ms): {shown}",
-            f"[INFO] {how.line.format(batch=batch, mean=told['mean'], rate=rate)}",
+            f"[INFO] {how.line.format(batch=batch, mean=figures['mean'], rate=rate)}",
             "[INFO] ------------------------------------------------------",
         ]
         (root / f"console_bs{batch}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return summary
 
 
-def save(path: Path, array: NDArray[Any]) -> None:
+def save_output(path: Path, array: NDArray[Any]) -> None:
     if path.suffix == ".npy":
         np.save(path, array)
     elif path.suffix == ".txt":

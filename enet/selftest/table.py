@@ -9,44 +9,39 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One thing that was tried.
+    """One fault and its result.
 
-    Args:
-        name: of the fault, the input or the moment, in a few words.
-        stage: what it was planted in, such as "weights" or "export"; the table is grouped by it.
-        meant: what should notice: gates' names; for bad input the exit code.
-        found: what did, in words; a figure where a figure is the answer.
-        ok: whether that is what should have been.
-        below: nothing noticed, and nothing need: the figures are within what is asked.
+    Attributes:
+        name: of the fault, in a few words.
+        stage: stage that has the fault, such as "weights" or "export"; the table is grouped by it.
+        expected: gates that should notice, separated by commas.
+        observed: what noticed, in words; or a measured value.
+        ok: whether the observed result is the expected one.
+        within_tolerance: no gate noticed, and none need, because the values are within the tolerances.
     """
 
     name: str
     stage: str
-    meant: str
-    found: str
+    expected: str
+    observed: str
     ok: bool
-    below: bool = False
+    within_tolerance: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "name": self.name,
-            "stage": self.stage,
-            "gate": self.meant,
-            "found": self.found,
-            "caught": self.ok and not self.below,
-            "ok": self.ok,
-        }
+        caught = self.ok and not self.within_tolerance
+        table = {"name": self.name, "stage": self.stage, "gate": self.expected, "found": self.observed}
+        return {**table, "caught": caught, "ok": self.ok}
 
 
 def line(row: Row) -> str:
-    """A row as text; the columns suit a terminal."""
-    sign = "MISSED" if not row.ok else "below" if row.below else "ok"
-    return f"{sign:<7} {row.stage:<14} {row.name:<46} {row.meant:<24} {row.found}"
+    """A row as text, in columns for a terminal."""
+    sign = "MISSED" if not row.ok else "within" if row.within_tolerance else "ok"
+    return f"{sign:<7} {row.stage:<14} {row.name:<46} {row.expected:<28} {row.observed}"
 
 
 def closing(part: str, rows: Sequence[Row]) -> str:
-    """The count below a table."""
-    missed, below = [row.name for row in rows if not row.ok], sum(row.below for row in rows)
+    """The line below a table: counts, and the names of missed rows."""
+    missed, within = [row.name for row in rows if not row.ok], sum(row.within_tolerance for row in rows)
     count = f"{part}: {len(rows) - len(missed)} of {len(rows)} ok"
-    count += f", {below} of them below what is asked" if below else ""
-    return count + (f"; not: {', '.join(missed)}" if missed else "")
+    count += f", {within} of them within the tolerances" if within else ""
+    return count + (f"; missed: {', '.join(missed)}" if missed else "")

@@ -1,17 +1,16 @@
-"""A tiny deliverable for whatever needs no more: a few images of coloured blocks and an untrained network."""
+"""A tiny deliverable: a few images of coloured blocks and an untrained network."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 
-if TYPE_CHECKING:  # torch takes seconds to import, and the data set alone doesn't need it
-    from torch import Tensor
+from enet import model
 
-#: The network's grid, square, and how many images there are: neither 2 nor 4 divides it.
+#: Side of the network's square input, and number of images: neither 2 nor 4 divides it.
 SIDE, IMAGES = 32, 5
 
 TOML = """
@@ -34,7 +33,7 @@ source = "made up"
 
 
 def data_set(root: Path, images: int = IMAGES, seed: int = 0, split: str = "val") -> Path:
-    """Images of 64x32 in the Cityscapes layout, over two cities: blocks of colour, every label id, also ignored."""
+    """Write images of 64x32 in the Cityscapes layout, in two cities: blocks of colour, every label id, also ignored."""
     rng = np.random.default_rng(seed)
     for number in range(images):
         city = ("beta", "alpha")[number % 2]  # so the order of files is not the order of names
@@ -50,20 +49,14 @@ def data_set(root: Path, images: int = IMAGES, seed: int = 0, split: str = "val"
     return root
 
 
-def untrained(variant: str, outputs: int = 19) -> dict[str, Tensor]:
-    """A state dict, the same each time."""
-    import torch
-
-    from enet.model.architectures import build
-
+def untrained(variant: str, outputs: int = 19) -> dict[str, torch.Tensor]:
+    """A state dict that depends only on the arguments."""
     torch.manual_seed(0)
-    return build(variant, outputs).state_dict()
+    return model.architectures.build(variant, outputs).state_dict()
 
 
 def write(folder: Path) -> Path:
-    """``data/``, ``tiny.toml`` and ``tiny.pth`` in ``folder``; returns it."""
-    import torch
-
+    """Write ``data/``, ``tiny.toml`` and ``tiny.pth`` to ``folder``; returns it."""
     torch.save(untrained("ascend"), folder / "tiny.pth")
     (folder / "tiny.toml").write_text(TOML.format(variant="ascend", outputs=19, images=IMAGES, side=SIDE))
     data_set(folder / "data")

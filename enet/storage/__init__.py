@@ -1,1 +1,1 @@
-"""Files that are kept: atomic writes, hashes, the artifact cache, the journal of an interrupted run."""
+"""Files: atomic writes, hashes, the artifact cache, the journal of an interrupted run."""

@@ -1,4 +1,4 @@
-"""Hashes, and files that are written whole or not at all."""
+"""Hashes and atomic writes of files."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import Any
 
 from enet.errors import InputError
 
-#: What ``fsync`` fails with where a disk doesn't offer it.
+#: Error numbers of ``fsync`` on a disk that does not support it.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 
-def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces: the same text for equal values."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
-
-
 def hash_text(text: str) -> str:
-    """SHA-256, hexadecimal."""
+    """Return the SHA-256 of UTF-8 text, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def hash_json(value: Any) -> str:
+    """Return the SHA-256, hexadecimal, of a value as JSON with sorted keys and no spaces: the same for equal values."""
+    return hash_text(json.dumps(value, sort_keys=True, separators=(",", ":"), default=str))
+
+
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal.
+    """Return the SHA-256 of a file, hexadecimal.
 
     Raises:
-        InputError: the file can't be read.
+        InputError: the file cannot be read.
     """
     digest = hashlib.sha256()
     try:
@@ -45,9 +45,9 @@ def hash_file(path: Path) -> str:
 
 
 def fsync_path(path: Path) -> None:
-    """Have a file's or a folder's content on the disk before anything else happens: power may be cut.
+    """Flush a file's or a folder's content to the disk, so that it survives a power failure.
 
-    Some network disks can't do that for folders, or for files opened to be read; they are taken as they are.
+    Some network disks cannot do that for folders, or for files that are open for reading; this is ignored.
     """
     handle = os.open(path, os.O_RDONLY)
     try:
@@ -60,11 +60,11 @@ def fsync_path(path: Path) -> None:
 
 
 def require_plain_file(path: Path, *, at_most: int | None = None) -> None:
-    """Refuse what would be read for ever, or is absurdly large: pipes, devices, files of more bytes than ``at_most``.
+    """Refuse pipes and devices, which may never end, and files of more than ``at_most`` bytes.
 
     Raises:
-        InputError: it is no plain file, or too large.
-        OSError: it isn't there, or can't be looked at.
+        InputError: not a plain file, or too large.
+        OSError: there is no such file, or its state cannot be read.
     """
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
@@ -72,36 +72,40 @@ def require_plain_file(path: Path, *, at_most: int | None = None) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise InputError(f"{path}: not a plain file (a pipe or a device). Give a file")
     if at_most is not None and status.st_size > at_most:
-        raise InputError(f"{path}: {status.st_size} bytes, but should be at most {at_most}. Give another file")
+        raise InputError(f"{path}: {status.st_size} bytes, expected at most {at_most}. Give another file")
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it.
+    """Create a folder and its parents, unless they exist.
 
     Raises:
-        InputError: it can't be made, or there is a file of its name.
+        InputError: it cannot be created, or a file has its name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: can't be made ({error.strerror}). Choose another folder") from error
+        raise InputError(f"{folder}: cannot be created ({error.strerror}). Choose another folder") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write aside and move into place: there is the old file or the whole new one, never a part."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    """Write a temporary file and rename it: ``path`` is the old file or the whole new one, never a part.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with aside.open("wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(path)
+        temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
-            aside.unlink()
-        raise InputError(f"{path}: can't be written ({error.strerror}). Check the folder") from error
+            temporary.unlink()
+        raise InputError(f"{path}: cannot be written ({error.strerror}). Check the folder") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """``write_bytes`` of UTF-8 text."""
+    """Write UTF-8 text as ``write_bytes`` does."""
     write_bytes(path, text.encode())

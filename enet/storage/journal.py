@@ -1,18 +1,12 @@
-"""What a run has scored so far, kept in a file: an interrupted run goes on from there, to the same result.
+"""Scores of a run so far, one row per batch in an sqlite3 file, so that an interrupted run resumes to the same result.
 
-It is a convenience: where none can be written, a run does without.
-
-A line that names the run, then one record a batch, appended as it is known: how many images, how many of them had a
-logit that is no finite number, the seconds since the run began, the confusion matrices, and a checksum. A record that
-was cut short, and what follows it, is forgotten.
+The file is a convenience: if it cannot be written, the run continues without one.
 """
 
 from __future__ import annotations
 
 import contextlib
-import io
-import struct
-import zlib
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +15,18 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-HEAD, CHECKSUM = struct.Struct("<IId"), struct.Struct("<I")
+TABLE = "batches (key TEXT NOT NULL, matrices BLOB NOT NULL, non_finite INTEGER NOT NULL, seconds REAL NOT NULL)"
 
 
 @dataclass(frozen=True)
 class JournalRecord:
-    """The matrices of consecutive images, int64, shape (n, classes, classes), in order of their names."""
+    """Scores of one batch.
+
+    Attributes:
+        matrices: confusion matrices of consecutive images in sorted order, int64, shape (n, classes, classes).
+        non_finite: number of these images with a NaN or infinite logit.
+        seconds: since the run began.
+    """
 
     matrices: NDArray[np.int64]
     non_finite: int
@@ -34,77 +34,70 @@ class JournalRecord:
 
 
 class Journal:
-    """The batches of one run, read from the file and appended to it; ``classes`` are those of the matrices."""
+    """Batches of one run: those of the interrupted run in ``batches``, new ones by ``append``.
 
-    def __init__(self, file: io.FileIO, key: str, classes: int) -> None:
-        self.file, self.classes, self.stopped, self.written = file, classes, False, 0
-        first = f"{key}\n".encode()
-        self.batches: list[JournalRecord] = []
-        end = len(first)
-        if file.read(end) == first:
-            while batch := self.read():
-                self.batches.append(batch)
-                end = file.tell()
-        else:
-            file.seek(0)
-            file.write(first)
-        file.seek(end)
-        file.truncate()
+    Raises:
+        sqlite3.Error: the file cannot be written, or it is damaged or not a journal.
+        ValueError: a row is not one of a journal; so TypeError.
+    """
 
-    def read(self) -> JournalRecord | None:
-        """The next record; None at the end, or if it isn't whole."""
-        head = self.file.read(HEAD.size)
-        if len(head) < HEAD.size:
-            return None
-        count, non_finite, seconds = HEAD.unpack(head)
-        size = 8 * self.classes**2
-        content = self.file.read(count * size) if count < 1 << 16 else b""
-        checksum = self.file.read(CHECKSUM.size)
-        if len(content) < count * size or checksum != CHECKSUM.pack(zlib.crc32(head + content)):
-            return None
-        matrices = np.frombuffer(content, "<i8").reshape(count, self.classes, self.classes)
-        return JournalRecord(matrices, non_finite, seconds)
+    def __init__(self, path: Path, key: str, classes: int) -> None:
+        self.key, self.stopped, self.written = key, False, 0
+        self.database = sqlite3.connect(path, isolation_level=None)  # every statement is a transaction of its own
+        try:
+            self.database.execute(f"CREATE TABLE IF NOT EXISTS {TABLE}")
+            self.database.execute("DELETE FROM batches WHERE key != ?", [key])
+            rows = self.database.execute("SELECT matrices, non_finite, seconds FROM batches ORDER BY rowid").fetchall()
+            shape = (-1, classes, classes)
+            self.batches = [JournalRecord(np.frombuffer(m, "<i8").reshape(shape), int(n), float(s)) for m, n, s in rows]
+        except BaseException:
+            self.database.close()
+            raise
 
     def append(self, batch: JournalRecord) -> None:
-        """Write a record; after a failure, such as a full disk, none any more."""
+        """Store a batch; after a failure, such as a full disk, store no more, so that no batch is left out between."""
         if self.stopped:
             return
-        head = HEAD.pack(len(batch.matrices), batch.non_finite, batch.seconds)
-        content = batch.matrices.astype("<i8").tobytes()
-        record = head + content + CHECKSUM.pack(zlib.crc32(head + content))
+        row = (self.key, batch.matrices.astype("<i8").tobytes(), batch.non_finite, batch.seconds)
         try:
-            self.stopped = self.file.write(record) != len(record)
-        except OSError:
+            self.database.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            self.written += 1
+        except sqlite3.Error:
             self.stopped = True
-        self.written += not self.stopped
-
-    @property
-    def images(self) -> int:
-        """How many images were scored before."""
-        return sum(len(batch.matrices) for batch in self.batches)
 
     @property
     def holds_any(self) -> bool:
-        """Whether the same run would find anything to go on from."""
+        """Whether the same run would resume from a stored batch."""
         return bool(self.batches or self.written)
 
 
 @contextlib.contextmanager
 def open_journal(folder: Path, key: str, classes: int) -> Iterator[Journal | None]:
-    """The journal of the run that ``key`` names, removed when the run has ended well.
+    """Open the journal of the run that ``key`` names, and delete it after the run has completed.
 
-    None while another process has it, so two equal runs at once both score everything; and None where the folder
-    can't be written.
+    Yields:
+        None if the folder cannot be written, or while another process has this journal open: two equal runs at the
+        same time both score everything.
     """
     path = folder / f"{key[:20]}.journal"
     with contextlib.ExitStack() as stack:
         journal = None
-        with contextlib.suppress(OSError):  # Timeout, of a lock that is held, is one
+        with contextlib.suppress(OSError, sqlite3.Error):  # Timeout, of a lock that is held, is an OSError
             folder.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(path.with_suffix(".lock"), timeout=0))
-            path.touch()
-            journal = Journal(stack.enter_context(path.open("r+b", buffering=0)), key, classes)
+            try:
+                journal = Journal(path, key, classes)
+            except (sqlite3.Error, ValueError, TypeError):  # damaged, or not a journal
+                delete(path)
+                journal = Journal(path, key, classes)
+            stack.callback(journal.database.close)
         yield journal
         if journal is not None:
             with contextlib.suppress(OSError):
-                path.unlink()
+                delete(path)
+
+
+def delete(path: Path) -> None:
+    """Delete a journal and what sqlite3 would roll back in it after a crash."""
+    for file in (path, path.with_name(f"{path.name}-journal")):
+        file.unlink(missing_ok=True)

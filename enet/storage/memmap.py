@@ -1,4 +1,4 @@
-"""Arrays kept in files and mapped into memory."""
+"""Arrays in memory-mapped files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from enet.errors import InputError
 
 
 def create_memmap(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
-    """A new .npy file of uint8, all zero, mapped into memory.
+    """Create a .npy file of uint8 zeros and map it into memory.
 
-    All its room on the disk is taken now: a process that writes into a mapped file when the disk is full is killed.
+    Its space on the disk is allocated at once: a process that writes to a mapped file on a full disk is killed.
 
     Raises:
-        InputError: it can't be made, or there is no room for it.
+        InputError: the file cannot be created, or the disk has no space for it.
     """
     try:
         array: np.memmap[tuple[int, ...], np.dtype[np.uint8]] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
@@ -24,5 +24,5 @@ def create_memmap(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ..
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     except OSError as error:
         size = int(np.prod(shape)) / 1e6
-        raise InputError(f"{path}: no room for {size:.6g} MB ({error.strerror}). Make room on the disk") from error
+        raise InputError(f"{path}: no space for {size:.6g} MB ({error.strerror}). Free some disk space") from error
     return array

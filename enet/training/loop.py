@@ -1,17 +1,16 @@
-"""The training loop: warm-up and cosine, a moving average of the weights, exact resume.
+"""The training loop: warm-up and cosine schedule, moving average of the weights, exact resume.
 
-Every epoch draws from a generator seeded with (seed, epoch), and the state is saved after each, so a run that was
-stopped and resumed makes the same weights as one that was not.
+Every epoch has a random generator seeded with (seed, epoch), and the state is saved after it. So a run that was
+interrupted and resumed gives the same weights, bit by bit, as one that was not.
 """
 
 from __future__ import annotations
 
 import copy
-import csv
 import hashlib
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -29,75 +28,67 @@ from enet.storage.files import write_bytes
 from enet.training.augment import random_view
 from enet.training.loss import Loss, class_weights
 from enet.training.optimiser import Optimiser
-from enet.training.prelu import quicken
+from enet.training.prelu import use_quick_prelus
 
-OPTIMISERS = ("muon", "adamw")
-PRECISIONS = ("float32", "bfloat16")
-
-#: Parts of a run's identity that are told by name, not by value.
+#: Parts of a run's identity that are hashes: messages give their names only.
 HASHED = ("weights", "photographs")
 
+#: Images, uint8 (H, W, 3), with their train ids, uint8 (H, W).
 Pairs = list[tuple[NDArray[np.uint8], NDArray[np.uint8]]]
 
 
-def told(default: Any, help_: str, unit: str = "X") -> Any:
-    """A field that ``--help`` explains; ``unit`` stands for its value there."""
-    return field(default=default, metadata={"help": help_, "unit": unit})
+def cli_field(default: Any, description: str, unit: str = "X") -> Any:
+    """Field of ``Recipe`` with its text for ``--help``, where ``unit`` stands for the value."""
+    return field(default=default, metadata={"help": description, "unit": unit})
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that decides the result, apart from the data."""
+    """Everything but the data that determines the result of a training run."""
 
-    epochs: int = told(100, "passes over the photographs", "N")
-    batch_size: int = told(4, "photographs a step", "N")
-    crop: tuple[int, int] = told((320, 240), "width and height of the windows that are learnt from", "PIXELS")
-    scales: tuple[float, float] = told((0.6, 1.6), "smallest and largest zoom")
-    optimiser: Literal["muon", "adamw"] = told("muon", "of convolutions, muon or adamw; the rest has adamw", "NAME")
-    learning_rate: float = told(3e-3, "after the warm-up; a cosine brings it to zero")
-    weight_decay: float = told(0.05, "of convolutions")
-    warmup_epochs: int = told(2, "in which the learning rate rises", "N")
-    average: float = told(0.998, "how much of the averaged weights a step keeps")
-    # c = 1.02 is the paper's, section 5.1.
-    weighting: float = told(1.05, "c in the class weights 1 / ln(c + frequency): the larger, the milder", "C")
-    iou_loss: float = told(1.0, "how much of the soft IoU's complement is added to the cross entropy")
+    epochs: int = cli_field(100, "passes over the images", "N")
+    batch_size: int = cli_field(4, "images in a step", "N")
+    crop: tuple[int, int] = cli_field((320, 240), "width and height of the training windows", "PIXELS")
+    scales: tuple[float, float] = cli_field((0.6, 1.6), "smallest and largest zoom")
+    optimiser: Literal["muon", "adamw"] = cli_field("muon", "muon or adamw for convolutions; adamw for others", "NAME")
+    learning_rate: float = cli_field(3e-3, "after the warm-up; a cosine reduces it to zero")
+    weight_decay: float = cli_field(0.05, "of convolutions")
+    warmup_epochs: int = cli_field(2, "epochs in which the learning rate rises", "N")
+    average: float = cli_field(0.998, "fraction of the averaged weights that a step keeps")
+    # c = 1.02 in section 5.1 of the paper.
+    weighting: float = cli_field(1.05, "c in the class weights 1 / ln(c + frequency); a larger c evens them out", "C")
+    iou_loss: float = cli_field(1.0, "factor of the soft IoU loss that is added to the cross entropy")
     # A third of a million parameters hardly overfit.
-    dropout: float = told(0.2, "times the network's own rates of dropout")
-    # Parameters are float32 all the same. A processor without bfloat16 is slower with it, and rounds otherwise.
-    precision: Literal["float32", "bfloat16"] = told("float32", "or bfloat16, for processors that have it", "NAME")
-    seed: int = told(0, "of weights, order and views", "N")
+    dropout: float = cli_field(0.2, "factor of the network's own dropout rates")
+    # Parameters are float32 all the same. A CPU without bfloat16 is slower with it, and rounds differently.
+    precision: Literal["float32", "bfloat16"] = cli_field("float32", "float32; or bfloat16 if the CPU has it", "NAME")
+    seed: int = cli_field(0, "of weights, order and views", "N")
 
     def __post_init__(self) -> None:
         smallest, largest = self.scales
-        sides = all(side >= 8 and side % 8 == 0 for side in self.crop)
-        rules = (
-            (self.epochs >= 1, f"epochs={self.epochs}, but should be at least 1"),
-            (self.batch_size >= 1, f"batch_size={self.batch_size}, but should be at least 1"),
-            (sides, f"crop={list(self.crop)}, but should be multiples of 8"),
-            (0 < smallest <= largest <= 100, f"scales={list(self.scales)}, but should be two of 0..100, smaller first"),
-            one_of("optimiser", self.optimiser, OPTIMISERS),
-            (0 < self.learning_rate <= 1, f"learning_rate={self.learning_rate}, but should be in 0..1"),
-            (0 <= self.weight_decay <= 1, f"weight_decay={self.weight_decay}, but should be in 0..1"),
-            (self.warmup_epochs >= 0, f"warmup_epochs={self.warmup_epochs}, but should be at least 0"),
-            (0 <= self.average < 1, f"average={self.average}, but should be in 0..1, below 1"),
-            (1 < self.weighting <= 1e6, f"weighting={self.weighting}, but should be above 1"),
-            (0 <= self.iou_loss <= 100, f"iou_loss={self.iou_loss}, but should be in 0..100"),
-            (0 <= self.dropout <= 5, f"dropout={self.dropout}, but should be in 0..5"),
-            one_of("precision", self.precision, PRECISIONS),
-            (0 <= self.seed < 1 << 40, f"seed={self.seed}, but should be at least 0"),
-        )
-        for holds, message in rules:
-            if not holds:
-                raise InputError(f"recipe: {message}")
-
-
-def one_of(name: str, value: str, known: Sequence[str]) -> tuple[bool, str]:
-    """Whether a value is known, and what to say if it isn't."""
-    return value in known, f"{name}={value!r}, but should be one of {', '.join(known)}"
+        rules = {
+            "epochs": (self.epochs >= 1, "at least 1"),
+            "batch_size": (self.batch_size >= 1, "at least 1"),
+            "crop": (all(side >= 8 and side % 8 == 0 for side in self.crop), "multiples of 8"),
+            "scales": (0 < smallest <= largest <= 100, "two numbers in 0..100, the smaller one first"),
+            "optimiser": (self.optimiser in ("muon", "adamw"), "one of muon, adamw"),
+            "learning_rate": (0 < self.learning_rate <= 1, "a number in 0..1, above 0"),
+            "weight_decay": (0 <= self.weight_decay <= 1, "a number in 0..1"),
+            "warmup_epochs": (self.warmup_epochs >= 0, "at least 0"),
+            "average": (0 <= self.average < 1, "a number in 0..1, below 1"),
+            "weighting": (1 < self.weighting <= 1e6, "a number in 1..1e6, above 1"),
+            "iou_loss": (0 <= self.iou_loss <= 100, "a number in 0..100"),
+            "dropout": (0 <= self.dropout <= 5, "a number in 0..5"),
+            "precision": (self.precision in ("float32", "bfloat16"), "one of float32, bfloat16"),
+            "seed": (0 <= self.seed < 1 << 40, "a whole number in 0..2^40, below 2^40"),
+        }
+        for name, (is_met, expected) in rules.items():
+            if not is_met:
+                raise InputError(f"recipe: {name}={getattr(self, name)!r}, expected {expected}")
 
 
 class Trainer:
-    """A network in training, its moving average, and how far it is."""
+    """A network in training, the moving average of its weights, and its progress."""
 
     def __init__(
         self,
@@ -109,20 +100,21 @@ class Trainer:
         compiled: bool = False,
         start: Mapping[str, Tensor] | None = None,
     ) -> None:
-        """Begin with ``start``, a state dict; without it, with random weights.
+        """Start with the state dict ``start``, or with random weights.
 
         Raises:
-            InputError: there are fewer photographs than a batch, or none has a class.
+            InputError: there are fewer images than a batch has, or no image has a class.
         """
         if len(data) < recipe.batch_size:
-            raise InputError(f"recipe: batch_size={recipe.batch_size}, but there are {len(data)} photographs")
+            seen = f"recipe: batch_size={recipe.batch_size}"
+            raise InputError(f"{seen}, expected at most the number of training images, {len(data)}")
         grid, outputs = spec.preprocessing, spec.network.outputs
         network = build(spec.network.variant, outputs)
         torch.manual_seed(recipe.seed)
         initialise(network)
         if start is not None:
             network.load_state_dict(start)
-        #: What a state must have been made with, so that this run can go on from it.
+        #: Settings and data that a saved state must share with this run.
         self.identity: dict[str, Any] = {
             **asdict(recipe),
             "variant": spec.network.variant,
@@ -131,12 +123,12 @@ class Trainer:
             "weights": digest(value.numpy() for value in (start or {}).values()),
             "photographs": digest(array for pair in data for array in pair),
         }
-        self.averaged = copy.deepcopy(network).eval().to(device)
+        self.average_network = copy.deepcopy(network).eval().to(device)
         for module in network.modules():
             if isinstance(module, nn.Dropout2d):
                 module.p = min(1.0, module.p * recipe.dropout)
         if device == "cpu" and not compiled:
-            quicken(network)
+            use_quick_prelus(network)
         self.network = network.train().to(device)
         self.forward = torch.compile(self.network) if compiled else self.network
         self.data, self.recipe, self.device = data, recipe, device
@@ -144,15 +136,17 @@ class Trainer:
         self.std = torch.tensor(grid.std, device=device).view(1, 3, 1, 1) * 255
         weights = class_weights((label for _, label in data), outputs, recipe.weighting)
         self.loss = Loss(weights, recipe.iou_loss).to(device)
-        self.optimiser = Optimiser(
-            self.network, recipe.learning_rate, recipe.weight_decay, with_muon=recipe.optimiser == "muon"
-        )
+        with_muon = recipe.optimiser == "muon"
+        self.optimiser = Optimiser(self.network, recipe.learning_rate, recipe.weight_decay, with_muon=with_muon)
+        #: Objects whose state is saved, by their key in the file.
+        self.parts: dict[str, nn.Module | Optimiser] = {"network": self.network, "averaged": self.average_network}
+        self.parts["optimiser"] = self.optimiser
         self.epoch = 0
-        #: The best mIoU so far of the averaged weights, 0..1.
+        #: Best mIoU of the average network so far, 0..1.
         self.best = 0.0
 
     def learning_rate(self, progress: float) -> float:
-        """Linear warm-up, then a cosine to zero; ``progress`` counts epochs."""
+        """Learning rate after ``progress`` epochs: linear warm-up, then a cosine to zero."""
         recipe = self.recipe
         if progress < recipe.warmup_epochs:
             return recipe.learning_rate * (progress + 0.05) / (recipe.warmup_epochs + 0.05)
@@ -160,23 +154,21 @@ class Trainer:
         return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """One epoch: every photograph once, in random order; a last, smaller batch is left out."""
+        """Batches of one epoch: every image once, in random order; an incomplete last batch is dropped."""
         recipe = self.recipe
         rng = np.random.default_rng([recipe.seed, self.epoch])
         order = rng.permutation(len(self.data))
         for start in range(0, len(order) - recipe.batch_size + 1, recipe.batch_size):
-            views = [
-                random_view(self.data[i][0], self.data[i][1], recipe.crop, rng, scales=recipe.scales)
-                for i in order[start : start + recipe.batch_size]
-            ]
-            # Channels stay innermost in memory, and so they do in every layer: quicker, on CPUs as on GPUs.
+            chosen = order[start : start + recipe.batch_size]
+            views = [random_view(*self.data[int(i)], recipe.crop, rng, scales=recipe.scales) for i in chosen]
+            # Channels stay innermost in memory, here and in every layer: faster on CPUs and GPUs.
             images = torch.from_numpy(np.stack([image for image, _ in views])).permute(0, 3, 1, 2)
             labels = torch.from_numpy(np.stack([label for _, label in views])).long()
             yield (images.to(self.device).float() - self.mean) / self.std, labels.to(self.device)
 
     def run_epoch(self, *, progress: bool) -> float:
-        """Train for one epoch; returns the mean loss."""
-        torch.manual_seed(self.recipe.seed * 1_000_003 + self.epoch)  # dropout
+        """Train for one epoch and return the mean loss."""
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.epoch)  # for dropout
         steps = len(self.data) // self.recipe.batch_size
         losses = []
         bar = tqdm(self.batches(), f"epoch {self.epoch + 1}/{self.recipe.epochs}", steps, disable=not progress)
@@ -196,58 +188,50 @@ class Trainer:
 
     @torch.no_grad()
     def update_average(self, step: int) -> None:
-        """Exponential moving average of weights and statistics, quicker in the first steps."""
+        """Update the exponential moving average of weights and statistics; the first steps have more influence."""
         keep = min(self.recipe.average, (1 + step) / (10 + step))
-        pairs = list(zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True))
-        real = [pair for pair in pairs if pair[0].dtype.is_floating_point]
-        torch._foreach_lerp_([mine for mine, _ in real], [other for _, other in real], 1 - keep)
-        for mine, other in pairs:
-            if not mine.dtype.is_floating_point:
-                mine.copy_(other)
+        pairs = list(zip(self.average_network.state_dict().values(), self.network.state_dict().values(), strict=True))
+        floats = [pair for pair in pairs if pair[0].dtype.is_floating_point]
+        torch._foreach_lerp_([average for average, _ in floats], [current for _, current in floats], 1 - keep)
+        for average, current in pairs:
+            if not average.dtype.is_floating_point:
+                average.copy_(current)
 
     def save(self, path: Path) -> None:
-        """Write the whole state aside, then move it into place."""
-        state = {
-            "identity": self.identity,
-            "epoch": self.epoch,
-            "best": self.best,
-            "network": self.network.state_dict(),
-            "averaged": self.averaged.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        save_aside(state, path)
+        """Write the whole state; a file from before stays complete until it is replaced."""
+        states = {name: part.state_dict() for name, part in self.parts.items()}
+        save_torch({"identity": self.identity, "epoch": self.epoch, "best": self.best, **states}, path)
 
     def resume(self, path: Path) -> None:
-        """Go on where ``save`` stopped.
+        """Continue from the state that ``save`` wrote.
 
         Raises:
-            InputError: the state was made with another recipe, network or data, or the file is damaged.
+            InputError: the state is of another recipe, network or data set, or the file is damaged.
         """
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
             theirs = state["identity"]
             others = [name for name in {**self.identity, **theirs} if self.identity.get(name) != theirs.get(name)]
             if not others:
-                self.network.load_state_dict(state["network"])
-                self.averaged.load_state_dict(state["averaged"])
-                self.optimiser.load_state_dict(state["optimiser"])
+                for name, part in self.parts.items():
+                    part.load_state_dict(state[name])
                 self.epoch, self.best = state["epoch"], state["best"]
-        except Exception as error:  # torch's own and pickle's exceptions share no base class
-            raise InputError(f"{path}: damaged ({type(error).__name__}). Remove it to start anew") from error
+        except Exception as error:  # exceptions of torch and pickle have no common base class
+            raise InputError(f"{path}: damaged ({type(error).__name__}). Remove it to start again") from error
         if others:
-            said = [f"other {name}" if name in HASHED else f"{name}={theirs.get(name)}" for name in others]
-            raise InputError(f"{path}: trained with {', '.join(said)}. Give the same, or another --output")
+            seen = [f"other {name}" if name in HASHED else f"{name}={theirs.get(name)}" for name in others]
+            raise InputError(f"{path}: trained with {', '.join(seen)}. Give the same, or another --output")
 
 
-def save_aside(state: dict[str, Any], path: Path) -> None:
-    """``torch.save`` that leaves either the old file or the whole new one."""
+def save_torch(state: dict[str, Any], path: Path) -> None:
+    """Write a file as ``torch.save`` does, completely or not at all."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def digest(arrays: Iterable[NDArray[Any]]) -> str:
-    """SHA-256 of arrays, their shapes included, hexadecimal."""
+    """SHA-256 of arrays and their shapes, hexadecimal."""
     found = hashlib.sha256()
     for array in arrays:
         found.update(repr(array.shape).encode())
@@ -256,26 +240,7 @@ def digest(arrays: Iterable[NDArray[Any]]) -> str:
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation for convolutions; batch normalisation keeps PyTorch's ones and zeros."""
+    """Apply He initialisation to convolutions; batch normalisation keeps PyTorch's ones and zeros."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-
-
-def append_row(path: Path, row: dict[str, object]) -> None:
-    """Add a line to a CSV file, with a header if it is new."""
-    is_new = not path.exists() or path.stat().st_size == 0
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, row)
-        if is_new:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def forget_rows(path: Path, after: int) -> None:
-    """Leave out the lines of epochs whose state was not saved any more: they will be trained, and told, again."""
-    if path.exists():
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        told = [(row.partition(",")[0], row) for row in rows if row.endswith("\n")]
-        kept = [row for epoch, row in told if epoch.isdigit() and int(epoch) <= after]
-        write_bytes(path, "".join([header, *kept]).encode())

@@ -1,4 +1,4 @@
-"""What training minimises: class-weighted cross entropy, and the complement of the soft IoU."""
+"""The training loss: class-weighted cross entropy plus a soft IoU loss."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from enet.errors import InputError
 
 
 class Loss(nn.Module):
-    """``cross entropy + iou_loss * (1 - soft IoU)`` of logits (N, C, H, W) and train ids (N, H, W); a scalar.
+    """Scalar ``cross entropy + iou_loss * (1 - soft IoU)`` of logits (N, C, H, W) and train ids (N, H, W).
 
-    Weighted cross entropy alone finds rare classes everywhere: it counts what is missed, not what is said too often.
+    Weighted cross entropy alone predicts rare classes too often: it penalises missed pixels more than false ones.
 
     Args:
-        weights: of the classes, shape (C,), float32.
-        iou_loss: how much of the soft IoU's complement is added.
+        weights: class weights, float32, shape (C,).
+        iou_loss: factor of the soft IoU loss.
     """
 
     weights: Tensor
@@ -31,42 +31,42 @@ class Loss(nn.Module):
         self.iou_loss = iou_loss
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
-        logs = logits.float().log_softmax(dim=1)
+        log_probabilities = logits.float().log_softmax(dim=1)
         if not bool((labels != IGNORE).any()):
-            return logs.sum() * 0
-        loss = nn.functional.nll_loss(logs, labels, self.weights, ignore_index=IGNORE)
-        return loss + self.iou_loss * (1 - soft_iou(logs.exp(), labels)) if self.iou_loss else loss
+            return log_probabilities.sum() * 0
+        loss = nn.functional.nll_loss(log_probabilities, labels, self.weights, ignore_index=IGNORE)
+        return loss + self.iou_loss * (1 - soft_iou(log_probabilities.exp(), labels)) if self.iou_loss else loss
 
 
 def soft_iou(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the classes in the labels of the IoU of probabilities: differentiable, a scalar in 0..1.
+    """Differentiable IoU of probabilities: a scalar in 0..1, the mean over the classes in the labels.
 
     Rahman and Wang, "Optimizing Intersection-Over-Union in Deep Neural Networks for Image Segmentation", 2016.
 
     Args:
-        probabilities: (N, C, H, W), float32.
-        labels: train ids, (N, H, W), int64; those of ``IGNORE`` count nowhere.
+        probabilities: float32, shape (N, C, H, W).
+        labels: train ids, int64, shape (N, H, W); pixels of ``IGNORE`` do not count.
     """
     known = labels != IGNORE
-    truth = labels[known]
+    target = labels[known]
     classes = probabilities.shape[1]
-    of_truth = probabilities.gather(1, labels.where(known, 0)[:, None])[:, 0][known]
-    intersection = probabilities.new_zeros(classes).index_add(0, truth, of_truth)
-    size = torch.bincount(truth, minlength=classes)
-    said = (probabilities * known[:, None]).sum((0, 2, 3))
-    present = size > 0
-    iou = intersection[present] / (said + size - intersection)[present]
-    return iou.mean() if bool(present.any()) else said.sum() * 0
+    target_probabilities = probabilities.gather(1, labels.where(known, 0)[:, None])[:, 0][known]
+    intersection = probabilities.new_zeros(classes).index_add(0, target, target_probabilities)
+    target_size = torch.bincount(target, minlength=classes)
+    predicted_size = (probabilities * known[:, None]).sum((0, 2, 3))
+    present = target_size > 0
+    iou = intersection[present] / (predicted_size + target_size - intersection)[present]
+    return iou.mean() if bool(present.any()) else predicted_size.sum() * 0
 
 
 def class_weights(labels: Iterable[NDArray[np.uint8]], outputs: int, offset: float) -> Tensor:
-    """``1 / ln(offset + frequency)``, scaled to a mean of 1, shape (outputs,), float32.
+    """Class weights ``1 / ln(offset + frequency)``, scaled to a mean of 1: float32, shape (outputs,).
 
     Raises:
-        InputError: there is no class in the labels.
+        InputError: the label maps have no class.
     """
     counts = sum((np.bincount(label.ravel(), minlength=256)[:outputs] for label in labels), np.zeros(outputs, np.int64))
     if not counts.any():
-        raise InputError("training: the label maps hold no class at all. Check --train-split and the label ids")
+        raise InputError("training: the label maps have no class at all. Check --train-split and the label ids")
     weights = 1 / np.log(offset + counts / counts.sum())
     return torch.tensor(weights / weights.mean(), dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Muon for the convolutions and AdamW for the rest, or AdamW for all, as one optimiser."""
+"""Muon for convolutions and AdamW for the other parameters, or AdamW for all, as one optimiser."""
 
 from __future__ import annotations
 
@@ -11,38 +11,33 @@ from enet.errors import InputError
 
 
 class Optimiser:
-    """Steps a network's parameters and clears their gradients.
+    """Update a network's parameters and clear their gradients.
 
-    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes a step of every matrix orthogonal; a
-    convolution is one with a row for each channel of its weight's first axis. Only convolutions are decayed, not
-    normalisation nor the slopes of PReLUs.
+    Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon) makes the update of a matrix orthogonal. A
+    convolution's matrix has a row for each entry of the weight's first axis. Only convolutions have weight decay.
 
     Args:
-        learning_rate: of both; Muon's steps are brought to the size of AdamW's.
-        with_muon: False: AdamW for convolutions, too.
+        learning_rate: for both optimisers; Muon's updates are scaled to the size of AdamW's.
+        with_muon: False uses AdamW for convolutions too.
     Raises:
-        InputError: this PyTorch has no Muon.
+        InputError: this version of PyTorch has no Muon.
     """
 
     def __init__(self, network: nn.Module, learning_rate: float, weight_decay: float, *, with_muon: bool) -> None:
         self.convolutions = [p for p in network.parameters() if p.ndim == 4]
         others = [p for p in network.parameters() if p.ndim != 4]
-        self.parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(others, learning_rate, weight_decay=0.0)]
         self.matrices: list[nn.Parameter] = []
-        if with_muon:
-            if not hasattr(torch.optim, "Muon"):
-                raise InputError(
-                    f"PyTorch {torch.__version__} has no Muon. Give --optimiser adamw, or take PyTorch 2.9 or later"
-                )
-            # Muon takes matrices only: here they are other views of the convolutions' memory.
-            self.matrices = [nn.Parameter(p.detach().view(p.shape[0], -1)) for p in self.convolutions]
-            self.parts.append(
-                torch.optim.Muon(
-                    self.matrices, learning_rate, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw"
-                )
-            )
+        convolutions: torch.optim.Optimizer
+        if not with_muon:
+            convolutions = torch.optim.AdamW(self.convolutions, learning_rate, weight_decay=weight_decay)
+        elif not hasattr(torch.optim, "Muon"):
+            raise InputError(f"PyTorch {torch.__version__} has no Muon. Give --optimiser adamw, or use PyTorch >= 2.9")
         else:
-            self.parts.append(torch.optim.AdamW(self.convolutions, learning_rate, weight_decay=weight_decay))
+            # Muon accepts only matrices: these are views of the convolutions' memory.
+            self.matrices = [nn.Parameter(p.detach().view(p.shape[0], -1)) for p in self.convolutions]
+            settings: dict[str, Any] = {"weight_decay": weight_decay, "adjust_lr_fn": "match_rms_adamw"}
+            convolutions = torch.optim.Muon(self.matrices, learning_rate, **settings)
+        self.parts = [torch.optim.AdamW(others, learning_rate, weight_decay=0.0), convolutions]
 
     def set_learning_rate(self, learning_rate: float) -> None:
         for part in self.parts:
@@ -50,7 +45,7 @@ class Optimiser:
                 group["lr"] = learning_rate
 
     def step(self) -> None:
-        """Change every parameter that has a gradient, then forget the gradients."""
+        """Update every parameter that has a gradient, then clear the gradients."""
         for matrix, convolution in zip(self.matrices, self.convolutions, strict=False):  # no matrices without Muon
             matrix.grad = None if convolution.grad is None else convolution.grad.view(matrix.shape)
             convolution.grad = None

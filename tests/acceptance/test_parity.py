@@ -6,100 +6,102 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from enet import gates, measure
+from enet.backends import DEFAULT
 from enet.deliverable import Deliverable, IoFormat
-from fixtures.accuracy_runs import Keep, RunCase
-from fixtures.options import Case, FormCase, Options
-from fixtures.subject import reported
+from enet.gates.catalogue import Case
+from fixtures.accuracy_runs import MeasureAccuracy, SaveEvidence
+from fixtures.options import Options
+from fixtures.subject import fail_without_traceback
 from fixtures.verdicts import Judge
 
 if TYPE_CHECKING:
     from enet.datasets.image_source import PreparedImages
-    from enet.measure.subject import Subject
+    from enet.measure import Subject
 
 pytestmark = pytest.mark.accuracy
 
 
-def test_batch_parity(batched_case: Case, judged: Deliverable, run: RunCase, keep: Keep, judge: Judge) -> None:
-    """A large batch gives the label maps that batch 1 gives; the last, padded batch is among them."""
-    from enet import gates
-    from enet.measure import parity
-
-    single, batched = run(batched_case.backend, 1), run(batched_case.backend, batched_case.batch_size)
-    evidence = parity.compare_runs("batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels))
-    keep(f"parity-{batched_case}", evidence)
-    judge(gates.parity(evidence, judged))
+def test_batch_parity(
+    case: Case, deliverable: Deliverable, measure_accuracy: MeasureAccuracy, save_evidence: SaveEvidence, judge: Judge
+) -> None:
+    """The last, padded batch is among them."""
+    batched, single = measure_accuracy(case.backend, case.batch_size), measure_accuracy(case.backend, 1)
+    evidence = measure.compare_runs(
+        "batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels)
+    )
+    save_evidence(f"parity-{case}", evidence)
+    judge(gates.parity.parity(evidence, deliverable))
 
 
 def test_padded_tail(
-    batched_case: Case,
-    judged: Deliverable,
+    case: Case,
+    deliverable: Deliverable,
     subject: Subject,
     prepared: PreparedImages,
     options: Options,
-    run: RunCase,
-    keep: Keep,
+    measure_accuracy: MeasureAccuracy,
+    save_evidence: SaveEvidence,
     judge: Judge,
 ) -> None:
-    """A last batch that isn't full gives what the same images give one by one."""
-    from enet import gates
-    from enet.measure import parity
-
-    size = batched_case.batch_size
+    size = case.batch_size
     if left := len(prepared.names) % size:
-        batched, single = run(batched_case.backend, size), run(batched_case.backend, 1)
-        evidence = parity.compare_runs(
+        batched, single = measure_accuracy(case.backend, size), measure_accuracy(case.backend, 1)
+        evidence = measure.compare_runs(
             "padded tail", (batched.evidence, single.evidence), (batched.labels, single.labels), last=left
         )
     elif options.recorded is not None:
         judge(gates.informational("padded_tail", f"every batch of {size} was full"))
         return
-    else:  # every batch of the split was full: make one that isn't
-        with reported():
-            pair = (subject.artifact(batched_case.backend, size), subject.artifact(batched_case.backend, 1))
-            evidence = parity.compare_artifacts("padded tail", subject, pair, prepared)
-    keep(f"padded-tail-{batched_case}", evidence)
-    judge(gates.parity(evidence, judged))
+    else:  # every batch of the split was full: make one that is not
+        with fail_without_traceback():
+            pair = (subject.artifact(case.backend, size), subject.artifact(case.backend, 1))
+            evidence = measure.compare_artifacts("padded tail", subject, pair, prepared)
+    save_evidence(f"padded-tail-{case}", evidence)
+    judge(gates.parity.parity(evidence, deliverable))
 
 
-@pytest.mark.built
+@pytest.mark.needs_artifact
 def test_equal_rows(
-    batched_case: Case, judged: Deliverable, subject: Subject, prepared: PreparedImages, keep: Keep, judge: Judge
+    case: Case,
+    deliverable: Deliverable,
+    subject: Subject,
+    prepared: PreparedImages,
+    save_evidence: SaveEvidence,
+    judge: Judge,
 ) -> None:
-    """A batch of equal images gives equal rows."""
-    from enet import gates
-    from enet.measure import parity
-
-    with reported():
-        artifact = subject.artifact(batched_case.backend, batched_case.batch_size)
-        evidence = parity.compare_rows(subject, artifact, prepared)
-    keep(f"equal-rows-{batched_case}", evidence)
-    judge(gates.parity(evidence, judged))
+    with fail_without_traceback():
+        evidence = measure.compare_rows(subject, subject.artifact(case.backend, case.batch_size), prepared)
+    save_evidence(f"equal-rows-{case}", evidence)
+    judge(gates.parity.parity(evidence, deliverable))
 
 
-@pytest.mark.built
+@pytest.mark.needs_artifact
 def test_onnx_logits(
-    batch_size: int, judged: Deliverable, subject: Subject, prepared: PreparedImages, keep: Keep, judge: Judge
+    case: Case,
+    deliverable: Deliverable,
+    subject: Subject,
+    prepared: PreparedImages,
+    save_evidence: SaveEvidence,
+    judge: Judge,
 ) -> None:
-    """The exported ONNX gives PyTorch's logits, for photographs and for noise."""
-    from enet import gates
-    from enet.measure import parity
-
-    with reported():
-        evidence = parity.compare_onnx_logits(subject, batch_size, prepared)
-    keep(f"logits-{judged.name}-bs{batch_size}", evidence)
-    judge(gates.onnx_logits(evidence, judged))
+    with fail_without_traceback():
+        evidence = measure.compare_onnx_logits(subject, case.batch_size, prepared)
+    save_evidence(f"logits-{case}", evidence)
+    judge(gates.parity.onnx_logits(evidence, deliverable))
 
 
-@pytest.mark.built
-def test_forms(
-    form_case: FormCase, judged: Deliverable, subject: Subject, prepared: PreparedImages, keep: Keep, judge: Judge
+@pytest.mark.needs_artifact
+def test_io_formats(
+    case: Case,
+    deliverable: Deliverable,
+    subject: Subject,
+    prepared: PreparedImages,
+    save_evidence: SaveEvidence,
+    judge: Judge,
 ) -> None:
-    """Argmax or normalisation inside the graph give the labels of the plain form."""
-    from enet import gates
-    from enet.measure import parity
-
-    with reported():
-        changed, plain = (subject.artifact("onnxruntime", 1, form) for form in (form_case.form, IoFormat()))
-        evidence = parity.compare_artifacts("forms", subject, (changed, plain), prepared)
-    keep(f"forms-{form_case}", evidence)
-    judge(gates.parity(evidence, judged))
+    with fail_without_traceback():
+        changed, plain = (subject.artifact(DEFAULT, 1, io_format) for io_format in (case.io_format, IoFormat()))
+        evidence = measure.compare_artifacts("io formats", subject, (changed, plain), prepared)
+    save_evidence(f"io-formats-{case}", evidence)
+    judge(gates.parity.parity(evidence, deliverable))

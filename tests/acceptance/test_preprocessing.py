@@ -1,4 +1,4 @@
-"""The bytes that the network sees are those of the reference scripts, restated here step by step."""
+"""The bytes that the network gets are those of the reference scripts, restated step by step."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from enet.deliverable import Deliverable
-from fixtures.accuracy_runs import Keep
-from fixtures.subject import reported
+from enet import gates, measure
+from enet.gates.catalogue import Case
+from fixtures.accuracy_runs import SaveEvidence
+from fixtures.subject import fail_without_traceback
 from fixtures.verdicts import Judge
 
 if TYPE_CHECKING:
     from enet.datasets.image_source import PreparedImages
-    from enet.measure.subject import Subject
+    from enet.measure import Subject
 
-pytestmark = [pytest.mark.accuracy, pytest.mark.built]
+pytestmark = [pytest.mark.accuracy, pytest.mark.needs_artifact]
 
 
 def test_preprocessing(
-    judged: Deliverable, subject: Subject, prepared: PreparedImages, keep: Keep, judge: Judge
+    case: Case, subject: Subject, prepared: PreparedImages, save_evidence: SaveEvidence, judge: Judge
 ) -> None:
-    """Images and label maps, resized, cropped and normalised, byte for byte."""
-    from enet import gates
-    from enet.measure import reference_preprocessing
-
-    with reported():
-        evidence = reference_preprocessing.compare(subject, prepared)
-    keep(f"preprocessing-{judged.name}", evidence)
-    judge(gates.preprocessing(evidence))
+    with fail_without_traceback():
+        evidence = measure.reference_preprocessing.compare(subject, prepared)
+    save_evidence(f"preprocessing-{case}", evidence)
+    judge(gates.parity.preprocessing(evidence))

@@ -1,4 +1,4 @@
-"""Speed on this machine: the artifact against the checkpoint in PyTorch, timed in turn in one run."""
+"""Speed on this machine: the artifact and the checkpoint in PyTorch, timed alternately in one run."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ from typing import Any
 
 import pytest
 
+from enet import gates
 from enet.deliverable import Deliverable
-from fixtures.options import Case, Options, Quantised
-from fixtures.race import Raced
+from enet.gates.catalogue import Case
+from fixtures.options import Options
+from fixtures.race import MeasureSpeed
 from fixtures.verdicts import Judge
 
-pytestmark = [pytest.mark.perf, pytest.mark.built]
+pytestmark = [pytest.mark.perf, pytest.mark.needs_artifact]
 
 
-def test_speedup(speed_case: Case, judged: Deliverable, raced: Raced, judge: Judge, benchmark: Any) -> None:
-    """At a batch size, from what the artifact takes to labels: at least so many times PyTorch's images/s."""
-    from enet import gates
-
-    evidence = raced(speed_case, benchmark)
-    verdict = gates.speedup(evidence, judged)
+def test_speedup(
+    case: Case, deliverable: Deliverable, measure_speed: MeasureSpeed, judge: Judge, benchmark: Any
+) -> None:
+    """From the artifact's input to labels."""
+    evidence = measure_speed(case, benchmark)
+    verdict = gates.speed.speedup(evidence, deliverable)
     benchmark.extra_info.update(
         batch_size=evidence.batch_size,
         images_per_round=evidence.times.images,
@@ -33,15 +35,11 @@ def test_speedup(speed_case: Case, judged: Deliverable, raced: Raced, judge: Jud
     judge(verdict)
 
 
-def test_regression(baseline_case: Case, judged: Deliverable, options: Options, raced: Raced, judge: Judge) -> None:
-    """Not slower than in the run that ``--baseline`` names."""
-    from enet import gates
+def test_regression(
+    case: Case, deliverable: Deliverable, options: Options, measure_speed: MeasureSpeed, judge: Judge
+) -> None:
+    judge(gates.speed.regression(measure_speed(case), options.earlier.get(str(case)), deliverable))
 
-    judge(gates.regression(raced(baseline_case), options.baseline[str(baseline_case)], judged))
 
-
-def test_int8_speedup(quantised_speed: Quantised, judged: Deliverable, raced: Raced, judge: Judge) -> None:
-    """In INT8: so many times as fast as each engine of this processor in float32."""
-    from enet import gates
-
-    judge(gates.int8_speedup(raced(quantised_speed.case, baseline=quantised_speed.baseline), judged))
+def test_int8_speedup(case: Case, deliverable: Deliverable, measure_speed: MeasureSpeed, judge: Judge) -> None:
+    judge(gates.speed.int8_speedup(measure_speed(case), deliverable))

@@ -1,42 +1,49 @@
-"""A device's throughput, timed now or recorded, against the recorded baselines, by the baselines' own formula."""
+"""Throughput of a device, timed now or recorded, against recorded baselines by their own formula."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from enet import gates, records
 from enet.deliverable import Deliverable, baselines
-from enet.records.device_timing import RecordedTiming as Log
-from fixtures.device_throughput import Timed
-from fixtures.options import Case, Device, Options
+from enet.gates.catalogue import Case
+from fixtures.device_throughput import MeasureThroughput
+from fixtures.options import Options
 from fixtures.verdicts import Judge
+
+if TYPE_CHECKING:
+    from enet.evidence import Throughput
+    from enet.records.device_timing import RecordedTiming
 
 pytestmark = pytest.mark.perf
 
 
-def test_throughput(timed_case: Case, judged: Deliverable, timed: Timed, judge: Judge) -> None:
-    """At a batch size: at least so many times the baseline's there, and the record's figures agree."""
-    from enet import gates
-
-    judge(gates.throughput(timed(timed_case), judged, baselines.load()))
-
-
-def test_best_batch(device: Device, judged: Deliverable, timed: Timed, judge: Judge) -> None:
-    """The best of all batch sizes over the baseline's best."""
-    from enet import gates
-
-    judge(gates.best_batch([timed(case) for case in device.cases], judged, baselines.load()))
+@pytest.fixture
+def all_batch_sizes(case: Case, options: Options, measure_throughput: MeasureThroughput) -> list[Throughput]:
+    """The backend's throughput at every batch size that is timed."""
+    return [
+        measure_throughput(timed.backend, timed.batch_size)
+        for timed in options.plan.timed()
+        if timed.backend == case.backend
+    ]
 
 
-def test_directory(device: Device, judged: Deliverable, timed: Timed, judge: Judge) -> None:
-    """Where the model is filed, as the guide derives it; told, not judged."""
-    from enet import gates
-
-    judge(gates.directory([timed(case) for case in device.cases], judged, baselines.load()))
+def test_throughput(case: Case, deliverable: Deliverable, measure_throughput: MeasureThroughput, judge: Judge) -> None:
+    judge(gates.throughput.throughput(measure_throughput(case.backend, case.batch_size), deliverable, baselines.load()))
 
 
-def test_log(log: Log, options: Options, judge: Judge) -> None:
-    """What trtexec said, among the results; told, and judged only if its figures deny each other."""
-    from enet import gates
-    from enet.records.throughput import of_log
+def test_best_batch(case: Case, deliverable: Deliverable, all_batch_sizes: list[Throughput], judge: Judge) -> None:
+    judge(gates.throughput.best_batch(all_batch_sizes, deliverable, baselines.load()))
 
-    judge(gates.throughput(of_log(log, options.deliverable), options.deliverable, baselines.load()))
+
+def test_model_directory(case: Case, deliverable: Deliverable, all_batch_sizes: list[Throughput], judge: Judge) -> None:
+    """Where the guide files such a model; information without a limit."""
+    judge(gates.throughput.model_directory(all_batch_sizes, deliverable, baselines.load()))
+
+
+def test_trtexec_log(log: RecordedTiming, options: Options, judge: Judge) -> None:
+    """What trtexec printed, among the results; information, but a FAIL if its figures contradict each other."""
+    evidence = records.throughput_from_log(log, options.deliverable)
+    judge(gates.throughput.throughput(evidence, options.deliverable, baselines.load()), in_words=log.path.name)

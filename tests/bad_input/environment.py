@@ -1,4 +1,4 @@
-"""A sound deliverable in a bad place: no permission, no room, a cache that changed, a library that is missing."""
+"""A sound deliverable in a bad environment: no permission, no room, a changed cache, a missing library."""
 
 from __future__ import annotations
 
@@ -6,29 +6,34 @@ import contextlib
 import json
 import os
 import resource
+import shlex
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
 from enet import cli
 from enet.selftest.tiny import data_set
-from tests.bad_input.base import cases, evaluating, exporting, over, preparing
+from tests.bad_input.case import BAD_DATA, EVALUATE, EXPORT, PREPROCESS, Folders, Setup, case
 
 #: A user with no rights but everybody's.
 NOBODY = 65534
 
+OWN_CACHE = " --artifact-cache {bad}/cache"
+SCENES = "scenes --images 1 --save-path "
+
 
 @contextlib.contextmanager
-def unprivileged(_: Path) -> Iterator[None]:
-    """As somebody who may not simply do everything; who isn't root stays who they are."""
+def unprivileged() -> Iterator[None]:
+    """Run as a user without root's rights; anybody but root stays who they are."""
     if os.geteuid() != 0:
         yield
         return
-    for module in ("concurrent.futures.process", "enet.datasets.scenes"):
-        import_module(module)  # whoever has no rights may not be able to read them later
+    for module in ("concurrent.futures.process", "enet.datasets.scenes", "enet.measure.pipeline"):
+        import_module(module)  # the user may not be allowed to read them later
     os.seteuid(NOBODY)
     try:
         yield
@@ -37,8 +42,8 @@ def unprivileged(_: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def no_room(_: Path) -> Iterator[None]:
-    """No file may grow beyond 4 KB: every write of more fails, as it does on a full disk."""
+def full_disk() -> Iterator[None]:
+    """No file may grow beyond 4 KB: every larger write fails, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
@@ -47,160 +52,141 @@ def no_room(_: Path) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def without(module: str, backend: str) -> contextlib.AbstractContextManager[None]:
-    """As if a library weren't installed."""
+def without(module: str) -> Callable[[], contextlib.AbstractContextManager[None]]:
+    """As if a library, and the backend of its name, were not installed."""
 
     @contextlib.contextmanager
     def missing() -> Iterator[None]:
         with mock.patch.dict(sys.modules, {module: None}):
-            sys.modules.pop(f"enet.backends.{backend}", None)
+            sys.modules.pop(f"enet.backends.{module}", None)
             yield
 
-    return missing()
+    return missing
 
 
-@contextlib.contextmanager
-def no_toolkit(_: Path) -> Iterator[None]:
-    """As on a machine without CANN."""
-    with mock.patch.dict(os.environ, {"PATH": "/usr/bin:/bin"}):
-        yield
+def no_toolkit() -> contextlib.AbstractContextManager[object]:
+    """As on a host without CANN."""
+    return mock.patch.dict(os.environ, {"PATH": "/usr/bin:/bin"})
 
 
-forbidden = cases("permissions", around=unprivileged)
-full = cases("full disk", around=no_room)
-case = cases("environment")
+def folder(mode: int) -> Setup:
+    """``locked``, a folder with these rights."""
+
+    def make(folders: Folders) -> None:
+        (folders.bad / "locked").mkdir()
+        (folders.bad / "locked").chmod(mode)
+
+    return make
 
 
-def locked(folder: Path) -> Path:
-    """A folder that nobody but its owner may enter, and that one not change."""
-    folder.mkdir()
-    folder.chmod(0o500)
-    return folder
+def secret(name: str) -> Setup:
+    """A copy of a file of the tiny deliverable that nobody may read."""
+
+    def make(folders: Folders) -> None:
+        shutil.copy(folders.tiny / name, folders.bad / name)
+        (folders.bad / name).chmod(0)
+
+    return make
 
 
-@cases("permissions", around=unprivileged, told=True)
-def json_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = evaluating(here, "--artifact-cache", bad / "cache", "--json", locked(bad / "locked") / "e.json")
-    return words, "e.json: can't be written (Permission denied)"
+def secret_data(pattern: str) -> Setup:
+    """A data set of which one file or folder may not be read."""
+    return lambda folders: next(data_set(folders.bad / "data").glob(pattern)).chmod(0)
 
 
-@forbidden
-def export_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object], str]:
-    folder = bad / "locked"
-    folder.mkdir()
-    folder.chmod(0o555)
-    return exporting(here / "tiny.pth", here, "--output-file", folder / "e.onnx"), "e.onnx: can't be written"
+def filled_cache(change: Callable[[Path], object]) -> Setup:
+    """A cache that holds all that an evaluation needs, then changed."""
+
+    def make(folders: Folders) -> None:
+        words = shlex.split(EVALUATE + OWN_CACHE)
+        with contextlib.redirect_stdout(None):
+            cli.main([word.format(tiny=folders.tiny, bad=folders.bad) for word in words])
+        change(folders.bad / "cache")
+
+    return make
 
 
-@forbidden
-def preprocess_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = preparing(here, locked(bad / "locked") / "prep", "--artifact-cache", bad / "cache")
-    return words, "can't be made (Permission denied)"
-
-
-@forbidden
-def scenes_where_one_may_not_write(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--images", 1, "--save-path", locked(bad / "locked") / "s"], "Permission denied"
-
-
-@forbidden
-def cache_that_is_read_only(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", locked(bad / "locked")), "locked: can't be written (Permission denied)"
-
-
-@forbidden
-def checkpoint_that_one_may_not_read(here: Path, bad: Path) -> tuple[list[object], str]:
-    shutil.copy(here / "tiny.pth", bad / "secret.pth")
-    (bad / "secret.pth").chmod(0)
-    return exporting(bad / "secret.pth", here), "secret.pth: Permission denied"
-
-
-@forbidden
-def deliverable_that_one_may_not_read(here: Path, bad: Path) -> tuple[list[object], str]:
-    shutil.copy(here / "tiny.toml", bad / "secret.toml")
-    (bad / "secret.toml").chmod(0)
-    return ["deliverables", "check", bad / "secret.toml"], "secret.toml: Permission denied"
-
-
-@forbidden
-def image_that_one_may_not_read(here: Path, bad: Path) -> tuple[list[object], str]:
-    root = data_set(bad / "data")
-    next(root.glob("leftImg8bit/val/alpha/*")).chmod(0)
-    return [*over(here, root), "--artifact-cache", bad / "cache"], "Permission denied"
-
-
-@forbidden
-def folder_that_one_may_not_read(here: Path, bad: Path) -> tuple[list[object], str]:
-    root = data_set(bad / "data")
-    (root / "leftImg8bit/val/alpha").chmod(0)
-    return [*over(here, root), "--artifact-cache", bad / "cache"], "alpha: Permission denied"
-
-
-@full
-def no_room_for_the_cache(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", bad / "cache"), "can't be written (File too large)"
-
-
-@full
-def no_room_for_the_export(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(here / "tiny.pth", here), "enet.onnx: can't be written (File too large)"
-
-
-@cases("full disk", around=no_room, leaves="bad/prep/preprocessed.json")
-def no_room_for_preprocessed_files(here: Path, bad: Path) -> tuple[list[object], str]:
-    return preparing(here, bad / "prep"), "can't be written (File too large)"
-
-
-@full
-def no_room_for_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--images", 1, "--save-path", bad / "scenes"], "png: can't be written (File too large)"
-
-
-def with_filled_cache(here: Path, bad: Path) -> list[object]:
-    """An evaluation that finds everything built."""
-
-    words = evaluating(here, "--artifact-cache", bad / "cache")
-    with contextlib.redirect_stdout(None):
-        cli.main([str(word) for word in words])
-    return words
-
-
-@cases("permissions", around=unprivileged, code=0)
-def filled_cache_that_is_read_only(here: Path, bad: Path) -> tuple[list[object], str]:
-    """One that is shared, say: what is in it is used; an interrupted run merely leaves nothing to go on from."""
-    words = with_filled_cache(here, bad)
-    for path in (bad / "cache", *(bad / "cache").rglob("*")):
+def read_only(cache: Path) -> None:
+    for path in (cache, *cache.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    return words, "5 images"
 
 
-@cases("environment", code=0)
-def cache_with_a_changed_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    """A file of the cache that isn't what it was built as is built anew, not used."""
-    words = with_filled_cache(here, bad)
-    (model,) = (bad / "cache" / "onnxruntime").glob("*/model.onnx")
+def change_model(cache: Path) -> None:
+    (model,) = (cache / "onnxruntime").glob("*/model.onnx")
     model.write_bytes(b"something else")
-    return words, "5 images"
 
 
-@cases("environment", code=0)
-def cache_with_a_damaged_manifest(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = with_filled_cache(here, bad)
-    for number, manifest in enumerate((bad / "cache").glob("*/*/manifest.json")):
+def damage_manifests(cache: Path) -> None:
+    for number, manifest in enumerate(cache.glob("*/*/manifest.json")):
         manifest.write_text("[" * 100_000 if number % 2 else json.dumps({"files": []}))
-    return words, "5 images"
 
 
-@cases("environment", around=lambda _: without("onnxruntime", "onnxruntime"))
-def engine_that_is_not_installed(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here), "pip install onnxruntime"
+forbidden, no_room = partial(case, around=unprivileged), partial(case, around=full_disk)
 
+PERMISSIONS = [
+    forbidden(
+        "JSON into a locked folder",
+        EVALUATE + "--json {bad}/locked/e.json" + OWN_CACHE,
+        "e.json: cannot be written (Permission denied)",
+        folder(0o500),
+        prints=True,
+    ),
+    forbidden(
+        "export into a locked folder",
+        EXPORT + "{tiny}/tiny.pth --output-file {bad}/locked/e.onnx",
+        "e.onnx: cannot be written",
+        folder(0o555),
+    ),
+    forbidden(
+        "preprocess into a locked folder",
+        PREPROCESS + "{bad}/locked/prep" + OWN_CACHE,
+        "cannot be created (Permission denied)",
+        folder(0o500),
+    ),
+    forbidden("scenes into a locked folder", SCENES + "{bad}/locked/s", "Permission denied", folder(0o500)),
+    forbidden(
+        "locked cache",
+        EVALUATE + "--artifact-cache {bad}/locked",
+        "locked: cannot be written (Permission denied)",
+        folder(0o500),
+    ),
+    forbidden("unreadable checkpoint", EXPORT + "{bad}/tiny.pth", "tiny.pth: Permission denied", secret("tiny.pth")),
+    forbidden(
+        "unreadable deliverable",
+        "deliverables check {bad}/tiny.toml",
+        "tiny.toml: Permission denied",
+        secret("tiny.toml"),
+    ),
+    forbidden("unreadable image", BAD_DATA + OWN_CACHE, "Permission denied", secret_data("leftImg8bit/val/alpha/*")),
+    forbidden(
+        "unreadable folder of images",
+        BAD_DATA + OWN_CACHE,
+        "alpha: cannot be read (Permission denied)",
+        secret_data("leftImg8bit/val/alpha"),
+    ),
+    # A shared cache, for example: its content is used. An interrupted run cannot be resumed.
+    forbidden("filled cache that is read-only", EVALUATE + OWN_CACHE, "5 images", filled_cache(read_only), code=0),
+]
 
-@cases("environment", around=lambda _: without("openvino", "openvino"))
-def other_engine_that_is_not_installed(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--backend", "openvino"), "pip install"
+FULL_DISK = [
+    no_room("no room for the cache", EVALUATE + OWN_CACHE, "cannot be written (File too large)"),
+    no_room("no room for the export", EXPORT + "{tiny}/tiny.pth", "enet.onnx: cannot be written (File too large)"),
+    no_room(
+        "no room for preprocessed files",
+        PREPROCESS + "{bad}/prep",
+        "cannot be written (File too large)",
+        leaves="bad/prep/preprocessed.json",
+    ),
+    no_room("no room for scenes", SCENES + "{bad}/scenes", "png: cannot be written (File too large)"),
+]
 
-
-@cases("environment", around=no_toolkit)
-def no_ascend_toolkit(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--backend", "ascend"), "set_env.sh"
+CASES = [
+    *PERMISSIONS,
+    *FULL_DISK,
+    # A changed file of the cache is built again, not used.
+    case("cache with a changed file", EVALUATE + OWN_CACHE, "5 images", filled_cache(change_model), code=0),
+    case("cache with damaged manifests", EVALUATE + OWN_CACHE, "5 images", filled_cache(damage_manifests), code=0),
+    case("ONNX Runtime not installed", EVALUATE, "pip install onnxruntime", around=without("onnxruntime")),
+    case("OpenVINO not installed", EVALUATE + "--backend openvino", "pip install", around=without("openvino")),
+    case("no Ascend toolkit", EVALUATE + "--backend ascend", "set_env.sh", around=no_toolkit),
+]

@@ -1,4 +1,4 @@
-"""Files that were made to do harm: to run code, to lead out of their folder, to fill memory. All are refused."""
+"""Files that are made to do harm: to run code, to lead out of their folder, to fill memory. All are refused."""
 
 from __future__ import annotations
 
@@ -12,166 +12,160 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper
 
-from enet.selftest.tiny import SIDE
-from tests.bad_input.base import cases, evaluating, exporting, file_with, over, preparing, scoring, toml_with
-from tests.bad_input.models import identity, inferring, prepared, saved
-from tests.bad_input.results import first, results, summary_with
+from tests.bad_input.case import (
+    BAD_TOML,
+    EVALUATE,
+    EXPORT,
+    INFER,
+    OVER,
+    PREPROCESS,
+    Folders,
+    Setup,
+    case,
+    file,
+    toml,
+    write,
+)
+from tests.bad_input.models import BAD_MODEL, IMAGES, add, identity, model, preprocessed
+from tests.bad_input.results import SCORE_ALL, SCORE_SUMMARY, output, summary
 
-case = cases("hostile")
-
-#: What a file that runs code would make, were it let.
-PROOF = "code-has-run"
+EXTERNAL = INFER + "{bad}/model/external.onnx"
 
 
-class Runs:
-    """Pickled, it makes a file where it is read."""
+class RunsCode:
+    """When it is unpickled, it makes a file in the working folder, which counts as left behind."""
 
     def __reduce__(self) -> tuple[object, tuple[str, int]]:
-        return os.open, (PROOF, os.O_CREAT)
+        return os.open, ("code-has-run", os.O_CREAT)
 
 
-@case
-def checkpoint_that_runs_code(here: Path, bad: Path) -> tuple[list[object], str]:
-    torch.save({"initial.conv.weight": Runs()}, bad / "code.pth")
-    return exporting(bad / "code.pth", here), "reading it could run code"
-
-
-@case
-def old_checkpoint_that_runs_code(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--weights", file_with(bad / "old.pth", pickle.dumps(Runs(), protocol=2))), (
-        "reading it could run code"
-    )
-
-
-@case
-def checkpoint_that_unpacks_to_gigabytes(here: Path, bad: Path) -> tuple[list[object], str]:
-    with zipfile.ZipFile(here / "tiny.pth") as sound, zipfile.ZipFile(bad / "bomb.pth", "w") as bomb:
+def checkpoint_bomb(folders: Folders) -> None:
+    with zipfile.ZipFile(folders.tiny / "tiny.pth") as sound, zipfile.ZipFile(folders.bad / "bomb.pth", "w") as bomb:
         for name in sound.namelist():
             content = bytes(50_000_000) if name.endswith("data/0") else sound.read(name)
             bomb.writestr(name, content, zipfile.ZIP_DEFLATED)
-    return exporting(bad / "bomb.pth", here), "bomb.pth"
 
 
-@case
-def checkpoint_that_is_a_pipe(here: Path, bad: Path) -> tuple[list[object], str]:
-    os.mkfifo(bad / "pipe.pth")
-    return exporting(bad / "pipe.pth", here), "pipe.pth: not a plain file"
+def external_data(location: str) -> Setup:
+    """A model that keeps a constant in another file."""
+
+    def make(folders: Folders) -> None:
+        made = identity(IMAGES)
+        tensor = onnx.TensorProto
+        constant = tensor(name="w", data_type=tensor.FLOAT, dims=[1], data_location=tensor.EXTERNAL)
+        constant.external_data.add(key="location", value=location)
+        made.graph.initializer.append(constant)
+        add(made, "Mul", ["y", "w"], ["z"])
+        made.graph.output[0].name = "z"
+        write(folders.bad / "model" / "external.onnx", made.SerializeToString())
+        write(folders.bad / "secret", bytes(4))
+        preprocessed(folders)
+
+    return make
 
 
-@case
-def checkpoint_that_is_a_password_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    toml = toml_with(here, bad, 'weights = "tiny.pth"', 'weights = "/etc/passwd"')
-    return ["evaluate", "--deliverable", toml, "--data-root", here / "data"], "/etc/passwd: not a torch checkpoint"
-
-
-@case
-def data_set_in_the_system_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return over(here, Path("/etc")), "no images: expected"
-
-
-def external(bad: Path, location: str) -> Path:
-    """A model whose constant is kept in another file."""
-    made = identity(["batch", 3, SIDE, SIDE])
-    constant = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
-    constant.external_data.add(key="location", value=location)
-    made.graph.initializer.append(constant)
-    made.graph.node.append(helper.make_node("Mul", ["y", "w"], ["z"]))
+def zeros_of_gigabytes() -> onnx.ModelProto:
+    made = identity(IMAGES)
+    made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1 << 31], np.int64), "shape"))
+    add(made, "ConstantOfShape", ["shape"], ["zeros"])
+    add(made, "ReduceSum", ["zeros"], ["sum"], keepdims=0)
+    add(made, "Add", ["y", "sum"], ["z"])
     made.graph.output[0].name = "z"
-    return file_with(bad / "model" / "external.onnx", made.SerializeToString())
+    return made
 
 
-@case
-def model_with_data_outside_its_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    file_with(bad / "secret", bytes(4))
-    return inferring(external(bad, "../secret"), prepared(bad)), "keeps its constants in other files"
-
-
-@case
-def model_with_data_in_the_system(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(external(bad, "/etc/passwd"), prepared(bad)), "keeps its constants in other files"
-
-
-@case
-def model_of_gigabytes_of_zeros(here: Path, bad: Path) -> tuple[list[object], str]:
-    made = identity(["batch", 3, SIDE, SIDE])
-    shape = onnx.numpy_helper.from_array(np.array([1 << 31], np.int64), "shape")
-    made.graph.initializer.append(shape)
-    made.graph.node.append(helper.make_node("ConstantOfShape", ["shape"], ["zeros"]))
-    made.graph.node.append(helper.make_node("ReduceSum", ["zeros"], ["sum"], keepdims=0))
-    made.graph.node.append(helper.make_node("Add", ["y", "sum"], ["z"]))
+def shape_from_a_node() -> onnx.ModelProto:
+    """The large shape is not an initializer but the output of a node."""
+    made = identity(IMAGES)
+    add(made, "Constant", [], ["shape"], value=onnx.numpy_helper.from_array(np.array([1 << 31], np.int64)))
+    add(made, "Expand", ["y", "shape"], ["z"])
     made.graph.output[0].name = "z"
-    return inferring(saved(made, bad), prepared(bad)), "would fill memory"
+    return made
 
 
-@case
-def model_of_gigabytes_by_a_node(here: Path, bad: Path) -> tuple[list[object], str]:
-    """The shape is no initializer, but what a node gives."""
-    made = identity(["batch", 3, SIDE, SIDE])
-    shape = onnx.numpy_helper.from_array(np.array([1 << 31], np.int64))
-    made.graph.node.append(helper.make_node("Constant", [], ["shape"], value=shape))
-    made.graph.node.append(helper.make_node("Expand", ["y", "shape"], ["z"]))
-    made.graph.output[0].name = "z"
-    return inferring(saved(made, bad), prepared(bad)), "would fill memory"
-
-
-@case
-def output_with_a_pickle(here: Path, bad: Path) -> tuple[list[object], str]:
-    summary = results(bad, "npy")
-    np.save(first(summary, "npy"), np.array([Runs()], object), allow_pickle=True)
-    return scoring(summary, here), "npy"
-
-
-@case
-def output_that_claims_terabytes(here: Path, bad: Path) -> tuple[list[object], str]:
-    summary = results(bad, "npy")
+def claim_terabytes(path: Path) -> None:
+    claim = {"descr": "<f4", "fortran_order": False, "shape": (19, 1 << 20, 1 << 20)}
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f4", "fortran_order": False, "shape": (19, 1 << 20, 1 << 20)}
-    )
-    first(summary, "npy").write_bytes(header.getvalue() + bytes(100))
-    return scoring(summary, here), "npy"
+    np.lib.format.write_array_header_1_0(header, claim)
+    path.write_bytes(header.getvalue() + bytes(100))
 
 
-@case
-def output_that_is_a_pipe(here: Path, bad: Path) -> tuple[list[object], str]:
-    summary = results(bad)
-    first(summary).unlink()
-    os.mkfifo(first(summary))
-    return scoring(summary, here), "1 listed outputs are absent"
+def pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
-@case
-def output_that_is_a_link(here: Path, bad: Path) -> tuple[list[object], str]:
-    summary = results(bad)
-    first(summary).unlink()
-    first(summary).symlink_to("/etc/passwd")
-    return scoring(summary, here), "a symbolic link"
+def link(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/etc/passwd")
 
 
-@case
-def summary_that_leads_out(here: Path, bad: Path) -> tuple[list[object], str]:
-    listed = {"0": {"infiles": ["prep/a.bin"], "outfiles": ["results/../../../etc/passwd"]}}
-    return scoring(summary_with(bad, filesinfo=listed), here), "leads out of the results"
+def listed(output_file: str) -> Setup:
+    return summary(filesinfo={"0": {"infiles": ["prep/a.bin"], "outfiles": [output_file]}})
 
 
-@case
-def summary_that_names_the_system(here: Path, bad: Path) -> tuple[list[object], str]:
-    listed = {"0": {"infiles": ["prep/a.bin"], "outfiles": ["/etc/passwd"]}}
-    return scoring(summary_with(bad, filesinfo=listed), here), "none of the 1 listed outputs is here"
-
-
-@case
-def summary_that_is_endless(here: Path, bad: Path) -> tuple[list[object], str]:
-    (bad / "sumary.json").symlink_to("/dev/zero")
-    return scoring(bad / "sumary.json", here), "not a plain file"
-
-
-@cases("hostile", code=0)
-def manifest_that_deletes(here: Path, bad: Path) -> tuple[list[object], str]:
-    """What was preprocessed before is deleted when settings change: only ever in the folder itself."""
-    kept = file_with(bad / "kept.bin", b"mine")
+def manifest_that_deletes(folders: Folders) -> None:
+    """A change of settings deletes files preprocessed before: it must never delete outside the folder."""
+    kept = write(folders.bad / "kept.bin", b"mine")
     names = {f"../{kept.name}": "", str(kept): "", "../prep/../kept.bin": ""}
-    file_with(bad / "prep" / "preprocessed.json", json.dumps({"files": names}).encode())
-    return preparing(here, bad / "prep"), "5 files"
+    write(folders.bad / "prep" / "preprocessed.json", json.dumps({"files": names}).encode())
+
+
+CASES = [
+    case(
+        "checkpoint that runs code",
+        EXPORT + "{bad}/code.pth",
+        "reading it could run code",
+        lambda folders: torch.save({"initial.conv.weight": RunsCode()}, folders.bad / "code.pth"),
+    ),
+    case(
+        "old checkpoint that runs code",
+        EVALUATE + "--weights {bad}/old.pth",
+        "reading it could run code",
+        file("old.pth", pickle.dumps(RunsCode(), protocol=2)),
+    ),
+    case("checkpoint that unpacks to gigabytes", EXPORT + "{bad}/bomb.pth", "bomb.pth", checkpoint_bomb),
+    case(
+        "checkpoint that is a pipe",
+        EXPORT + "{bad}/pipe.pth",
+        "pipe.pth: not a plain file",
+        lambda folders: os.mkfifo(folders.bad / "pipe.pth"),
+    ),
+    case(
+        "checkpoint that is a password file",
+        BAD_TOML,
+        "/etc/passwd: not a torch checkpoint",
+        toml('weights = "tiny.pth"', 'weights = "/etc/passwd"'),
+    ),
+    case("data set in the system folder", OVER + "/etc", "no images: expected"),
+    case("model with data outside its folder", EXTERNAL, "has constants in other files", external_data("../secret")),
+    case(
+        "model with data in the system folder", EXTERNAL, "has constants in other files", external_data("/etc/passwd")
+    ),
+    case("model of gigabytes of zeros", BAD_MODEL, "would fill memory", model(zeros_of_gigabytes)),
+    case("model of gigabytes by a computed shape", BAD_MODEL, "would fill memory", model(shape_from_a_node)),
+    case(
+        "output with a pickle",
+        SCORE_ALL,
+        "npy",
+        output(lambda path: np.save(path, np.array([RunsCode()], object), allow_pickle=True), "npy"),
+    ),
+    case("output that claims terabytes", SCORE_ALL, "npy", output(claim_terabytes, "npy")),
+    case("output that is a pipe", SCORE_ALL, "1 listed outputs are absent", output(pipe)),
+    case("output that is a link", SCORE_ALL, "a symbolic link", output(link)),
+    case(
+        "summary that leads out of its folder",
+        SCORE_ALL,
+        "leads out of the results",
+        listed("results/../../../etc/passwd"),
+    ),
+    case("summary that names a system file", SCORE_ALL, "none of the 1 listed outputs is here", listed("/etc/passwd")),
+    case(
+        "endless summary",
+        SCORE_SUMMARY,
+        "not a plain file",
+        lambda folders: (folders.bad / "sumary.json").symlink_to("/dev/zero"),
+    ),
+    case("manifest that deletes", PREPROCESS + "{bad}/prep", "5 files", manifest_that_deletes, code=0),
+]

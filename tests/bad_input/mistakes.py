@@ -1,368 +1,169 @@
-"""Mistakes in commands, options and what they name."""
+"""Mistakes in commands, options and the files that they name."""
 
 from __future__ import annotations
 
 import json
 import pickle
-from pathlib import Path
 
 import torch
 
 from enet.selftest.tiny import data_set, untrained
-from tests.bad_input.base import cases, compiling, evaluating, exporting, file_with, over, scoring, toml_with
+from tests.bad_input.case import (
+    BAD_DATA,
+    BAD_TOML,
+    COMPILE,
+    EVALUATE,
+    EXPORT,
+    INFER,
+    OVER,
+    SCORE,
+    Folders,
+    case,
+    file,
+    toml,
+    write,
+)
 
-case = cases("mistakes")
-
-
-@case
-def no_command(here: Path, bad: Path) -> tuple[list[object], str]:
-    return [], "required"
-
-
-@case
-def unknown_command(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evalute"], "evalute"
-
-
-@case
-def unknown_option(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--wieghts", "x"), "--wieghts"
-
-
-@case
-def missing_option(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["pth2onnx", "--input-file", here / "tiny.pth"], "--output-file"
+UNLISTED = {"filesinfo": {"0": {"infiles": ["a.bin"], "outfiles": ["a_0.bin"]}}}
 
 
-@case
-def show_without_a_name(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "show"], "camvid, camvid-paper, cityscapes, cityscapes-aipp, scenes"
+def image_without_label(folders: Folders) -> None:
+    next(data_set(folders.bad / "data", images=2).glob("gtFine/val/alpha/*")).unlink()
 
 
-@case
-def show_unknown(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "show", "citiscapes"], "did you mean 'cityscapes'?"
-
-
-@case
-def other_action(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "print"], "print"
-
-
-@case
-def unknown_deliverable(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", "scene"], "did you mean 'scenes'?"
-
-
-@case
-def missing_deliverable(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", bad / "none.toml"], "none.toml: No such file"
-
-
-@case
-def deliverable_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", f"{bad}/"], "directory"
-
-
-@case
-def broken_toml(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", file_with(bad / "bad.toml", b"name = [")], "bad.toml: not valid TOML"
-
-
-@case
-def toml_of_another_encoding(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", file_with(bad / "bad.toml", b'name = "\xe4"')], "not UTF-8 at byte 8"
-
-
-@case
-def misspelt_key(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", toml_with(here, bad, "size =", "sise =")], "did you mean 'size'?"
-
-
-@case
-def misspelt_variant(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", toml_with(here, bad, '"ascend"', '"asend"')], "did you mean 'ascend'?"
-
-
-@case
-def size_no_multiple_of_8(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", toml_with(here, bad, "[32, 32]", "[33, 33]")], "multiples of 8"
-
-
-@case
-def too_few_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", toml_with(here, bad, "outputs = 19", "outputs = 11")], "19 classes"
-
-
-@case
-def unknown_backend(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--backend", "onnxrt"), "did you mean 'onnxruntime'? Known: pytorch, onnxruntime"
-
-
-@case
-def a_precision_the_backend_lacks(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--precision", "int8"), "backend onnxruntime: has no --precision int8. Those that have:"
-
-
-@case
-def a_form_the_reference_lacks(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--backend", "pytorch", "--input", "uint8"), "backend pytorch: takes float images"
-
-
-@case
-def batch_size_zero(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--batch-size", 0), "argument --batch-size: '0', but should be a whole number in 1..1024"
-
-
-@case
-def batch_size_negative(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--batch-size=-1"), "--batch-size"
-
-
-@case
-def batch_size_fraction(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--batch-size", "1.5"), "'1.5', but should be a whole number"
-
-
-@case
-def limit_endless(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--limit", "9" * 5000), "--limit"
-
-
-@case
-def limit_no_number(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--limit", "all"), "'all', but should be a whole number"
-
-
-@case
-def no_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", here / "tiny.toml"], "give the data set's folder with --data-root"
-
-
-@case
-def missing_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return over(here, bad / "none"), "none: no such folder"
-
-
-@case
-def file_as_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return over(here, here / "tiny.pth"), "tiny.pth: no such folder"
-
-
-@case
-def empty_data_root(here: Path, bad: Path) -> tuple[list[object], str]:
-    return over(here, bad), "no images: expected"
-
-
-@case
-def image_without_label(here: Path, bad: Path) -> tuple[list[object], str]:
-    root = data_set(bad / "data", images=2)
-    next(root.glob("gtFine/val/alpha/*")).unlink()
-    return over(here, root), "1 image without label"
-
-
-@case
-def damaged_images(here: Path, bad: Path) -> tuple[list[object], str]:
-    root = data_set(bad / "data", images=3)
-    for path in root.glob("leftImg8bit/val/beta/*"):
+def damaged_images(folders: Folders) -> None:
+    for path in data_set(folders.bad / "data", images=3).glob("leftImg8bit/val/beta/*"):
         path.write_bytes(path.read_bytes()[:300])
-    return over(here, root), "2 unreadable"
 
 
-@case
-def no_weights(here: Path, bad: Path) -> tuple[list[object], str]:
-    toml = toml_with(here, bad, 'weights = "tiny.pth"', "")
-    return ["evaluate", "--deliverable", toml, "--data-root", here / "data"], "brings no weights"
-
-
-@case
-def missing_weights(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--weights", bad / "none.pth"), "none.pth: no such file"
-
-
-@case
-def folder_as_weights(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--weights", bad), "no such file"
-
-
-@case
-def weights_of_another_variant(here: Path, bad: Path) -> tuple[list[object], str]:
-    torch.save(untrained("paper"), bad / "paper.pth")
-    return evaluating(here, "--weights", bad / "paper.pth"), "it seems to be 'paper' with 19 outputs"
-
-
-@case
-def cache_is_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", file_with(bad / "cache", b"mine")), "bad/cache"
-
-
-@case
-def cache_below_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--artifact-cache", file_with(bad / "file", b"mine") / "cache"), "bad/file"
-
-
-@cases("mistakes", told=True)
-def json_into_no_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--json", bad / "none" / "e.json"), "e.json: can't be written"
-
-
-@cases("mistakes", told=True)
-def json_is_a_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--json", bad), "can't be written"
-
-
-@case
-def export_of_nothing(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(bad / "none.pth", here), "none.pth: No such file"
-
-
-@case
-def export_of_a_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(bad, here), "directory"
-
-
-@case
-def export_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(file_with(bad / "notes.pth", b"my notes\n"), here), "notes.pth"
-
-
-@case
-def export_of_code(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(file_with(bad / "code.pth", pickle.dumps(print, protocol=2)), here), "could run code"
-
-
-@case
-def export_cut_short(here: Path, bad: Path) -> tuple[list[object], str]:
-    whole = (here / "tiny.pth").read_bytes()
-    return exporting(file_with(bad / "cut.pth", whole[: len(whole) // 2]), here), "cut.pth: not a torch checkpoint"
-
-
-@case
-def export_as_another_variant(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(here / "tiny.pth", here, "--variant", "tramac"), "do not fit 'tramac' with 19 outputs"
-
-
-@case
-def export_as_an_unknown_variant(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(here / "tiny.pth", here, "--variant", "enet"), "ascend"
-
-
-@case
-def export_into_no_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(here / "tiny.pth", here, "--output-file", bad / "none" / "e.onnx"), "none: no such folder"
-
-
-@case
-def export_onto_a_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(here / "tiny.pth", here, "--output-file", bad), "can't be written"
-
-
-@case
-def preprocess_of_nothing(here: Path, bad: Path) -> tuple[list[object], str]:
-    arguments = ["--save-path", "prep", "--deliverable", here / "tiny.toml"]
-    return ["preprocess", "--src-path", bad / "none", *arguments], "none: no such folder"
-
-
-@case
-def preprocess_onto_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    file = file_with(bad / "mine", b"mine")
-    arguments = ["--src-path", here / "data", "--deliverable", here / "tiny.toml"]
-    return ["preprocess", *arguments, "--save-path", file], "Choose another"
-
-
-@case
-def infer_of_no_model(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["infer", "--model", bad / "none.onnx", "--input", bad, "--output", "out"], "none.onnx: No such file"
-
-
-@case
-def infer_of_a_checkpoint(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["infer", "--model", here / "tiny.pth", "--input", bad, "--output", "out"], "not an ONNX file"
-
-
-@case
-def infer_as_text(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["infer", "--model", "m", "--input", "i", "--output", "o", "--outfmt", "TXT"], "BIN"
-
-
-@case
-def postprocess_of_nothing(here: Path, bad: Path) -> tuple[list[object], str]:
-    return scoring(bad / "sumary.json", here), "sumary.json: No such file"
-
-
-@case
-def postprocess_of_a_folder(here: Path, bad: Path) -> tuple[list[object], str]:
-    return scoring(bad, here), "a folder, but should be ais_bench's summary, sumary.json or *_summary.json"
-
-
-@case
-def postprocess_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
-    return scoring(file_with(bad / "sumary.json", b"throughput 12"), here), "not valid JSON"
-
-
-@case
-def postprocess_without_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
-    listed = {"filesinfo": {"0": {"infiles": ["a.bin"], "outfiles": ["a_0.bin"]}}}
-    return scoring(
-        file_with(bad / "sumary.json", json.dumps(listed).encode()), here
-    ), "none of the 1 listed outputs is here"
-
-
-@case
-def om_of_an_absent_model(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(bad / "absent.onnx"), "absent.onnx: No such file or directory"
-
-
-@case
-def om_of_text(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(file_with(bad / "enet.onnx", b"not a model")), "enet.onnx"
-
-
-@case
-def om_of_no_batch_size(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(bad / "enet.onnx", "--batch-size", "0"), "'0', but should be a whole number in 1.."
-
-
-@case
-def om_of_a_batch_size_twice(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(bad / "enet.onnx", "--batch-size", "4,4"), "'4,4' names a batch size twice"
-
-
-@case
-def om_for_a_chip_by_its_short_name(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(bad / "enet.onnx", "--soc-version", "310P3"), "'310P3', but should be such as Ascend310P3"
-
-
-@case
-def aoe_of_another_job(here: Path, bad: Path) -> tuple[list[object], str]:
-    return compiling(bad / "enet.onnx", "--aoe", "3"), "'3', but should be 1 (subgraphs), 2 (operators) or 1,2"
-
-
-@case
-def a_device_twice(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--device", "1,1"), "'1,1' names a device twice"
-
-
-@case
-def a_device_that_is_no_number(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--device", "npu0"), "'npu0', but should be numbers in 0..255"
-
-
-@case
-def no_scenes(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--save-path", "scenes", "--images", 0], "'0', but should be a whole number of at least 1"
-
-
-@case
-def scenes_of_a_negative_seed(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--save-path", "scenes", "--seed=-1"], "--seed"
-
-
-@case
-def scenes_of_an_unknown_split(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--save-path", "scenes", "--split", "vall"], "val"
-
-
-@case
-def scenes_onto_a_file(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["scenes", "--images", 1, "--save-path", file_with(bad / "mine", b"mine")], "mine"
+def half_a_checkpoint(folders: Folders) -> None:
+    whole = (folders.tiny / "tiny.pth").read_bytes()
+    write(folders.bad / "cut.pth", whole[: len(whole) // 2])
+
+
+CASES = [
+    case("no command", "", "required"),
+    case("unknown command", "evalute", "evalute"),
+    case("unknown option", EVALUATE + "--wieghts x", "--wieghts"),
+    case("missing option", "pth2onnx --input-file {tiny}/tiny.pth", "--output-file"),
+    case("show without a name", "deliverables show", "camvid, camvid-paper, cityscapes, cityscapes-aipp, scenes"),
+    case("show of an unknown name", "deliverables show citiscapes", "did you mean 'cityscapes'?"),
+    case("unknown action", "deliverables print", "print"),
+    case("unknown deliverable", "evaluate --deliverable scene", "did you mean 'scenes'?"),
+    case("missing deliverable", "evaluate --deliverable {bad}/none.toml", "none.toml: No such file"),
+    case("folder as deliverable", "evaluate --deliverable {bad}/", "directory"),
+    case("broken TOML", BAD_TOML, "bad.toml: not valid TOML", file("bad.toml", b"name = [")),
+    case("TOML of another encoding", BAD_TOML, "not UTF-8 at byte 8", file("bad.toml", b'name = "\xe4"')),
+    case("misspelt key", BAD_TOML, "did you mean 'size'?", toml("size =", "sise =")),
+    case("misspelt variant", BAD_TOML, "did you mean 'ascend'?", toml('"ascend"', '"asend"')),
+    case("size not a multiple of 8", BAD_TOML, "multiples of 8", toml("[32, 32]", "[33, 33]")),
+    case(
+        "too few outputs",
+        BAD_TOML,
+        "outputs=11, expected at least 19, the number of classes",
+        toml("outputs = 19", "outputs = 11"),
+    ),
+    case("unknown backend", EVALUATE + "--backend onnxrt", "did you mean 'onnxruntime'? Known: pytorch, onnxruntime"),
+    case(
+        "precision that the backend lacks",
+        EVALUATE + "--precision int8",
+        "--precision int8: not supported by backend onnxruntime. Use --backend openvino",
+    ),
+    case(
+        "input format that the reference lacks",
+        EVALUATE + "--backend pytorch --input uint8",
+        "backend pytorch: input=uint8, output=logits, expected input=float, output=logits",
+    ),
+    case(
+        "batch size of zero",
+        EVALUATE + "--batch-size 0",
+        "argument --batch-size: '0', expected a whole number in 1..1024",
+    ),
+    case("negative batch size", EVALUATE + "--batch-size=-1", "--batch-size"),
+    case("fractional batch size", EVALUATE + "--batch-size 1.5", "'1.5', expected a whole number"),
+    case("limit of 5000 digits", EVALUATE + f"--limit {'9' * 5000}", "--limit"),
+    case("limit not a number", EVALUATE + "--limit all", "'all', expected a whole number"),
+    case("no data root", "evaluate --deliverable {tiny}/tiny.toml", "give the data set's folder with --data-root"),
+    case("missing data root", OVER + "{bad}/none", "none: no such folder"),
+    case("file as data root", OVER + "{tiny}/tiny.pth", "tiny.pth: no such folder"),
+    case("empty data root", OVER + "{bad}", "no images: expected"),
+    case("image without label", BAD_DATA, "1 image without label", image_without_label),
+    case("damaged images", BAD_DATA, "2 unreadable", damaged_images),
+    case("no weights", BAD_TOML, "includes no weights", toml('weights = "tiny.pth"', "")),
+    case("missing weights", EVALUATE + "--weights {bad}/none.pth", "none.pth: no such file"),
+    case("folder as weights", EVALUATE + "--weights {bad}", "no such file"),
+    case(
+        "weights of another variant",
+        EVALUATE + "--weights {bad}/paper.pth",
+        "it seems to be 'paper' with 19 outputs",
+        lambda folders: torch.save(untrained("paper"), folders.bad / "paper.pth"),
+    ),
+    case("file as cache", EVALUATE + "--artifact-cache {bad}/cache", "bad/cache", file("cache", b"mine")),
+    case("cache below a file", EVALUATE + "--artifact-cache {bad}/file/cache", "bad/file", file("file", b"mine")),
+    case("JSON into no folder", EVALUATE + "--json {bad}/none/e.json", "e.json: cannot be written", prints=True),
+    case("JSON onto a folder", EVALUATE + "--json {bad}", "cannot be written", prints=True),
+    case("export of nothing", EXPORT + "{bad}/none.pth", "none.pth: No such file"),
+    case("export of a folder", EXPORT + "{bad}", "directory"),
+    case("export of text", EXPORT + "{bad}/notes.pth", "notes.pth", file("notes.pth", b"my notes\n")),
+    case(
+        "export of code", EXPORT + "{bad}/code.pth", "could run code", file("code.pth", pickle.dumps(print, protocol=2))
+    ),
+    case("export cut short", EXPORT + "{bad}/cut.pth", "cut.pth: not a torch checkpoint", half_a_checkpoint),
+    case(
+        "export as another variant", EXPORT + "{tiny}/tiny.pth --variant tramac", "do not fit 'tramac' with 19 outputs"
+    ),
+    case("export as an unknown variant", EXPORT + "{tiny}/tiny.pth --variant enet", "ascend"),
+    case("export into no folder", EXPORT + "{tiny}/tiny.pth --output-file {bad}/none/e.onnx", "none: no such folder"),
+    case("export onto a folder", EXPORT + "{tiny}/tiny.pth --output-file {bad}", "cannot be written"),
+    case(
+        "preprocess of nothing",
+        "preprocess --src-path {bad}/none --save-path prep --deliverable {tiny}/tiny.toml",
+        "none: no such folder",
+    ),
+    case(
+        "preprocess onto a file",
+        "preprocess --src-path {tiny}/data --deliverable {tiny}/tiny.toml --save-path {bad}/mine",
+        "Choose another",
+        file("mine", b"mine"),
+    ),
+    case("infer of no model", INFER + "{bad}/none.onnx", "none.onnx: No such file"),
+    case("infer of a checkpoint", INFER + "{tiny}/tiny.pth", "not an ONNX file"),
+    case("infer as text", INFER + "m --outfmt TXT", "BIN"),
+    case("postprocess of nothing", SCORE + "{bad}/sumary.json", "sumary.json: No such file"),
+    case(
+        "postprocess of a folder",
+        SCORE + "{bad}",
+        "is a folder, expected an ais_bench summary. Give sumary.json or *_summary.json",
+    ),
+    case("postprocess of text", SCORE + "{bad}/sumary.json", "not valid JSON", file("sumary.json", b"throughput 12")),
+    case(
+        "postprocess without outputs",
+        SCORE + "{bad}/sumary.json",
+        "none of the 1 listed outputs is here",
+        file("sumary.json", json.dumps(UNLISTED).encode()),
+    ),
+    case("om of a missing model", COMPILE + "{bad}/absent.onnx", "absent.onnx: No such file or directory"),
+    case("om of text", COMPILE + "{bad}/enet.onnx", "enet.onnx", file("enet.onnx", b"not a model")),
+    case("om of batch size 0", COMPILE + "{bad}/enet.onnx --batch-size 0", "'0', expected a whole number in 1..1024"),
+    case(
+        "om of one batch size twice",
+        COMPILE + "{bad}/enet.onnx --batch-size 4,4",
+        "--batch-size: '4,4', expected different numbers",
+    ),
+    case(
+        "om for the short name of a chip",
+        COMPILE + "{bad}/enet.onnx --soc-version 310P3",
+        "'310P3', expected a name such as Ascend310P3",
+    ),
+    case(
+        "aoe of an unknown job",
+        COMPILE + "{bad}/enet.onnx --aoe 3",
+        "'3', expected 1 (subgraphs), 2 (operators) or 1,2",
+    ),
+    case("one device twice", EVALUATE + "--device 1,1", "--device: '1,1', expected different numbers"),
+    case("device not a number", EVALUATE + "--device npu0", "'npu0', expected a whole number in 0..255"),
+    case("zero scenes", "scenes --save-path scenes --images 0", "'0', expected a whole number in 1.."),
+    case("scenes of a negative seed", "scenes --save-path scenes --seed=-1", "--seed"),
+    case("scenes of an unknown split", "scenes --save-path scenes --split vall", "val"),
+    case("scenes onto a file", "scenes --images 1 --save-path {bad}/mine", "mine", file("mine", b"mine")),
+]

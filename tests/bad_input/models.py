@@ -1,268 +1,246 @@
-"""Checkpoints, ONNX files, deliverables' files and preprocessed files that are damaged or odd."""
+"""Checkpoints, ONNX files, deliverable files and preprocessed files that are damaged or odd."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper
 
 from enet.selftest.tiny import SIDE, untrained
-from tests.bad_input.base import cases, evaluating, exporting, file_with, toml_with
+from tests.bad_input.case import (
+    CHECK,
+    EVALUATE,
+    EXPORT,
+    INFER,
+    Folders,
+    Setup,
+    case,
+    cases_of,
+    file,
+    huge_file,
+    toml,
+    write,
+)
 
-checkpoint, model, toml = cases("checkpoints"), cases("models"), cases("deliverables")
-
-
-def changed(bad: Path, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
-    """A checkpoint of which something was changed."""
-    state = untrained("ascend")
-    change(state)
-    torch.save(state, bad / "bad.pth")
-    return bad / "bad.pth"
-
-
-@checkpoint
-def empty_checkpoint(here: Path, bad: Path) -> tuple[list[object], str]:
-    return evaluating(here, "--weights", file_with(bad / "empty.pth", b"")), "empty.pth: not a torch checkpoint"
-
-
-@checkpoint
-def checkpoint_of_noise(here: Path, bad: Path) -> tuple[list[object], str]:
-    noise = np.random.default_rng(0).bytes(10_000)
-    return exporting(file_with(bad / "noise.pth", noise), here), "noise.pth: not a torch checkpoint"
+BAD_CHECKPOINT = EXPORT + "{bad}/bad.pth"
+BAD_MODEL = INFER + "{bad}/odd.onnx"
+IMAGES: list[int | str] = ["batch", 3, SIDE, SIDE]
+NOISE = np.random.default_rng(0).bytes(10_000)
 
 
-@checkpoint
-def checkpoint_with_a_byte_changed(here: Path, bad: Path) -> tuple[list[object], str]:
-    content = bytearray((here / "tiny.pth").read_bytes())
-    for at in range(200, 1200):
-        content[at] ^= 255
-    return exporting(file_with(bad / "bad.pth", bytes(content)), here), "bad.pth"
+def checkpoint(change: Callable[[dict[str, torch.Tensor]], object]) -> Setup:
+    """``bad.pth``: the tiny checkpoint with one change."""
+
+    def make(folders: Folders) -> None:
+        state = untrained("ascend")
+        change(state)
+        torch.save(state, folders.bad / "bad.pth")
+
+    return make
 
 
-@checkpoint
-def checkpoint_that_lacks_a_key(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(changed(bad, lambda state: state.pop("initial.bn.weight")), here), "1 missing: initial.bn.weight"
+def saved(value: object) -> Setup:
+    """``bad.pth``: any value."""
+    return lambda folders: torch.save(value, folders.bad / "bad.pth")
 
 
-@checkpoint
-def checkpoint_with_one_key_more(here: Path, bad: Path) -> tuple[list[object], str]:
-    return exporting(changed(bad, lambda state: state.update(more=torch.zeros(1))), here), "1 unexpected: more"
+def saved_list(folders: Folders) -> None:
+    saved([torch.zeros(1)])(folders)
 
 
-@checkpoint
-def checkpoint_of_a_wrong_shape(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = changed(bad, lambda state: state.update({"initial.conv.weight": torch.zeros(13, 3, 5, 5)}))
-    return exporting(path, here), "1 wrong shape"
-
-
-@checkpoint
-def checkpoint_with_infinity(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = changed(bad, lambda state: state["initial.conv.weight"].fill_(torch.inf))
-    return exporting(path, here), "not finite: initial.conv.weight"
-
-
-@checkpoint
-def checkpoint_of_whole_numbers(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = changed(bad, lambda state: state.update({"initial.bn.weight": torch.ones(16, dtype=torch.int64)}))
-    return exporting(path, here), "not plain tensors of floating-point numbers"
-
-
-@checkpoint
-def checkpoint_of_a_list(here: Path, bad: Path) -> tuple[list[object], str]:
-    torch.save([torch.zeros(1)], bad / "list.pth")
-    return exporting(bad / "list.pth", here), "holds a list, but should hold a state dict"
-
-
-@checkpoint
-def checkpoint_of_names_alone(here: Path, bad: Path) -> tuple[list[object], str]:
-    torch.save({"epoch": 3, "name": "enet"}, bad / "names.pth")
-    return exporting(bad / "names.pth", here), "not tensors: epoch, name"
-
-
-def inferring(path: Path, inputs: Path) -> list[object]:
-    return ["infer", "--model", path, "--input", inputs, "--output", "out"]
-
-
-def prepared(bad: Path, size: int = 3 * SIDE * SIDE * 4) -> Path:
-    """A folder with one preprocessed file."""
-    return file_with(bad / "prep" / "a.bin", bytes(size)).parent
-
-
-@model
-def empty_model(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(file_with(bad / "empty.onnx", b""), prepared(bad)), "empty.onnx: not an ONNX file"
-
-
-@model
-def model_of_noise(here: Path, bad: Path) -> tuple[list[object], str]:
-    noise = np.random.default_rng(0).bytes(10_000)
-    return inferring(file_with(bad / "noise.onnx", noise), prepared(bad)), "noise.onnx: not an ONNX file"
+def inverted_bytes(folders: Folders) -> None:
+    content = bytearray((folders.tiny / "tiny.pth").read_bytes())
+    content[200:1200] = bytes(byte ^ 255 for byte in content[200:1200])
+    write(folders.bad / "bad.pth", bytes(content))
 
 
 def identity(*inputs: list[int | str], operator: str = "Relu") -> onnx.ModelProto:
-    """A model that hands its first input on."""
-    values = [helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, shape) for i, shape in enumerate(inputs)]
-    output = helper.make_tensor_value_info("y", TensorProto.FLOAT, inputs[0])
-    graph = helper.make_graph([helper.make_node(operator, ["x0"], ["y"])], "odd", values, [output])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
+    """A model that returns its first input."""
+    kind, declare = onnx.TensorProto.FLOAT, onnx.helper.make_tensor_value_info
+    values = [declare(f"x{i}", kind, shape) for i, shape in enumerate(inputs)]
+    output = declare("y", kind, inputs[0])
+    graph = onnx.helper.make_graph([onnx.helper.make_node(operator, ["x0"], ["y"])], "odd", values, [output])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 11)], ir_version=6)
 
 
-def saved(made: onnx.ModelProto, bad: Path) -> Path:
-    onnx.save(made, bad / "odd.onnx")
-    return bad / "odd.onnx"
+def add(made: onnx.ModelProto, operator: str, inputs: list[str], outputs: list[str], **attributes: Any) -> None:
+    made.graph.node.append(onnx.helper.make_node(operator, inputs, outputs, **attributes))
 
 
-@model
-def model_of_two_inputs(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = saved(identity(["batch", 3, SIDE, SIDE], ["batch", 3, SIDE, SIDE]), bad)
-    return inferring(path, prepared(bad)), "not an ONNX file with one input"
+def preprocessed(folders: Folders, size: int = 3 * SIDE * SIDE * 4) -> None:
+    """A folder with one preprocessed file, by default of one image."""
+    write(folders.bad / "prep" / "a.bin", bytes(size))
 
 
-@model
-def model_of_two_outputs(here: Path, bad: Path) -> tuple[list[object], str]:
-    made = identity(["batch", 3, SIDE, SIDE])
-    made.graph.node.append(helper.make_node("Neg", ["x0"], ["z"]))
-    made.graph.output.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["batch", 3, SIDE, SIDE]))
-    return inferring(saved(made, bad), prepared(bad)), "not an ONNX file with one input and one output"
+def content(name: str, data: bytes) -> Setup:
+    """A file as a model, and a preprocessed file as its input."""
+
+    def make(folders: Folders) -> None:
+        write(folders.bad / name, data)
+        preprocessed(folders)
+
+    return make
 
 
-@model
-def model_of_a_single_number(here: Path, bad: Path) -> tuple[list[object], str]:
-    made = identity(["batch", 3, SIDE, SIDE])
-    made.graph.node.append(helper.make_node("ReduceSum", ["y"], ["z"], keepdims=0))
-    made.graph.output[0].CopyFrom(helper.make_tensor_value_info("z", TensorProto.FLOAT, []))
-    return inferring(saved(made, bad), prepared(bad)), "output of shape [], but its first axis should be 1"
+def model(build: Callable[..., onnx.ModelProto], *inputs: list[int | str], **options: str) -> Setup:
+    """A model as ``build`` returns it; not built before the case runs, so that collecting tests does not load ONNX."""
+    return lambda folders: content("odd.onnx", build(*inputs, **options).SerializeToString())(folders)
 
 
-@model
-def model_that_says_nothing_of_its_output(here: Path, bad: Path) -> tuple[list[object], str]:
-    made = identity(["batch", 3, SIDE, SIDE])
-    made.graph.node.append(helper.make_node("Flatten", ["y"], ["z"], axis=4))
+def model_cut_short(folders: Folders) -> None:
+    content("cut.onnx", identity(IMAGES).SerializeToString()[:-20])(folders)
+
+
+def two_outputs() -> onnx.ModelProto:
+    made = identity(IMAGES)
+    add(made, "Neg", ["x0"], ["z"])
+    made.graph.output.append(onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, IMAGES))
+    return made
+
+
+def single_number() -> onnx.ModelProto:
+    made = identity(IMAGES)
+    add(made, "ReduceSum", ["y"], ["z"], keepdims=0)
+    made.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("z", onnx.TensorProto.FLOAT, []))
+    return made
+
+
+def undeclared_output() -> onnx.ModelProto:
+    made = identity(IMAGES)
+    add(made, "Flatten", ["y"], ["z"], axis=4)
     made.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="z"))
-    return inferring(saved(made, bad), prepared(bad)), "but its first axis should be 1"
+    return made
 
 
-@model
-def model_that_fails_on_every_image(here: Path, bad: Path) -> tuple[list[object], str]:
-    made = identity(["batch", 3, SIDE, SIDE])
+def failing() -> onnx.ModelProto:
+    made = identity(IMAGES)
     made.graph.initializer.append(onnx.numpy_helper.from_array(np.array([100], np.int64), "far"))
-    made.graph.node.append(helper.make_node("NonZero", ["y"], ["where"]))
-    made.graph.node.append(helper.make_node("Gather", ["where", "far"], ["z"], axis=0))
+    add(made, "NonZero", ["y"], ["where"])
+    add(made, "Gather", ["where", "far"], ["z"], axis=0)
     made.graph.output[0].CopyFrom(onnx.ValueInfoProto(name="z"))
-    return inferring(saved(made, bad), prepared(bad)), "ONNX Runtime can't "
+    return made
 
 
-@model
-def model_of_any_height(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(saved(identity(["batch", 3, "h", "w"]), bad), prepared(bad)), "height and width should be fixed"
+def sound_model(*inputs: Callable[[Folders], object]) -> Setup:
+    """A sound model, and whatever else is laid out as its input."""
+
+    def make(folders: Folders) -> None:
+        write(folders.bad / "odd.onnx", identity(IMAGES).SerializeToString())
+        for add_input in inputs:
+            add_input(folders)
+
+    return make
 
 
-@model
-def model_of_an_unknown_operator(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = saved(identity(["batch", 3, SIDE, SIDE], operator="Enet"), bad)
-    return inferring(path, prepared(bad)), "ONNX Runtime can't load it"
+export = cases_of(BAD_CHECKPOINT)
 
+CHECKPOINTS = [
+    case(
+        "empty checkpoint",
+        EVALUATE + "--weights {bad}/empty.pth",
+        "empty.pth: not a torch checkpoint",
+        file("empty.pth"),
+    ),
+    case(
+        "checkpoint of noise", EXPORT + "{bad}/noise.pth", "noise.pth: not a torch checkpoint", file("noise.pth", NOISE)
+    ),
+    export("checkpoint with bytes changed", "bad.pth", inverted_bytes),
+    export(
+        "checkpoint that lacks a key",
+        "1 missing: initial.bn.weight",
+        checkpoint(lambda state: state.pop("initial.bn.weight")),
+    ),
+    export(
+        "checkpoint with an unknown key",
+        "1 unexpected: more",
+        checkpoint(lambda state: state.update(more=torch.zeros(1))),
+    ),
+    export(
+        "checkpoint of a wrong shape",
+        "1 wrong shape",
+        checkpoint(lambda state: state.update({"initial.conv.weight": torch.zeros(13, 3, 5, 5)})),
+    ),
+    export(
+        "checkpoint with infinity",
+        "not finite: initial.conv.weight",
+        checkpoint(lambda state: state["initial.conv.weight"].fill_(torch.inf)),
+    ),
+    export(
+        "checkpoint of integers",
+        "not plain tensors of floating-point numbers",
+        checkpoint(lambda state: state.update({"initial.bn.weight": torch.ones(16, dtype=torch.int64)})),
+    ),
+    export("checkpoint of a list", "content of type list, expected a state dict", saved_list),
+    export("checkpoint of names alone", "not tensors: epoch, name", saved({"epoch": 3, "name": "enet"})),
+]
 
-@model
-def model_cut_short(here: Path, bad: Path) -> tuple[list[object], str]:
-    content = identity(["batch", 3, SIDE, SIDE]).SerializeToString()
-    return inferring(file_with(bad / "cut.onnx", content[:-20]), prepared(bad)), "cut.onnx"
+infer = cases_of(BAD_MODEL)
 
+MODELS = [
+    case("empty model", INFER + "{bad}/empty.onnx", "empty.onnx: not an ONNX file", content("empty.onnx", b"")),
+    case("model of noise", INFER + "{bad}/noise.onnx", "noise.onnx: not an ONNX file", content("noise.onnx", NOISE)),
+    infer("model of two inputs", "not an ONNX file with one input", model(identity, IMAGES, IMAGES)),
+    infer("model of two outputs", "not an ONNX file with one input and one output", model(two_outputs)),
+    infer("model of a single number", "output of shape [], expected a first axis of 1", model(single_number)),
+    infer(
+        "model with an undeclared output shape",
+        "output of shape [3072, 1], expected a first axis of 1",
+        model(undeclared_output),
+    ),
+    infer("model that fails on every image", "inference failed ([ONNXRuntimeError]", model(failing)),
+    infer("model of any height", "expected a fixed size. Export it again", model(identity, ["batch", 3, "h", "w"])),
+    infer("model of an unknown operator", "ONNX Runtime cannot load it", model(identity, IMAGES, operator="Enet")),
+    case("model cut short", INFER + "{bad}/cut.onnx", "cut.onnx", model_cut_short),
+    infer("nothing to infer", "no .bin files", sound_model(lambda folders: (folders.bad / "prep").mkdir())),
+    infer("missing folder to infer", "no .bin files", sound_model()),
+    infer("file to infer of another size", "a.bin (100)", sound_model(lambda folders: preprocessed(folders, 100))),
+    case(
+        "om for this processor",
+        INFER + "{bad}/enet.ascend.om",
+        "enet.ascend.om: not an ONNX file",
+        content("enet.ascend.om", b"IMOD"),
+    ),
+]
 
-@model
-def nothing_to_infer(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(saved(identity(["batch", 3, SIDE, SIDE]), bad), bad), "no .bin files"
+check = cases_of(CHECK)
 
+DELIVERABLES = [
+    case("endless deliverable", "evaluate --deliverable /dev/zero", "/dev/zero: not a plain file"),
+    check("deliverable of a gigabyte", "bad.toml: 1073741824 bytes", huge_file("bad.toml")),
+    check("deliverable nested deeply", "not valid TOML", file("bad.toml", b"a = " + b"[" * 100_000)),
+    check("negative number of images", "images=-5, expected at least 1", toml("images = 5", "images = -5")),
+    check("number of images of 6001 digits", "not valid TOML", toml("images = 5", f"images = 1{'0' * 6000}")),
+    check(
+        "tolerance not a number",
+        "miou_relative=nan, expected between 0 and 1",
+        toml("[reference]", "[tolerances]\nmiou_relative = nan\n[reference]"),
+    ),
+    check(
+        "tolerance too large",
+        "miou_relative=1e+300, expected between 0 and 1",
+        toml("[reference]", "[tolerances]\nmiou_relative = 1e300\n[reference]"),
+    ),
+    check("unknown table", "did you mean 'reference'?", toml("[reference]", "[referenz]")),
+    check(
+        "name that leads out of the folder",
+        "name='../../etc', expected letters",
+        toml('name = "tiny"', 'name = "../../etc"'),
+    ),
+    check(
+        "split that leads out of the folder",
+        "split='../../etc', expected a plain name",
+        toml("[preprocessing]", 'split = "../../etc"\n[preprocessing]'),
+    ),
+    check(
+        "malformed checkpoint hash",
+        "sha256='abc', expected 64 digits",
+        toml("outputs = 19", 'outputs = 19\nsha256 = "abc"'),
+    ),
+    case("new deliverable over another", "deliverables new {bad}/mine.toml", "exists already", file("mine.toml")),
+    case("new deliverable of another file type", "deliverables new mine.json", "not a .toml file"),
+]
 
-@model
-def folder_to_infer_is_absent(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(saved(identity(["batch", 3, SIDE, SIDE]), bad), bad / "none"), "no .bin files"
-
-
-@model
-def file_to_infer_of_another_size(here: Path, bad: Path) -> tuple[list[object], str]:
-    words = inferring(saved(identity(["batch", 3, SIDE, SIDE]), bad), prepared(bad, 100))
-    return words, "a.bin (100)"
-
-
-@model
-def om_for_this_processor(here: Path, bad: Path) -> tuple[list[object], str]:
-    return inferring(file_with(bad / "enet.ascend.om", b"IMOD"), prepared(bad)), "enet.ascend.om: not an ONNX file"
-
-
-@toml
-def deliverable_of_endless_zeros(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["evaluate", "--deliverable", "/dev/zero"], "/dev/zero: not a plain file"
-
-
-@toml
-def deliverable_of_a_gigabyte(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = bad / "big.toml"
-    with path.open("wb") as file:
-        file.truncate(1 << 30)
-    return ["deliverables", "check", path], "big.toml: 1073741824 bytes"
-
-
-@toml
-def deliverable_nested_deeply(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "check", file_with(bad / "deep.toml", b"a = " + b"[" * 100_000)], "not valid TOML"
-
-
-@toml
-def negative_images(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "check", toml_with(here, bad, "images = 5", "images = -5")], "images=-5, but should be"
-
-
-@toml
-def endless_images(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, "images = 5", f"images = 1{'0' * 6000}")
-    return ["deliverables", "check", path], "not valid TOML"
-
-
-@toml
-def tolerance_not_a_number(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, "[reference]", "[tolerances]\nmiou_relative = nan\n[reference]")
-    return ["deliverables", "check", path], "miou_relative=nan, but should be between 0 and 1"
-
-
-@toml
-def tolerance_of_everything(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, "[reference]", "[tolerances]\nmiou_relative = 1e300\n[reference]")
-    return ["deliverables", "check", path], "miou_relative=1e+300, but should be"
-
-
-@toml
-def unknown_table(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "check", toml_with(here, bad, "[reference]", "[referenz]")], "did you mean 'reference'?"
-
-
-@toml
-def name_that_leads_out(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, 'name = "tiny"', 'name = "../../etc"')
-    return ["deliverables", "check", path], "name='../../etc', but should be letters"
-
-
-@toml
-def split_that_leads_out(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, "[preprocessing]", 'split = "../../etc"\n[preprocessing]')
-    return ["deliverables", "check", path], "split='../../etc', but should be a plain name"
-
-
-@toml
-def hash_of_no_checkpoint(here: Path, bad: Path) -> tuple[list[object], str]:
-    path = toml_with(here, bad, "outputs = 19", 'outputs = 19\nsha256 = "abc"')
-    return ["deliverables", "check", path], "sha256='abc', but should be 64 digits"
-
-
-@toml
-def new_deliverable_over_another(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "new", file_with(bad / "mine.toml", b"")], "exists already"
-
-
-@toml
-def new_deliverable_of_another_kind(here: Path, bad: Path) -> tuple[list[object], str]:
-    return ["deliverables", "new", "mine.json"], "not a .toml file"
+CASES = [*CHECKPOINTS, *MODELS, *DELIVERABLES]

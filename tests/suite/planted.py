@@ -1,29 +1,30 @@
-"""A pytest plugin that plants a fault of the self-test in the product: ``-p tests.suite.planted --fault NAME``."""
+"""A pytest plugin that injects a fault of the self-test into the product: ``-p tests.suite.planted --fault NAME``."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import cast
 
 import pytest
 
-#: Faults that need to know nothing of the deliverable, by module of the self-test.
-FAULTS = {"classes_swapped_in_the_export": "network", "bgr": "images"}
+#: Faults that are patches of the code, for any deliverable.
+FAULTS = ("classes swapped in the export", "bgr")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fault", choices=["none", *FAULTS], default="none", help="what to break")
+    parser.addoption("--fault", choices=["none", *FAULTS], default="none", help="fault to inject")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     name = config.getoption("--fault")
-    if name != "none":
-        from importlib import import_module
+    if name == "none":
+        return
+    from enet import deliverable
+    from enet.measure.subject import Subject
+    from enet.selftest import planted
+    from enet.storage.store import Store
 
-        from enet.measure.subject import Subject
-
-        plant = getattr(import_module(f"enet.selftest.planted.{FAULTS[name]}"), name)
-        planted = contextlib.ExitStack()
-        planted.enter_context(plant(cast("Subject", None), Path()))
-        config.add_cleanup(planted.close)
+    (inject,) = (fault.inject for fault in planted.FAULTS if fault.name == name and fault.inject)
+    injected = contextlib.ExitStack()
+    injected.enter_context(inject(Subject(deliverable.load("scenes"), Store(Path("unused"))), Path()))
+    config.add_cleanup(injected.close)

@@ -69,7 +69,7 @@ def accept(mine: Path, scenes: Path, folder: Path, *more: object) -> subprocess.
 def test_accepted(mine: Path, scenes: Path, tmp_path: Path) -> None:
     done = accept(mine, scenes, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "mine: ACCEPTED (accuracy): all 14 gates passed" in done.stdout
+    assert "mine: ACCEPTED (accuracy): all" in done.stdout
 
 
 def test_rejected_with_two_classes_exchanged(mine: Path, scenes: Path, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_rejected_with_two_classes_exchanged(mine: Path, scenes: Path, tmp_path:
     done = accept(mine, scenes, tmp_path, "--weights", tmp_path / "exchanged.pth", "-k", "reference or miou")
     assert done.returncode == 1
     assert "mine: NOT ACCEPTED: " in done.stdout
-    assert "FAIL        test_reference[mine]" in done.stdout
+    assert "FAIL        reference mIoU " in done.stdout
 
 
 def test_a_checkpoint_of_another_network_is_one_clear_line(mine: Path, scenes: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_embedded_deliverable_is_the_default() -> None:
     found = ids()
     assert len(set(found)) == len(found)
     assert {"test_miou[scenes-onnxruntime-bs1]", "test_miou[scenes-onnxruntime-bs16]"} <= set(found)
-    assert {"test_reference[scenes]", "test_preprocessing[scenes]"} <= set(found)
+    assert {"test_reference_miou[scenes]", "test_preprocessing[scenes]"} <= set(found)
     assert {"test_onnx_logits[scenes-bs1]", "test_onnx_logits[scenes-bs16]"} <= set(found)
     assert "test_batch_parity[scenes-onnxruntime-bs16]" in found
     assert "test_batch_parity[scenes-onnxruntime-bs1]" not in found
@@ -66,7 +66,7 @@ def test_batch_sizes_and_backends_may_be_repeated() -> None:
         "test_onnx_logits[camvid-bs4]",
         "test_onnx_logits[camvid-bs8]",
     ]
-    assert found.count("test_reference[camvid]") == 1
+    assert found.count("test_reference_miou[camvid]") == 1
 
 
 def test_int8_is_judged_on_the_backend_that_has_it() -> None:
@@ -84,7 +84,7 @@ def test_folders_elsewhere_are_not_taken_for_test_paths(option: str, tmp_path: P
     command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", option, str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "tests/acceptance/test_accuracy.py::test_reference[scenes]" in done.stdout.splitlines()
+    assert "tests/acceptance/test_accuracy.py::test_reference_miou[scenes]" in done.stdout.splitlines()
     assert "tests/unit" not in done.stdout
 
 
@@ -108,13 +108,16 @@ USAGE = {
     "deliverable file": (["--deliverable", "./none.toml"], "deliverable none.toml: No such file or directory"),
     "backend": (["--backend", "onxruntime"], "--backend='onxruntime' is not known: did you mean 'onnxruntime'?"),
     "one of two backends": (["--backend", "pytorch", "--backend", "tensorrt"], "--backend='tensorrt' is not known"),
-    "int8 elsewhere": (["--precision", "int8", "--backend", "pytorch"], "backend pytorch: has no --precision int8"),
+    "int8 elsewhere": (
+        ["--precision", "int8", "--backend", "pytorch"],
+        "--precision int8: not supported by backend pytorch",
+    ),
     "int8 of records": (["--precision", "int8", "--replay", "."], "Leave out --precision"),
-    "batch size": (["--batch-size", "0"], "--batch-size: '0', but should be a whole number in 1..1024"),
-    "large batch size": (["--batch-size", "1025"], "--batch-size: '1025', but should be a whole number in 1..1024"),
-    "batch size in words": (["--batch-size", "all"], "--batch-size: 'all', but should be a whole number in 1..1024"),
-    "limit": (["--limit", "0"], "--limit: '0', but should be a whole number of at least 1"),
-    "limit in parts": (["--limit", "1.5"], "--limit: '1.5', but should be a whole number of at least 1"),
+    "batch size": (["--batch-size", "0"], "--batch-size: '0', expected a whole number in 1..1024"),
+    "large batch size": (["--batch-size", "1025"], "--batch-size: '1025', expected a whole number in 1..1024"),
+    "batch size in words": (["--batch-size", "all"], "--batch-size: 'all', expected a whole number in 1..1024"),
+    "limit": (["--limit", "0"], "--limit: '0', expected a whole number in 1.."),
+    "limit in parts": (["--limit", "1.5"], "--limit: '1.5', expected a whole number in 1.."),
     "option": (["--wieghts", "x.pth"], "unrecognized arguments: --wieghts"),
 }
 
@@ -136,7 +139,7 @@ def test_who_asks_in_another_folder_is_told_where_the_tests_are(asked: str, told
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", asked]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
-    assert ("its acceptance tests are in its clone, not here" in done.stdout) == told
+    assert ("no acceptance tests here, they are in enet's clone" in done.stdout) == told
 
 
 @pytest.mark.parametrize("tests", ["tests/acceptance", "tests"])

@@ -26,6 +26,9 @@ pytestmark = [
 #: So that the browser itself asks nothing of a network.
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run")
 
+#: Milliseconds after which the browser counts as hanging.
+HANG_TIMEOUT = 300_000
+
 
 @pytest.fixture(scope="module")
 def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -66,7 +69,7 @@ def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) 
 def browser() -> Iterator[Browser]:
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=HANG_TIMEOUT)
         yield browser
         browser.close()
 
@@ -76,6 +79,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, folder: Path) -> Iter
     """The report, opened; whatever it says on the console or asks for is kept on the page as ``told``."""
     scheme, width = request.param
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.set_default_timeout(HANG_TIMEOUT)
     told: list[str] = []
     page.on("console", lambda message: told.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: told.append(str(error)))

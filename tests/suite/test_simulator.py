@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
 
 from enet.ascend import npu_smi, simulation
 from enet.records import summary as ais_bench
@@ -38,9 +37,12 @@ def run(*words: object, first: str = "", **settings: object) -> subprocess.Compl
 
 def network(path: Path, opset: int = 11, operator: str = "Relu") -> Path:
     """One operator on ``image``."""
-    sides = [helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["batch", *SHAPE]) for n in ("image", "class")]
-    graph = helper.make_graph([helper.make_node(operator, ["image"], ["class"])], "tiny", sides[:1], sides[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=6)
+    sides = [
+        onnx.helper.make_tensor_value_info(n, onnx.TensorProto.FLOAT, ["batch", *SHAPE]) for n in ("image", "class")
+    ]
+    node = onnx.helper.make_node(operator, ["image"], ["class"])
+    graph = onnx.helper.make_graph([node], "tiny", sides[:1], sides[1:])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", opset)], ir_version=6)
     onnx.save(model, path)
     return path
 

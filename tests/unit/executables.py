@@ -8,7 +8,7 @@ import pytest
 
 
 def executable(folder: Path, name: str, body: str) -> Path:
-    """A shell script; what it printed last time is in no way its concern."""
+    """Write a shell script that can be run as a program."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")

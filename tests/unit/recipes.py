@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
 
-from enet.model.architectures import build
+from enet import cli, model
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -28,12 +27,12 @@ def fact(name: str) -> Path:
     return SHARED / "facts" / name
 
 
-def seeded_state(network: nn.Module) -> dict[str, Tensor]:
+def seeded_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """The state dict of the golden logits: every entry drawn from a generator seeded by its own name."""
     return {key: seeded_entry(key, value) for key, value in network.state_dict().items()}
 
 
-def seeded_entry(key: str, entry: Tensor) -> Tensor:
+def seeded_entry(key: str, entry: torch.Tensor) -> torch.Tensor:
     """One entry, in the shape and type of ``entry``."""
 
     rng, shape = np.random.default_rng(zlib.crc32(key.encode())), tuple(entry.shape)
@@ -52,28 +51,28 @@ def seeded_entry(key: str, entry: Tensor) -> Tensor:
     return torch.from_numpy(np.asarray(values)).to(entry.dtype)
 
 
-def seeded(variant: str, outputs: int = 19) -> nn.Module:
+def seeded(variant: str, outputs: int = 19) -> torch.nn.Module:
     """A network in evaluation mode with ``seeded_state``."""
 
-    network = build(variant, outputs)
+    network = model.architectures.build(variant, outputs)
     network.load_state_dict(seeded_state(network))
     return network
 
 
-def run(network: nn.Module, images: Tensor) -> Tensor:
+def run(network: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
     """A forward pass without gradients, on one thread: two threads wait for each other where others use the cores."""
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         with torch.no_grad():
-            logits: Tensor = network(images)
+            logits: torch.Tensor = network(images)
     finally:
         torch.set_num_threads(threads)
     return logits
 
 
-def golden_images() -> Tensor:
+def golden_images() -> torch.Tensor:
     """The images of the golden logits: float32, shape (2, 3, 96, 128)."""
 
     return torch.from_numpy(np.random.default_rng(7).normal(size=(2, 3, 96, 128)).astype(np.float32))
@@ -87,6 +86,11 @@ def png_claiming(width: int, height: int) -> bytes:
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
     ]
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+def enet(*words: object) -> int:
+    """Run a command of ``enet`` in this process; return its exit code."""
+    return cli.main([str(word) for word in words])
 
 
 def files(root: Path) -> list[str]:

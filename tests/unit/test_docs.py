@@ -1,4 +1,4 @@
-"""Every command that the documentation shows is one: it parses, and pytest knows its options."""
+"""The documentation's commands: they parse, and pytest knows their options."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from enet import cli, command_line
+from enet import cli, training
 from enet.errors import InputError
-from enet.training import __main__ as training
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -25,23 +24,23 @@ def commands(page: Path, program: str) -> list[str]:
     return [line.split("  #")[0].split(" > ")[0] for line in lines if line.startswith(f"{program} ")]
 
 
-def test_there_are_commands() -> None:
+def test_docs_show_commands() -> None:
     assert sum(len(commands(page, "enet")) for page in PAGES) >= 15
     assert sum(len(commands(page, "pytest")) for page in PAGES) >= 8
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_commands_parse(page: Path) -> None:
-    grammar = command_line.parser(cli.COMMANDS)
+def test_commands_in_docs_parse(page: Path) -> None:
+    parser = cli.build_parser()
     for line in commands(page, "enet"):
         words = [word for word in shlex.split(line.split(" && ")[0].split(" | ")[0])[1:] if word != "…"]
         try:
-            grammar.parse_args(words)
+            parser.parse_args(words)
         except SystemExit as error:
-            pytest.fail(f"{page.name}: {line!r} doesn't parse ({error})")
+            pytest.fail(f"{page.name}: {line!r} is not valid ({error})")
 
 
-def test_options_of_pytest_are_known() -> None:
+def test_pytest_options_in_docs_exist() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -51,14 +50,13 @@ def test_options_of_pytest_are_known() -> None:
                 assert option in done.stdout, f"{page.name}: {line!r}"
 
 
-def test_recipes_of_training_parse() -> None:
-
+def test_training_recipes_in_docs_parse() -> None:
     lines = [line for page in PAGES for line in commands(page, "python")]
     assert len(lines) >= 3
     for line in lines:
         words = shlex.split(line)
         if words[:3] == ["python", "-m", "enet.training"]:
             try:
-                training.recipe(training.arguments(words[3:]))
+                training.__main__.parse_args(words[3:])
             except (SystemExit, InputError) as error:
-                pytest.fail(f"{line!r} doesn't parse ({error})")
+                pytest.fail(f"{line!r} is not valid ({error})")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import doctest
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = [path for path in (ROOT / "enet").rglob("*.py") if ">>> " in path.read_text(encoding="utf-8")]
 
-@pytest.mark.parametrize("name", ["enet.errors", "enet.gates.accuracy", "enet.metrics.segmentation"])
-def test_examples(name: str) -> None:
-    result = doctest.testmod(import_module(name))
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_examples(path: Path) -> None:
+    module = import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0

@@ -1,4 +1,4 @@
-"""Readers of other people's files: whatever is in them, they read it or say in a line why not."""
+"""Readers of files from users: they read any content, or give a one-line error."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from enet import deliverable, evidence
+from enet import deliverable, evidence, model
 from enet.ascend import npu_smi
 from enet.datasets import preprocess
 from enet.errors import InputError
 from enet.evidence import speed_record
 from enet.metrics.latency import Ratio
-from enet.model import checkpoint as weights
 from enet.records import consistency, console, eval_log, results_folder as results, summary as ais_bench, trtexec
 from enet.selftest import result_folders, tiny
 
@@ -30,13 +29,13 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "deliverable": ("x.toml", lambda path: deliverable.load(str(path))),
     "evidence": ("x.json", evidence.load),
     "summary": ("sumary.json", ais_bench.read),
-    "summary with times": ("sumary.json", lambda path: consistency.times(ais_bench.read(path), [])),
+    "summary with times": ("sumary.json", lambda path: consistency.recorded_timing(ais_bench.read(path), [])),
     "console": ("x.txt", console.read),
     "log of mIoU": ("x.txt", eval_log.read),
     "log of trtexec": ("x.txt", trtexec.read),
     "npu-smi": ("x.txt", lambda path: npu_smi.parse(path.read_text(encoding="utf-8", errors="replace"), str(path))),
     "earlier speeds": ("x.json", speed_record.load),
-    "checkpoint": ("x.pth", lambda path: weights.read(path)),
+    "checkpoint": ("x.pth", lambda path: model.checkpoint.read(path)),
     "image": ("x.png", lambda path: preprocess.load_image(path, deliverable.Preprocessing(size=(32, 32)))),
     "label map": ("x.png", lambda path: preprocess.load_label(path, deliverable.Preprocessing(size=(32, 32)), LOOKUP)),
 }
@@ -105,7 +104,7 @@ def refusal(read: Callable[[Path], object], path: Path) -> str:
 @pytest.mark.parametrize("kind", READERS)
 @fuzzed
 @given(noise=st.binary(max_size=300), cuts=CUTS, whole=st.booleans())
-def test_read_or_refused(
+def test_readers_random_bytes_raise_only_input_errors(
     kind: str, noise: bytes, cuts: list[tuple[int, int, bytes]], whole: bool, sound: Path, folder: Path
 ) -> None:
     name, read = READERS[kind]
@@ -126,8 +125,10 @@ VALUES = st.recursive(
 @pytest.mark.parametrize("kind", ["summary with times", "earlier speeds"])
 @fuzzed
 @given(way=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=5), value=VALUES)
-def test_any_value_anywhere(kind: str, way: list[float], value: object, sound: Path, folder: Path) -> None:
-    """Sound JSON in which one value is another: at each step of the way down, so far along what there is."""
+def test_readers_random_values_raise_only_input_errors(
+    kind: str, way: list[float], value: object, sound: Path, folder: Path
+) -> None:
+    """Replace one value in valid JSON; each number in ``way``, in 0..1, chooses a key of the next level."""
     name, read = READERS[kind]
     place: Any = json.loads((sound / kind).read_bytes())
     table = place
@@ -146,7 +147,7 @@ def test_any_value_anywhere(kind: str, way: list[float], value: object, sound: P
 
 @fuzzed
 @given(names=st.lists(st.text(st.characters(exclude_characters="/\0"), min_size=1, max_size=20), max_size=4))
-def test_any_folder_of_results(names: list[str], folder: Path, sound: Path) -> None:
+def test_scan_random_folder_raises_only_input_errors(names: list[str], folder: Path, sound: Path) -> None:
     """Files of any name beside a summary."""
     root = folder / "results"
     root.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""What must hold for every input: of scoring, preprocessing, gates, and evidence as JSON."""
+"""Properties that hold for every input: of scoring, preprocessing, gates, and evidence as JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def maps(seed: int, ignored: float = 0.2) -> tuple[NDArray[np.uint8], NDArray[np
 
 @thorough
 @given(SEEDS)
-def test_the_order_of_pixels_does_not_matter(seed: int) -> None:
+def test_confusion_matrix_is_independent_of_pixel_order(seed: int) -> None:
     prediction, truth = maps(seed)
     order = np.random.default_rng(seed).permutation(truth.size)
     shuffled = segmentation.confusion_matrix(prediction.ravel()[order], truth.ravel()[order], CLASSES)
@@ -50,7 +50,7 @@ def test_the_order_of_pixels_does_not_matter(seed: int) -> None:
 
 @thorough
 @given(SEEDS)
-def test_parts_add_up(seed: int) -> None:
+def test_confusion_matrix_of_parts_adds_up(seed: int) -> None:
     prediction, truth = maps(seed)
     cut = seed % (truth.shape[0] + 1)
     parts = [
@@ -61,7 +61,7 @@ def test_parts_add_up(seed: int) -> None:
 
 @thorough
 @given(SEEDS)
-def test_other_numbers_for_the_classes_change_nothing(seed: int) -> None:
+def test_miou_is_independent_of_class_numbers(seed: int) -> None:
     prediction, truth = maps(seed)
     names = np.append(np.random.default_rng(seed).permutation(CLASSES), np.full(256 - CLASSES, 255)).astype(np.uint8)
     matrix = segmentation.confusion_matrix(prediction, truth, CLASSES)
@@ -74,7 +74,7 @@ def test_other_numbers_for_the_classes_change_nothing(seed: int) -> None:
 
 @thorough
 @given(SEEDS)
-def test_bounds(seed: int) -> None:
+def test_scores_are_within_bounds(seed: int) -> None:
     """Every IoU is in 0..1 and at most the share of its truth that was found; equal maps score 1."""
     prediction, truth = maps(seed)
     matrix = segmentation.confusion_matrix(prediction, truth, CLASSES)
@@ -100,7 +100,7 @@ def test_bounds(seed: int) -> None:
     st.integers(1, 12),
     SEEDS,
 )
-def test_every_size_gives_what_the_recipe_gives(
+def test_preprocessing_of_every_size_follows_the_recipe(
     width: int, height: int, resize: Any, columns: int, rows: int, seed: int
 ) -> None:
     """Whole pixels of the network's size; and the same bytes as the slow restatement of the reference scripts."""
@@ -111,9 +111,9 @@ def test_every_size_gives_what_the_recipe_gives(
     window = preprocess.window(image.size, spec)
     found = window.of_image(image)
     assert found.size == size
-    assert found.tobytes() == reference_preprocessing.on_grid(image, spec, Image.Resampling.BILINEAR).tobytes()
+    assert found.tobytes() == reference_preprocessing.resize(image, spec, Image.Resampling.BILINEAR).tobytes()
     label = Image.fromarray(pixels[..., 0])
-    expected = reference_preprocessing.on_grid(label, spec, Image.Resampling.NEAREST)
+    expected = reference_preprocessing.resize(label, spec, Image.Resampling.NEAREST)
     assert window.of_label(label).tobytes() == expected.tobytes()
 
 
@@ -124,7 +124,7 @@ PROVENANCE = Provenance(
     backend="onnxruntime",
     device="cpu",
     batch_size=1,
-    form={},
+    io_format={},
     weights_sha256="w",
     onnx_sha256="o",
     artifact_sha256="a",
@@ -134,7 +134,7 @@ PROVENANCE = Provenance(
 )
 
 
-def judged(images: int) -> Deliverable:
+def deliverable_of(images: int) -> Deliverable:
     spec = deliverable.load("cityscapes")
     return dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=images))
 
@@ -159,14 +159,14 @@ def accuracy(seed: int, right: float) -> Accuracy:
 
 @thorough
 @given(SEEDS, st.floats(0.01, 1), st.floats(0, 1))
-def test_miou_fails_the_further_from_the_band_the_surer(seed: int, right: float, more: float) -> None:
+def test_miou_gate_fails_further_outside_the_band(seed: int, right: float, more: float) -> None:
     """What lies further below a figure that is too low fails, too; above alike."""
-    nearer, spec = accuracy(seed, right), judged(len(accuracy(seed, right).images))
+    nearer, spec = accuracy(seed, right), deliverable_of(len(accuracy(seed, right).images))
     further = dataclasses.replace(nearer, matrices=nearer.matrices.copy())
     wrong = np.ones((CLASSES, CLASSES), np.int64) - np.eye(CLASSES, dtype=np.int64)
     further.matrices[:] += round(1000 * more) * wrong
     assert further.miou <= nearer.miou
-    verdicts = [gates.artifact_miou(side, spec) for side in (nearer, further)]
+    verdicts = [gates.accuracy.miou(side, spec) for side in (nearer, further)]
     if verdicts[0].outcome is Outcome.FAIL and 100 * nearer.miou < spec.reference.miou_percent:
         assert verdicts[1].outcome is Outcome.FAIL
     if verdicts[1].outcome is Outcome.FAIL and 100 * further.miou > spec.reference.miou_percent:
@@ -175,21 +175,21 @@ def test_miou_fails_the_further_from_the_band_the_surer(seed: int, right: float,
 
 @thorough
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=8), st.integers(0, 7), st.integers(1, 1000))
-def test_parity_fails_the_more_pixels_differ_the_surer(differing: list[int], at: int, more: int) -> None:
+def test_parity_gate_fails_with_more_differing_pixels(differing: list[int], at: int, more: int) -> None:
     def verdict(counts: list[int]) -> Outcome:
         batched = dataclasses.replace(PROVENANCE, batch_size=16, artifact_sha256="b")
         between = Parity(
-            what="batch parity",
+            comparison="batch parity",
             first=batched,
             second=PROVENANCE,
             images=tuple(map(str, range(len(counts)))),
             images_expected=len(counts),
-            pixels=10_000,
+            pixels_per_image=10_000,
             differing_pixels=tuple(counts),
             non_finite=0,
-            constant=False,
+            is_single_class=False,
         )
-        return gates.parity(between, judged(len(counts))).outcome
+        return gates.parity.parity(between, deliverable_of(len(counts))).outcome
 
     worse = [count + more * (number == at % len(differing)) for number, count in enumerate(differing)]
     if verdict(differing) is Outcome.FAIL:
@@ -203,7 +203,7 @@ def test_parity_fails_the_more_pixels_differ_the_surer(differing: list[int], at:
 
 @settings(thorough, max_examples=50)
 @given(seed=SEEDS, right=st.floats(0, 1), name=st.text(max_size=20), non_finite=st.none() | st.integers(0, 5))
-def test_evidence_is_read_back_as_it_was(
+def test_evidence_load_returns_what_was_saved(
     seed: int, right: float, name: str, non_finite: int | None, folder: Path
 ) -> None:
     written = dataclasses.replace(

@@ -10,11 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from enet import deliverable
+from enet import deliverable, model
 from enet.deliverable import IoFormat
 from enet.measure import reference_preprocessing
 from enet.measure.subject import Subject
-from enet.model import architectures as networks
 from enet.selftest.tiny import IMAGES, SIDE, TOML, data_set
 from enet.storage.store import Store
 from tests.unit import recipes
@@ -50,7 +49,7 @@ def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject
 @functools.cache
 def slow_logits(subject: Subject) -> dict[str, NDArray[np.float32]]:
     """Logits by image name: preprocessed by the reference recipe, one by one through PyTorch."""
-    network = networks.build(subject.deliverable.network.variant, subject.deliverable.network.outputs)
+    network = model.architectures.build(subject.deliverable.network.variant, subject.deliverable.network.outputs)
     network.load_state_dict(torch.load(subject.weights, weights_only=True))
     spec = subject.deliverable.preprocessing
     return {

@@ -1,4 +1,4 @@
-"""What borders a street: walls, fences, grass banks, hedges, trees, and the fronts of buildings."""
+"""Borders of a street: walls, fences, grass banks, hedges, trees, and the fronts of buildings."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from enet.datasets.scenery.canvas import GLASS, Canvas, Colour, Point, pick
+from enet.datasets.scenery.canvas import GLASS, Canvas, Paint, Point, pick
 from enet.datasets.scenery.labels import BUILDING, FENCE, TERRAIN, VEGETATION, WALL
 
 PLASTER = (
-    (160, 92, 74),
-    (204, 186, 158),
-    (150, 148, 144),
-    (214, 200, 172),
-    (190, 150, 100),
-    (176, 184, 188),
-    (128, 104, 92),
-    (196, 170, 150),
-)
+    (160, 92, 74), (204, 186, 158), (150, 148, 144), (214, 200, 172),
+    (190, 150, 100), (176, 184, 188), (128, 104, 92), (196, 170, 150),
+)  # fmt: skip
 BRICK = ((158, 74, 54), (142, 82, 62), (172, 96, 66))
 CONCRETE = ((152, 148, 136), (136, 136, 130))
 METAL = ((40, 60, 48), (34, 34, 38), (176, 180, 182), (230, 230, 226))
@@ -31,23 +25,23 @@ GAP, THICKNESS = (0.3, 0.45, 0.26), (0.09, 0.05, 0.17)  # of the uprights of eac
 
 @dataclass(frozen=True)
 class Line:
-    """The foot of something that runs along the street."""
+    """The lower edge of something that runs along the street."""
 
     start: Point
     end: Point
 
     @property
     def length(self) -> float:
-        """In metres; lines run along one axis."""
+        """Length in metres; lines run along one axis."""
         return max(abs(b - a) for a, b in zip(self.start, self.end, strict=True))
 
     def at(self, share: float, y: float) -> Point:
-        """The point at that share of the way, y metres up."""
+        """The point at the fraction ``share`` of the line, y metres above the ground."""
         (x0, _, z0), (x1, _, z1) = self.start, self.end
         return (x0 + (x1 - x0) * share, y, z0 + (z1 - z0) * share)
 
     def upright(self, low: float, high: float) -> list[Point]:
-        """The corners of the face that stands on the line, from low to high."""
+        """The corners of the upright face above the line, from height low to high."""
         return [self.at(0, low), self.at(1, low), self.at(1, high), self.at(0, high)]
 
 
@@ -98,9 +92,9 @@ def wall(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: flo
 
 
 def fence(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: float) -> None:
-    """A fence from a to b: upright bars or crossed mesh that one sees through, or wooden pales."""
+    """A fence from a to b: upright bars, a crossed mesh, or wooden pales."""
     kind, paint, line = int(rng.integers(3)), pick(rng, METAL, 8), Line(a, b)
-    # Labelled whole, with what shows through it, as people label a fence.
+    # The whole face is labelled, gaps included, as annotators do it.
     cv2.fillPoly(canvas.labels, [canvas.project(line.upright(0, high))], FENCE)
     if kind == PALES:
         paint = pick(rng, WOOD, 8)
@@ -114,18 +108,17 @@ def fence(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, high: fl
     posts(canvas, line, high, paint)
 
 
-def posts(canvas: Canvas, line: Line, high: float, paint: Colour) -> None:
-    """What holds a fence: two rails along it, and posts that stand out above."""
-    shade = np.asarray(paint)
+def posts(canvas: Canvas, line: Line, high: float, paint: Paint) -> None:
+    """The support of a fence: two rails along it, and posts that are higher than it."""
     for y in (0.14 * high, 0.86 * high):
-        canvas.bar(line.at(0, y), line.at(1, y), 0.11, shade * 0.9)
+        canvas.bar(line.at(0, y), line.at(1, y), 0.11, paint * 0.9)
     for k in range(int(line.length / 2.4) + 1):
         share = min(k * 2.4 / line.length, 1.0)
-        canvas.bar(line.at(share, 0), line.at(share, high + 0.1), 0.16, shade * 0.75, FENCE)
+        canvas.bar(line.at(share, 0), line.at(share, high + 0.1), 0.16, paint * 0.75, FENCE)
 
 
 def bank(canvas: Canvas, rng: np.random.Generator, a: Point, b: Point, out: float) -> None:
-    """A slope of grass that rises from the line a to b, out metres away from the street, with tufts in it."""
+    """A slope of grass with tufts, rising from the line a to b over ``out`` metres away from the street."""
     grass = pick(rng, ((138, 150, 70), (124, 144, 66), (158, 150, 84), (112, 140, 62)), 8)
     top = 1.9 + 0.8 * rng.random()
     canvas.poly([a, b, (b[0] + out, top, b[2]), (a[0] + out, top, a[2])], grass, TERRAIN)

@@ -1,4 +1,4 @@
-"""The car that takes the pictures: where its camera looks from, and what of itself is in every picture."""
+"""The car with the camera: the camera's position, and the parts of the car and frame in every picture."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from enet.datasets.scenery.canvas import Canvas, pick
 from enet.datasets.scenery.labels import EGO_VEHICLE, OUT_OF_ROI
 
 
-def looking_out(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
-    """A black canvas of size (width, height), seen by a camera that is mounted a little differently each time."""
+def open_canvas(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
+    """Make a black canvas of size (width, height), with a camera whose position varies a little."""
     width, height = size
-    u = rng.random(8)  # the last one is not used; to drop it would shift the random stream of every scene
+    u = rng.random(8)  # the last one is unused; without it the random numbers of every scene would change
     return Canvas(
         image=np.zeros((height, width, 3), np.uint8),
         labels=np.zeros((height, width), np.uint8),
@@ -26,7 +26,7 @@ def looking_out(rng: np.random.Generator, size: tuple[int, int]) -> Canvas:
 
 
 def hood(canvas: Canvas, rng: np.random.Generator) -> None:
-    """The hood of the car, along the bottom, with a lighter middle."""
+    """Draw the hood of the car along the bottom, lighter in the middle."""
     height, width = canvas.labels.shape
     paint = pick(rng, ((52, 54, 60), (90, 92, 96), (36, 40, 52)), 8)
     middle = (width // 2, int(height * 1.005))
@@ -38,7 +38,7 @@ def hood(canvas: Canvas, rng: np.random.Generator) -> None:
 
 
 def rim(canvas: Canvas) -> None:
-    """The black rim of every picture, which Cityscapes labels as out of its region of interest."""
+    """Draw the black rim of every picture, which Cityscapes labels as out of its region of interest."""
     thick = max(1, canvas.labels.shape[1] // 400)
     for edge in (np.s_[:thick], np.s_[-thick:], np.s_[:, :thick], np.s_[:, -thick:]):
         canvas.image[edge], canvas.labels[edge] = 0, OUT_OF_ROI

@@ -23,7 +23,7 @@ def lamp_post(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> N
 
 
 def bollards(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """Three posts close together: a pole group, which no evaluated class holds."""
+    """Three posts close together: a pole group, which is of no evaluated class."""
     colour = pick(rng, ((104, 106, 108), (150, 60, 50), (70, 72, 76)), 8)
     for k in (-0.3, 0.0, 0.3):
         canvas.bar((x + k, 0.0, z), (x + k, 1.0, z), 0.16, colour, POLEGROUP)
@@ -81,7 +81,7 @@ def order(canvas: Canvas, x: float, y: float, z: float) -> None:
 
 
 def clutter(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A bin (static) or a pushcart (dynamic): things that no evaluated class holds."""
+    """A bin (static) or a pushcart (dynamic), both of no evaluated class."""
     label = STATIC if rng.random() < 0.5 else DYNAMIC
     colour = pick(rng, ((70, 90, 60), (90, 92, 96), (170, 120, 40), (60, 70, 120)))
     canvas.block((x - 0.3, x + 0.3, z, z + 0.5), 0.1, 0.7 + 0.4 * rng.random(), colour, label)

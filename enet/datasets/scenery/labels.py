@@ -1,6 +1,4 @@
-"""Raw Cityscapes label ids of everything that can be seen in a scene."""
-
-from __future__ import annotations
+"""Raw Cityscapes label ids of all things in a scene."""
 
 EGO_VEHICLE, OUT_OF_ROI, STATIC, DYNAMIC, GROUND = 1, 3, 4, 5, 6
 ROAD, SIDEWALK, PARKING, RAIL_TRACK = 7, 8, 9, 10

@@ -1,4 +1,4 @@
-"""Light and texture: shadows on the ground, the grain of surfaces, and the exposure of the whole picture.
+"""Light and texture: shadows on the ground, the grain of surfaces, and the exposure of the picture.
 
 Noise comes from integers and is enlarged with OpenCV's bit-exact resizing, so that every machine gets the same bytes;
 another version of OpenCV may still round a blur or a product differently.
@@ -14,9 +14,9 @@ from enet.datasets.scenery import labels as ids
 from enet.datasets.scenery.canvas import NEAR
 from enet.datasets.scenery.street import Street
 
-#: Sides, in pixels, of the cells of noise that surfaces are mottled with: fine, middle, coarse.
+#: Sides, in pixels, of the cells of noise: fine, middle, coarse.
 CELLS = (3, 10, 60)
-#: How strongly each label's surface is mottled at each of these (of 127), and any surface not named.
+#: Strength of the noise at each of ``CELLS``, of 127, by label; and for all other labels.
 GRAIN = {
     ids.ROAD: (14, 6, 12),
     ids.SIDEWALK: (20, 8, 10),
@@ -37,14 +37,14 @@ OTHER_GRAIN = (4, 2, 4)
 
 
 def shadows(street: Street) -> None:
-    """Darken the ground under and beside all that stands on it, before any of it is painted."""
+    """Darken the ground under and beside all items, before these are painted."""
     canvas, rng = street.canvas, street.rng
     mask = np.zeros(canvas.labels.shape, dtype=np.uint8)
     throw = 1.2 * canvas.sun
     for item in street.items:
         x0, x1, z0, z1 = item.spot
         if abs(x0) > street.plot or x1 - x0 > 4:
-            continue  # a building: its shadow is the one below
+            continue  # a building: its shadow is drawn below
         near, far = z0 - 0.3, z1
         spot = [(x0 - 0.1, 0.0, near), (x1 + 0.1, 0.0, near), (x1 + throw, 0.0, far), (x0 + throw, 0.0, far)]
         cv2.fillPoly(mask, [canvas.project(spot)], 255)
@@ -60,16 +60,8 @@ def shadows(street: Street) -> None:
     canvas.image[:] = cv2.multiply(canvas.image, cv2.merge([gain] * 3), scale=1 / 255)
 
 
-def grained(image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The picture with each surface mottled in its own way, as leaves or asphalt are.
-
-    Args:
-        image: shape (H, W, 3), uint8 RGB.
-        labels: what each pixel shows, shape (H, W), uint8 raw Cityscapes ids.
-        rng: where the noise comes from.
-    Returns:
-        A new picture, shape (H, W, 3), uint8 RGB.
-    """
+def add_grain(image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Add noise to uint8 RGB, shape (H, W, 3), that depends on the raw Cityscapes id of each pixel in ``labels``."""
     height, width = labels.shape
     gain = np.full((height, width), 128, dtype=np.int16)
     for grain, cell in enumerate(CELLS):
@@ -80,19 +72,12 @@ def grained(image: NDArray[np.uint8], labels: NDArray[np.uint8], rng: np.random.
         spread = np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_LINEAR_EXACT))
         amount = np.asarray(cv2.LUT(labels, table)).astype(np.int16)
         gain += ((spread.astype(np.int16) - 128) * amount) >> 7
-    mottled = np.clip(gain, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.multiply(image, cv2.merge([mottled] * 3), scale=1 / 128), dtype=np.uint8)
+    grain_gain = np.clip(gain, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.multiply(image, cv2.merge([grain_gain] * 3), scale=1 / 128), dtype=np.uint8)
 
 
-def exposed(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """The picture as a camera takes it: exposure, contrast, white balance, blur and sensor noise.
-
-    Args:
-        image: shape (H, W, 3), uint8 RGB.
-        rng: where the settings and the noise come from.
-    Returns:
-        A new picture, shape (H, W, 3), uint8 RGB.
-    """
+def expose(image: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Add a camera's exposure, contrast, white balance, blur and sensor noise to uint8 RGB, shape (H, W, 3)."""
     exposure, warmth = 0.86 + 0.28 * rng.random(), 0.12 * (rng.random() - 0.5)
     contrast = 0.9 + 0.2 * rng.random()
     ramp = np.clip((np.arange(256) - 110) * contrast * exposure + 110 * exposure + 0.5, 0, 255)

@@ -1,4 +1,4 @@
-"""People and two-wheelers. squeeze below 1 turns a two-wheeler away, so that it is seen partly from its end."""
+"""People and two-wheelers. A ``squeeze`` below 1 shortens a two-wheeler, as if it were turned away."""
 
 from __future__ import annotations
 
@@ -11,17 +11,9 @@ from enet.datasets.scenery.canvas import Canvas, Colour, Point, pick
 from enet.datasets.scenery.labels import BICYCLE, MOTORCYCLE, PERSON, RIDER
 
 CLOTHES = (
-    (36, 42, 68),
-    (150, 36, 40),
-    (60, 62, 66),
-    (214, 206, 196),
-    (40, 84, 132),
-    (92, 72, 52),
-    (196, 150, 40),
-    (60, 100, 66),
-    (120, 60, 110),
-    (24, 24, 28),
-)
+    (36, 42, 68), (150, 36, 40), (60, 62, 66), (214, 206, 196), (40, 84, 132),
+    (92, 72, 52), (196, 150, 40), (60, 100, 66), (120, 60, 110), (24, 24, 28),
+)  # fmt: skip
 SKIN = ((236, 190, 160), (206, 150, 116), (150, 98, 70), (104, 66, 46))
 HAIR = ((40, 28, 20), (120, 86, 40), (20, 20, 20), (180, 176, 170))
 HELMETS = ((230, 230, 226), (220, 40, 36), (240, 200, 40), (40, 90, 190))
@@ -58,7 +50,7 @@ def bicycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeez
 
     rear, front = at(-0.54, 0.36), at(0.54, 0.36)
     crank, seat, head = at(-0.08, 0.34), at(-0.22, 0.86), at(0.4, 0.84)
-    # The frame is labelled whole, with what shows through it, as people label a bicycle.
+    # The whole frame is labelled, gaps included, as annotators do it.
     cv2.fillPoly(canvas.labels, [canvas.project([rear, seat, head, front, crank])], BICYCLE)
     for hub in (rear, front):
         spoked_wheel(canvas, hub, squeeze)
@@ -83,7 +75,7 @@ def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squ
     paint = pick(rng, MOTORCYCLES)
 
     def shape(points: Sequence[tuple[float, float]], colour: Colour) -> None:
-        # Its body keeps some width however far it is turned away.
+        # The body keeps some width at any squeeze.
         corners = [(x + a * squeeze + (0.08 if a > 0 else -0.08), b, z) for a, b in points]
         canvas.poly(corners, colour, MOTORCYCLE)
 
@@ -101,7 +93,7 @@ def motorcycle(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squ
 
 
 def rider(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeeze: float, motor: bool) -> None:
-    """Someone riding: the two-wheeler, then the person on it, leaning forward, with a bright helmet."""
+    """A two-wheeler, and a person on it who leans forward and wears a bright helmet."""
     (motorcycle if motor else bicycle)(canvas, rng, x, z, squeeze)
     shirt, legs, helmet = pick(rng, CLOTHES), pick(rng, CLOTHES) * 0.75, pick(rng, HELMETS)
 
@@ -111,7 +103,7 @@ def rider(canvas: Canvas, rng: np.random.Generator, x: float, z: float, squeeze:
     for knee, foot in ((0.14, -0.02), (0.24, 0.08)):
         canvas.bar(at(-0.2, 0.95), at(knee, 0.72), 0.2, legs, RIDER)
         canvas.bar(at(knee, 0.72), at(foot, 0.3), 0.15, legs, RIDER)
-    # The back keeps some width however far the two-wheeler is turned away.
+    # The back keeps some width at any squeeze.
     back = [(-0.36, 0.88, -0.12), (-0.06, 0.88, 0.12), (0.24, 1.46, 0.12), (-0.06, 1.52, -0.12)]
     canvas.poly([(x + a * squeeze + wide, b, z) for a, b, wide in back], shirt, RIDER)
     canvas.bar(at(0.14, 1.38), at(0.4, 1.1), 0.14, shirt * 0.85, RIDER)

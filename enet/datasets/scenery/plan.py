@@ -1,7 +1,7 @@
-"""The plan of a street: what stands in it, and where.
+"""The plan of a street: its items and their places.
 
-Distances are chosen so that every evaluated class is often seen in the middle of the picture, close enough to be
-learned: a data set of this kind is not a likeness of traffic.
+Distances are chosen so that every evaluated class is often in the middle of the picture, and close enough for a network
+to learn it. Real traffic looks different.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enet.datasets.scenery.vehicles import bus, car, train, truck
 
 
 def lay_out(street: Street) -> None:
-    """Let everything that belongs to a street stand in it."""
+    """Place all items of a street."""
     for part in (borders, houses, traffic, people, parked, furniture):
         part(street)
 
@@ -49,7 +49,7 @@ def houses(street: Street) -> None:
 
 
 def traffic(street: Street) -> None:
-    """What drives: a tram on its rails, a bus and a truck in the other lanes, cars in front of them and beyond."""
+    """A tram on its rails, a bus and a truck in the other lanes, cars in front of them and behind them."""
     rng, lane = street.rng, street.kerb * 2 / 3
     if rng.random() < 0.92:
         street.stand(train, street.rails * lane, street.between(15, 21), 1.3, 24)
@@ -66,7 +66,7 @@ def traffic(street: Street) -> None:
 
 
 def people(street: Street) -> None:
-    """Pedestrians on both pavements, at times one on the road, and two riders, mostly of both kinds."""
+    """Pedestrians on both pavements, sometimes one on the road, and two riders, mostly of both kinds."""
     rng, kerb = street.rng, street.kerb
     for s in (-1, 1):
         for k in range(int(rng.integers(2, 4))):
@@ -90,7 +90,7 @@ def parked(street: Street) -> None:
 
 
 def furniture(street: Street) -> None:
-    """The lights and signs of both pavements, and what is in the way on them."""
+    """Lamp posts, traffic lights, signs and clutter on both pavements."""
     kerb = street.kerb
     for s in (-1, 1):
         for z in (street.between(12, 14), street.between(20, 24), street.between(30, 36)):

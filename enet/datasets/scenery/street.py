@@ -1,4 +1,4 @@
-"""One street being laid out: its widths, the things that stand in it, and the order to paint them in."""
+"""A street: its widths, its items, and the order in which these are painted."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from enet.datasets.scenery.canvas import NEAR, Box, Canvas
 
 @dataclass
 class Item:
-    """Something that stands in the street: where it is, as (x0, x1, z0, z1), and what paints it."""
+    """A thing in the street: its place, as (x0, x1, z0, z1), and the function that paints it."""
 
     spot: Box
     paint: Callable[[], None]
 
     def reach(self, eye: float) -> tuple[float, float, float]:
-        """Its left and right bound on screen, as slopes with room for leaves, and its distance sideways."""
+        """Left and right bound on screen, as slopes with a margin for leaves, and distance sideways."""
         x0, x1, z0, z1 = self.spot
         a, b, near = x0 - eye, x1 - eye, max(z0, NEAR)
         out = 0.0 if a < 0 < b else min(abs(a), abs(b))
         return min(a / near, a / z1) - 0.5 / near, max(b / near, b / z1) + 0.5 / near, out
 
     def behind(self, other: Item, eye: float) -> bool:
-        """Whether it must be painted before other: they meet on screen, and it is farther along or farther out."""
+        """Return True if it must be painted first: both overlap on screen, and it is farther along or out."""
         left, right, out = self.reach(eye)
         other_left, other_right, other_out = other.reach(eye)
         if right <= other_left or other_right <= left or other.spot[2] >= self.spot[3]:
@@ -37,7 +37,7 @@ class Item:
 
 
 class Street:
-    """The canvas of a street, its random stream, its widths in metres, and the items that wait to be painted."""
+    """The canvas of a street, its random generator, its widths in metres, and its items."""
 
     def __init__(self, canvas: Canvas, rng: np.random.Generator) -> None:
         self.canvas, self.rng, self.items = canvas, rng, list[Item]()
@@ -47,36 +47,36 @@ class Street:
         self.rails = 1.0 if rng.random() < 0.5 else -1.0  # the side that the tram runs on
 
     def between(self, low: float, high: float) -> float:
-        """A random number from low to high."""
+        """Draw a random number from low to high."""
         return float(low + (high - low) * self.rng.random())
 
     def place(self, spot: Box, kind: Callable[..., None], *details: object) -> None:
-        """Let kind stand on spot (x0, x1, z0, z1), with a random stream of its own: its details move nobody else."""
+        """Add an item on spot (x0, x1, z0, z1), with a random generator of its own, so that it changes no other."""
         own = np.random.default_rng(self.rng.integers(2**32, size=2))
         self.items.append(Item(spot, partial(kind, self.canvas, own, *details)))
 
     def stand(self, kind: Callable[..., None], x: float, z: float, half: float, length: float, *more: object) -> None:
-        """Let kind stand with the middle of its near end at (x, z), half as wide as it is in all, and so long."""
+        """Add an item by the middle (x, z) of its near end, half of its width, and its length."""
         self.place((x - half, x + half, z, z + length), kind, x, z, *more)
 
     def along(self, kind: Callable[..., None], x: float, z0: float, z1: float, *more: object) -> None:
-        """Let kind, which is thin, run along the street at x from z0 to z1."""
+        """Add a thin item along the street at x from z0 to z1."""
         self.place((x - 0.05, x + 0.05, z0, z1), kind, (x, 0.0, z0), (x, 0.0, z1), *more)
 
     def paint(self) -> None:
-        """Paint every item over those behind it."""
+        """Paint every item after those behind it."""
         for item in painters_order(self.items, self.canvas.eye[0]):
             item.paint()
 
 
 def painters_order(items: list[Item], eye: float) -> list[Item]:
-    """The items in the order a painter takes them: none before one that is behind it."""
+    """Sort items so that each comes after all items behind it, if possible."""
     left, order = sorted(items, key=lambda item: -item.spot[3]), list[Item]()
     before = {id(b): {id(a) for a in left if a is not b and a.behind(b, eye)} for b in left}
     while left:
         waiting = {id(item) for item in left}
         free = (item for item in left if not before[id(item)] & waiting)
-        # Items can be behind each other in a ring; then the farthest goes first.
+        # Items can be behind each other in a cycle; then the farthest is painted first.
         chosen = next(free, None) or max(left, key=lambda item: item.spot[2])
         left.remove(chosen)
         order.append(chosen)

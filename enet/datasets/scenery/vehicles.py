@@ -1,37 +1,28 @@
-"""Vehicles, each standing on the ground with the middle of its near end at (x, z)."""
+"""Vehicles. Each stands on the ground, the middle of its near end at (x, z)."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from enet.datasets.scenery.canvas import GLASS, Box, Canvas, pick
+from enet.datasets.scenery.canvas import GLASS, Box, Canvas, Paint, Point, pick
 from enet.datasets.scenery.labels import BUS, CAR, TRAIN, TRUCK
 
 CARS = (
-    (228, 228, 230),
-    (26, 26, 30),
-    (130, 134, 138),
-    (184, 188, 192),
-    (160, 26, 30),
-    (34, 62, 128),
-    (70, 78, 84),
-    (40, 88, 74),
-    (196, 178, 140),
-    (206, 92, 28),
-)
+    (228, 228, 230), (26, 26, 30), (130, 134, 138), (184, 188, 192), (160, 26, 30),
+    (34, 62, 128), (70, 78, 84), (40, 88, 74), (196, 178, 140), (206, 92, 28),
+)  # fmt: skip
 LOADS = ((234, 234, 232), (210, 212, 216), (40, 96, 160), (180, 186, 190), (40, 110, 90), (236, 236, 240))
 CABS = ((190, 30, 30), (30, 80, 150), (230, 230, 228), (40, 110, 70), (220, 130, 30))
 BUSES = ((226, 176, 40), (214, 110, 36), (196, 44, 40), (236, 206, 130), (206, 60, 70))
 TRAMS = ((226, 228, 224), (200, 206, 206), (236, 232, 214), (170, 196, 200))
 UNDERSIDE = (22, 22, 24)
 
-# The outline of a tyre, in plain numbers: the last bit of a sine differs between machines.
+# The outline of a tyre as constants, because the last bit of a sine differs between machines.
 OCTAGON = ((0.0, 1.0), (0.7, 0.7), (1.0, 0.0), (0.7, -0.7), (0.0, -1.0), (-0.7, -0.7), (-1.0, 0.0), (-0.7, 0.7))
 
 
 def wheels(canvas: Canvas, spot: Box, radius: float, label: int) -> None:
-    """The tyres of a vehicle on spot (x0, x1, z0, z1): two at its near end, two along the side that is seen."""
+    """The tyres of a vehicle on spot (x0, x1, z0, z1): two at its near end, two along its visible side."""
     x0, x1, z0, z1 = spot
     for x in (x0 + 0.08, x1 - 0.36):
         canvas.front((x, x + 0.28, 0, radius * 1.4), z0, (22, 22, 24), label)
@@ -51,7 +42,7 @@ def lamps(canvas: Canvas, x: float, half: float, y: float, z: float, rear: bool)
 
 
 def car(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
-    """A passenger car, 4.2 m long, seen from behind or from in front."""
+    """A passenger car, 4.2 m long, seen from behind or from the front."""
     paint, glass = pick(rng, CARS), pick(rng, GLASS)
     w, roof, rear = 0.9 + 0.1 * rng.random(), 1.42 + 0.3 * rng.random(), bool(rng.random() < 0.55)
     spot = (x - w, x + w, z, z + 4.2)
@@ -64,13 +55,7 @@ def car(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
     canvas.front((x - w, x + w, 0.26, 0.36), z, paint * 0.5, CAR)
 
 
-def cabin(
-    canvas: Canvas,
-    shape: tuple[float, float, float],
-    depth: tuple[float, float],
-    paint: NDArray[np.float64],
-    glass: NDArray[np.float64],
-) -> None:
+def cabin(canvas: Canvas, shape: Point, depth: tuple[float, float], paint: Paint, glass: Paint) -> None:
     """The upper half of a car, narrower at the top; shape is (x of its middle, half its width, its height)."""
     (x, w, roof), (near, far) = shape, depth
     side = canvas.facing(x - w, x + w)
@@ -83,12 +68,8 @@ def cabin(
         pane = [(low, 0.98, near + 0.3), (low, 0.98, far - 0.2), (top, top_y, far - 0.7), (top, top_y, near + 0.6)]
         canvas.poly(pane, glass, CAR)
     canvas.flat((x - w + 0.24, x + w - 0.24, near + 0.5, far - 0.6), roof, paint * 1.08 + 10, CAR)
-    back = [
-        (x - w + 0.06, 0.92, near),
-        (x + w - 0.06, 0.92, near),
-        (x + w - 0.24, roof, near + 0.5),
-        (x - w + 0.24, roof, near + 0.5),
-    ]
+    back = [(x - w + 0.06, 0.92, near), (x + w - 0.06, 0.92, near)]
+    back += [(x + w - 0.24, roof, near + 0.5), (x - w + 0.24, roof, near + 0.5)]
     canvas.poly(back, paint, CAR)
     canvas.poly([(a + (0.1 if a < x else -0.1), b + (0.06 if b < 1 else -0.08), c) for a, b, c in back], glass)
 
@@ -113,8 +94,8 @@ def truck(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
         truck_doors(canvas, x, z, top, load)
 
 
-def truck_doors(canvas: Canvas, x: float, z: float, top: float, load: NDArray[np.float64]) -> None:
-    """The near end of a lorry that drives away: doors with their rods, and a warning stripe in red and white."""
+def truck_doors(canvas: Canvas, x: float, z: float, top: float, load: Paint) -> None:
+    """The near end of a lorry that drives away: doors with rods, and a stripe in red and white."""
     canvas.bar((x, 1.05, z), (x, top - 0.08, z), 0.06, load * 0.45)
     for s in (-0.45, 0.45):
         canvas.bar((x + s, 1.2, z), (x + s, top - 0.2, z), 0.04, load * 0.6)
@@ -124,8 +105,8 @@ def truck_doors(canvas: Canvas, x: float, z: float, top: float, load: NDArray[np
     lamps(canvas, x, 1.0, 0.72, z, True)
 
 
-def truck_cab(canvas: Canvas, rng: np.random.Generator, x: float, z: float, paint: NDArray[np.float64]) -> None:
-    """The near end of a lorry that comes: its cab, with windscreen and grille."""
+def truck_cab(canvas: Canvas, rng: np.random.Generator, x: float, z: float, paint: Paint) -> None:
+    """The near end of an oncoming lorry: its cab, with windscreen and grille."""
     canvas.block((x - 1.2, x + 1.2, z, z + 1.8), 0.45, 2.75, paint, TRUCK)
     side = canvas.facing(x - 1.28, x + 1.28)
     if side is not None:
@@ -171,14 +152,8 @@ def train(canvas: Canvas, rng: np.random.Generator, x: float, z: float) -> None:
         for k in range(1, 12):  # every third one is a door
             colour, low = (stripe * 0.8, 0.5) if k % 3 == 0 else (paint * 0.85, 1.5)
             canvas.bar((side, low, z + 2.0 * k), (side, 2.6, z + 2.0 * k), 0.18, colour)
-    nose = [
-        (x - w, 0.2, z),
-        (x + w, 0.2, z),
-        (x + w, 1.5, z),
-        (x + w - 0.3, top, z + 0.7),
-        (x - w + 0.3, top, z + 0.7),
-        (x - w, 1.5, z),
-    ]
+    nose = [(x - w, 0.2, z), (x + w, 0.2, z), (x + w, 1.5, z)]
+    nose += [(x + w - 0.3, top, z + 0.7), (x - w + 0.3, top, z + 0.7), (x - w, 1.5, z)]
     canvas.poly(nose, paint, TRAIN)
     screen = [(x - w + 0.15, 1.5, z), (x + w - 0.15, 1.5, z), (x + w - 0.4, top - 0.5, z), (x - w + 0.4, top - 0.5, z)]
     canvas.poly(screen, glass)

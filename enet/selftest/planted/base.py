@@ -1,4 +1,4 @@
-"""What a fault is, and the list of all."""
+"""The definition of a fault, and the list of all."""
 
 from __future__ import annotations
 
@@ -6,75 +6,99 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from enet.errors import EnetError
 from enet.gates import Outcome, Verdict
 from enet.measure.subject import Subject
 from enet.selftest.acceptance import verdicts, with_own_cache
 
-#: The gate of what is refused before anything is measured.
+#: Gate of what is refused before anything is measured.
 REFUSED = "refused"
 
-#: Plants a fault for as long as the context lasts, and gives the subject that has it.
-Plant = Callable[[Subject, Path], contextlib.AbstractContextManager[Subject]]
-#: Makes a record with the fault in it and asks the gates about it.
-Record = Callable[[Subject, Path], Iterable[Verdict]]
+#: Injects a fault for as long as the context lasts; gives the subject that has it. The folder is empty.
+Inject = Callable[[Subject, Path], contextlib.AbstractContextManager[Subject]]
+#: Makes a record that has the fault, in an empty folder, and asks the gates.
+Check = Callable[[Subject, Path], Iterable[Verdict]]
+
+#: In the order in which a deliverable is made.
+STAGES = ("weights", "export", "preprocessing", "data", "batching", "device", "scoring", "throughput", "evidence")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault, and which gates are meant to notice; ``below``: why none need, in words."""
+    """An injected fault.
+
+    Attributes:
+        name: in words; a row of the table.
+        stage: one of ``STAGES``.
+        gates: gates of which at least one must notice it.
+        check: injects it and asks the gates.
+        inject: how it is injected into the product, which takes a whole acceptance; None for a fault in a record.
+        within_tolerance: reason why no gate needs to notice it, or "".
+    """
 
     name: str
     stage: str
-    what: str
     gates: tuple[str, ...]
-    judge: Record
-    below: str = ""
-    #: Planted in the product, which takes a whole acceptance; else in what is judged.
-    live: bool = False
+    check: Check
+    inject: Inject | None = None
+    within_tolerance: str = ""
 
     def verdicts(self, subject: Subject, folder: Path) -> list[Verdict]:
-        """What the gates say, with the fault planted; ``folder`` is empty."""
+        """Verdicts on the subject with the fault; ``folder`` is empty."""
         try:
-            return list(self.judge(subject, folder))
+            return list(self.check(subject, folder))
         except EnetError as error:
             return [Verdict(gate=REFUSED, outcome=Outcome.NO_EVIDENCE, sentence=str(error))]
 
-
-#: In the order in which a deliverable is made.
-STAGES = ("weights", "export", "preprocessing", "data", "batching", "device", "scoring", "throughput", "evidence")
 
 #: All faults.
 FAULTS: list[Fault] = []
 
 
-def recorded(stage: str, *gates: str, below: str = "", live: bool = False) -> Callable[[Record], Record]:
-    """A fault in what is judged; the function's name and docstring are the fault's."""
-
-    def add(judge: Record) -> Record:
-        words = (judge.__doc__ or "").strip().rstrip(".")
-        name = judge.__name__.replace("_", " ")
-        FAULTS.append(Fault(name=name, stage=stage, what=words, gates=gates, judge=judge, below=below, live=live))
-        return judge
-
-    return add
+def add_record(stage: str, name: str, gates: str, check: Check) -> None:
+    """Add a fault in a record; ``gates`` are separated by spaces."""
+    FAULTS.append(Fault(name=name, stage=stage, gates=tuple(gates.split()), check=check))
 
 
-def planted(
-    stage: str, *gates: str, below: str = ""
-) -> Callable[[Callable[[Subject, Path], Iterator[Subject]]], Plant]:
-    """A fault in the product: a generator that yields the subject to accept while the fault is there."""
+def record(stage: str, gates: str) -> Callable[[Check], Check]:
+    """``add_record`` as a decorator: the function's name, in words, is the fault's."""
 
-    def add(function: Callable[[Subject, Path], Iterator[Subject]]) -> Plant:
-        plant = contextlib.contextmanager(function)
-
-        def judge(subject: Subject, folder: Path) -> Iterator[Verdict]:
-            with plant(with_own_cache(subject, folder / "cache"), folder) as faulty:
-                yield from verdicts(faulty)
-
-        judge.__name__, judge.__doc__ = function.__name__, function.__doc__
-        recorded(stage, *gates, below=below, live=True)(judge)
-        return plant
+    def add(check: Check) -> Check:
+        add_record(stage, check.__name__.replace("_", " "), gates, check)
+        return check
 
     return add
+
+
+def add_fault(stage: str, name: str, gates: str, inject: Inject, within_tolerance: str = "") -> None:
+    """Add a fault in the product; ``gates`` are separated by spaces."""
+
+    def check(subject: Subject, folder: Path) -> Iterator[Verdict]:
+        with inject(with_own_cache(subject, folder / "cache"), folder) as faulty:
+            yield from verdicts(faulty)
+
+    names = tuple(gates.split())
+    fault = Fault(name=name, stage=stage, gates=names, check=check, inject=inject, within_tolerance=within_tolerance)
+    FAULTS.append(fault)
+
+
+def add_patch(stage: str, name: str, gates: str, patch: Callable[[Subject], Any]) -> None:
+    """Add a fault that is a patch of the code; ``patch`` returns a context manager."""
+
+    @contextlib.contextmanager
+    def inject(subject: Subject, _: Path) -> Iterator[Subject]:
+        with patch(subject):
+            yield subject
+
+    add_fault(stage, name, gates, inject)
+
+
+def add_change(
+    stage: str, name: str, gates: str, change: Callable[[Subject, Path], Subject], within_tolerance: str = ""
+) -> None:
+    """Add a fault of the subject; ``change`` returns another one and may write to a folder."""
+    add_fault(
+        stage, name, gates, lambda subject, folder: contextlib.nullcontext(change(subject, folder)), within_tolerance
+    )

@@ -1,4 +1,4 @@
-"""Faults in weights, export and compiled file: another network than the one that was promised."""
+"""Faults in weights, export and compiled file: another network than the promised one."""
 
 from __future__ import annotations
 
@@ -20,124 +20,76 @@ from enet.measure import parity
 from enet.measure.subject import Subject
 from enet.model import architectures, checkpoint, export
 from enet.selftest.acceptance import with_own_cache
-from enet.selftest.planted.base import planted, recorded
+from enet.selftest.planted.base import add_change, add_patch, record
 from enet.storage.files import hash_file
 
 State = dict[str, Tensor]
 
 
-def with_weights(subject: Subject, folder: Path, change: Callable[[State], None]) -> Subject:
-    """The subject with a changed checkpoint."""
-    state = checkpoint.read(subject.weights)
-    change(state)
-    torch.save(state, folder / "changed.pth")
-    return replace(subject, weights_path=folder / "changed.pth")
-
-
-def named(subject: Subject) -> Subject:
-    """The subject with a deliverable that names its checkpoint's hash; the others don't, to show what figures catch."""
-    spec = subject.deliverable
-    return replace(subject, deliverable=replace(spec, network=replace(spec.network, sha256=hash_file(subject.weights))))
-
-
-@planted("weights", below="one of 64 channels carries little")
-def channel_zeroed(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """One channel of the first bottleneck's output is zero."""
-    yield with_weights(subject, folder, without_a_channel)
-
-
-@planted("weights", "reference", "miou")
-def channel_zeroed_in_a_checkpoint_named_by_hash(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The same, where the deliverable names its checkpoint."""
-    yield with_weights(named(subject), folder, without_a_channel)
-
-
-def without_a_channel(state: State) -> None:
+def zero_channel(state: State) -> None:
+    """Zero one channel of the first bottleneck's output."""
     for part in ("conv3.1", "conv_down.1"):
         for name in ("weight", "bias"):
             state[f"bottleneck1_0.{part}.{name}"][0] = 0
 
 
-@planted("weights", "reference", "miou")
-def channel_of_the_image_zeroed(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The network doesn't see red in its first convolution."""
-
-    def change(state: State) -> None:
-        state["initial.conv.weight"][:, 0] = 0
-
-    yield with_weights(subject, folder, change)
+def ignore_red(state: State) -> None:
+    state["initial.conv.weight"][:, 0] = 0
 
 
-@planted("weights", "reference", "miou")
-def statistic_off(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The first block's running variances are four times too large."""
-
-    def change(state: State) -> None:
-        state["initial.bn.running_var"] *= 4
-
-    yield with_weights(subject, folder, change)
+def enlarge_variance(state: State) -> None:
+    """Make the first block's running variances four times too large."""
+    state["initial.bn.running_var"] *= 4
 
 
-@planted("weights", "reference", "miou")
-def classes_swapped_in_the_checkpoint(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Road and sidewalk have each other's place in the classifier."""
-
-    def change(state: State) -> None:
-        state["fullconv.weight"][:, [0, 1]] = state["fullconv.weight"][:, [1, 0]]
-
-    yield with_weights(subject, folder, change)
+def swap_classes(weight: Tensor) -> None:
+    """Exchange road and sidewalk in the classifier."""
+    weight[:, [0, 1]] = weight[:, [1, 0]]
 
 
-@planted("weights", "reference", "miou")
-def stale_checkpoint(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Weights as they are some way from those that were judged: each off by 10 % of its tensor's spread."""
-
-    def change(state: State) -> None:
-        generator = torch.Generator().manual_seed(0)
-        for key, value in state.items():
-            if key.endswith("weight") and value.ndim == 4:
-                value += 0.1 * value.std() * torch.randn(value.shape, generator=generator)
-
-    yield with_weights(subject, folder, change)
+def disturb(state: State) -> None:
+    """Shift each weight by 10 % of its tensor's spread, as some training steps do."""
+    generator = torch.Generator().manual_seed(0)
+    for key, value in state.items():
+        if key.endswith("weight") and value.ndim == 4:
+            value += 0.1 * value.std() * torch.randn(value.shape, generator=generator)
 
 
-@planted("weights", below="rounding a checkpoint to half precision moves hardly a pixel")
-def checkpoint_rounded_to_fp16(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The checkpoint went through half precision."""
-    yield with_weights(subject, folder, rounded)
-
-
-@planted("weights", "reference", "miou")
-def checkpoint_named_by_hash_rounded_to_fp16(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The same, where the deliverable names its checkpoint."""
-    yield with_weights(named(subject), folder, rounded)
-
-
-def rounded(state: State) -> None:
+def round_to_half(state: State) -> None:
     for key, value in state.items():
         if value.is_floating_point():
             state[key] = value.half().float()
 
 
-@planted("weights", "refused")
-def weight_not_a_number(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """One weight is NaN."""
-
-    def change(state: State) -> None:
-        state["initial.conv.weight"][0, 0, 0, 0] = torch.nan
-
-    yield with_weights(subject, folder, change)
+def set_nan(state: State) -> None:
+    state["initial.conv.weight"][0, 0, 0, 0] = torch.nan
 
 
-@planted("weights", "refused")
-def weights_of_another_data_set(subject: Subject, folder: Path) -> Iterator[Subject]:
+def name_checkpoint(subject: Subject) -> Subject:
+    """The deliverable states its checkpoint's hash. The others do not, to show what the figures alone catch."""
+    spec = subject.deliverable
+    return replace(subject, deliverable=replace(spec, network=replace(spec.network, sha256=hash_file(subject.weights))))
+
+
+def change_weights(change: Callable[[State], None], *, named: bool = False) -> Callable[[Subject, Path], Subject]:
+    """The subject with a changed checkpoint, whose hash the deliverable may name."""
+
+    def changed(subject: Subject, folder: Path) -> Subject:
+        state = checkpoint.read(subject.weights)
+        change(state)
+        torch.save(state, folder / "changed.pth")
+        return replace(name_checkpoint(subject) if named else subject, weights_path=folder / "changed.pth")
+
+    return changed
+
+
+def other_weights(subject: Subject, folder: Path) -> Subject:
     """CamVid's checkpoint, of 11 classes."""
-    yield replace(subject, weights_path=deliverable.load("camvid").weights)
+    return replace(subject, weights_path=deliverable.load("camvid").weights)
 
 
-@planted("weights", "reference", "miou")
-def pooling_of_another_variant(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Shortcuts are pooled by maximum where the deliverable averages; the keys are the same."""
+def pool_by_maximum() -> Any:
+    """Pool shortcuts by maximum where the deliverable averages; the keys are the same."""
     original = architectures.build
 
     def faulty(variant: str, outputs: int = 19) -> nn.Module:
@@ -148,12 +100,45 @@ def pooling_of_another_variant(subject: Subject, folder: Path) -> Iterator[Subje
                 setattr(built.get_submodule(parent), last, nn.MaxPool2d(2, 2))
         return built
 
-    with mock.patch.object(checkpoint, "build", faulty):
-        yield subject
+    return mock.patch.object(checkpoint, "build", faulty)
 
 
-def exporting(change: Callable[[nn.Module], None]) -> Any:
-    """While this lasts, what is exported is another network than the one in memory."""
+#: Name, gates that must notice, changed subject, reason why no gate needs to.
+WEIGHTS: list[tuple[str, str, Callable[[Subject, Path], Subject], str]] = [
+    ("channel zeroed", "", change_weights(zero_channel), "one of 64 channels carries little"),
+    (
+        "channel zeroed in a checkpoint named by hash",
+        "reference_miou miou",
+        change_weights(zero_channel, named=True),
+        "",
+    ),
+    ("channel of the image zeroed", "reference_miou miou", change_weights(ignore_red), ""),
+    ("wrong running variance", "reference_miou miou", change_weights(enlarge_variance), ""),
+    (
+        "classes swapped in the checkpoint",
+        "reference_miou miou",
+        change_weights(lambda state: swap_classes(state["fullconv.weight"])),
+        "",
+    ),
+    ("stale checkpoint", "reference_miou miou", change_weights(disturb), ""),
+    (
+        "checkpoint rounded to fp16",
+        "",
+        change_weights(round_to_half),
+        "rounding a checkpoint to half precision moves hardly a pixel",
+    ),
+    ("checkpoint named by hash rounded to fp16", "reference_miou miou", change_weights(round_to_half, named=True), ""),
+    ("one weight NaN", "refused", change_weights(set_nan), ""),
+    ("weights of another data set", "refused", other_weights, ""),
+]
+
+for name, noticed_by, change, reason in WEIGHTS:
+    add_change("weights", name, noticed_by, change, reason)
+add_patch("weights", "pooling of another variant", "reference_miou miou", lambda _: pool_by_maximum())
+
+
+def export_network(change: Callable[[nn.Module], None]) -> Any:
+    """Export another network than the one in memory."""
     original = export.to_onnx
 
     def faulty(given: nn.Module, *arguments: Any, **options: Any) -> ModelProto:
@@ -164,8 +149,8 @@ def exporting(change: Callable[[nn.Module], None]) -> Any:
     return mock.patch.object(export, "to_onnx", faulty)
 
 
-def exported(change: Callable[[ModelProto], None]) -> Any:
-    """While this lasts, the exported model is changed before it is written."""
+def export_model(change: Callable[[ModelProto], None]) -> Any:
+    """Change the exported model before it is written."""
     original = export.to_onnx
 
     def faulty(*arguments: Any, **options: Any) -> ModelProto:
@@ -176,14 +161,14 @@ def exported(change: Callable[[ModelProto], None]) -> Any:
     return mock.patch.object(export, "to_onnx", faulty)
 
 
-def constants(model: ModelProto, change: Callable[[np.ndarray], np.ndarray], ending: str = ".weight") -> None:
-    """Change the model's constants of a name's ending."""
+def change_constants(model: ModelProto, change: Callable[[np.ndarray], np.ndarray], ending: str = ".weight") -> None:
+    """Change the constants whose names have this ending."""
     for tensor in model.graph.initializer:
         if tensor.name.endswith(ending):
             tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
 
 
-def attribute(model: ModelProto, operator: str, name: str, value: Any, *, first: bool = False) -> None:
+def set_attribute(model: ModelProto, operator: str, name: str, value: Any, *, first: bool = False) -> None:
     """Set an attribute of all nodes of an operator, or of the first."""
     for node in [node for node in model.graph.node if node.op_type == operator][: 1 if first else None]:
         for item in node.attribute:
@@ -194,127 +179,97 @@ def attribute(model: ModelProto, operator: str, name: str, value: Any, *, first:
                 item.ints.extend(value)
 
 
-@planted("export", "logits", "miou")
-def wrong_epsilon(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Batch normalisation is exported with epsilon 0.1 in place of 1e-5."""
+def set_epsilon(epsilon: float) -> Any:
+    """Export batch normalisation with another epsilon than 1e-5."""
 
     def change(built: nn.Module) -> None:
         for module in built.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.eps = 0.1
+                module.eps = epsilon
 
-    with exporting(change):
-        yield subject
-
-
-@planted("export", "logits")
-def tensorflow_epsilon(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Batch normalisation is exported with epsilon 1e-3, as TensorFlow has it."""
-
-    def change(built: nn.Module) -> None:
-        for module in built.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eps = 1e-3
-
-    with exporting(change):
-        yield subject
+    return export_network(change)
 
 
-@planted("export", "logits", "miou", "class_floor")
-def classes_swapped_in_the_export(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The exported classifier has road and sidewalk exchanged."""
-
-    def change(built: nn.Module) -> None:
-        classifier = built.get_submodule("fullconv").get_parameter("weight")
-        classifier[:, [0, 1]] = classifier[:, [1, 0]]
-
-    with exporting(change):
-        yield subject
+def swap_exported_classes() -> Any:
+    return export_network(lambda built: swap_classes(built.get_submodule("fullconv").get_parameter("weight")))
 
 
-@planted("export", "logits")
-def weights_rounded_to_fp16(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The ONNX holds weights that went through half precision."""
-    with exported(lambda model: constants(model, lambda value: value.astype(np.float16).astype(np.float32))):
-        yield subject
+def flip_bit(value: np.ndarray) -> np.ndarray:
+    """Flip a bit of the first value's exponent."""
+    value.view(np.uint32).reshape(-1)[0] ^= 1 << 29
+    return value
 
 
-@planted("export", "logits")
-def one_bit_flipped(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """One bit of the exponent of one weight of the classifier has flipped."""
-
-    def change(value: np.ndarray) -> np.ndarray:
-        value.view(np.uint32).reshape(-1)[0] ^= 1 << 29
-        return value
-
-    with exported(lambda model: constants(model, change, "fullconv.weight")):
-        yield subject
+def remove_dilation(model: ModelProto) -> None:
+    for node in model.graph.node:
+        values = {item.name: item for item in node.attribute}
+        if node.op_type == "Conv" and "dilations" in values and list(values["dilations"].ints) != [1, 1]:
+            for name, value in (("dilations", [1, 1]), ("pads", [1, 1, 1, 1])):
+                del values[name].ints[:]
+                values[name].ints.extend(value)
 
 
-@planted("export", "logits")
-def half_pixel(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Upsampling is exported to round half pixels up: each output pixel takes the next source pixel."""
-    with exported(lambda model: attribute(model, "Resize", "nearest_mode", b"ceil")):
-        yield subject
+def add_one_to_labels(model: ModelProto) -> None:
+    """Count classes from 1 in the argmax inside the graph."""
+    for node in model.graph.node:
+        if node.name == "labels.argmax":
+            cast = next(other for other in model.graph.node if node.output[0] in other.input)
+            one = numpy_helper.from_array(np.array(1, np.int64), "off.by")
+            shifted = type(node)(op_type="Add", name="off", input=[node.output[0], "off.by"], output=["off"])
+            model.graph.initializer.append(one)
+            cast.input[0] = "off"
+            model.graph.node.insert(list(model.graph.node).index(cast), shifted)
 
 
-@planted("export", "logits")
-def align_corners(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Upsampling is exported to align corners."""
-    with exported(lambda model: attribute(model, "Resize", "coordinate_transformation_mode", b"align_corners")):
-        yield subject
+def export_constants(change: Callable[[np.ndarray], np.ndarray], ending: str = ".weight") -> Any:
+    return export_model(lambda model: change_constants(model, change, ending))
 
 
-@planted("export", "logits")
-def padding_on_the_other_side(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The first convolution is padded at bottom and right only, as TensorFlow pads."""
-    with exported(lambda model: attribute(model, "Conv", "pads", [0, 0, 2, 2], first=True)):
-        yield subject
+def export_attribute(operator: str, name: str, value: Any, *, first: bool = False) -> Any:
+    return export_model(lambda model: set_attribute(model, operator, name, value, first=first))
 
 
-@planted("export", "logits")
-def dilation_lost(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """Dilated convolutions are exported without dilation."""
-
-    def change(model: ModelProto) -> None:
-        for node in model.graph.node:
-            values = {item.name: item for item in node.attribute}
-            if node.op_type == "Conv" and "dilations" in values and list(values["dilations"].ints) != [1, 1]:
-                for name, value in (("dilations", [1, 1]), ("pads", [1, 1, 1, 1])):
-                    del values[name].ints[:]
-                    values[name].ints.extend(value)
-
-    with exported(change):
-        yield subject
-
-
-@planted("export", "forms")
-def labels_off_by_one(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The argmax inside the graph counts classes from 1."""
-
-    def change(model: ModelProto) -> None:
-        for node in model.graph.node:
-            if node.name == "labels.argmax":
-                cast = next(other for other in model.graph.node if node.output[0] in other.input)
-                one = numpy_helper.from_array(np.array(1, np.int64), "off.by")
-                shifted = type(node)(op_type="Add", name="off", input=[node.output[0], "off.by"], output=["off"])
-                model.graph.initializer.append(one)
-                cast.input[0] = "off"
-                model.graph.node.insert(list(model.graph.node).index(cast), shifted)
-
-    with exported(change):
-        yield subject
+#: Name, gates that must notice, patch.
+EXPORT: list[tuple[str, str, Callable[[], Any]]] = [
+    ("wrong epsilon", "onnx_logits miou", lambda: set_epsilon(0.1)),
+    ("tensorflow epsilon", "onnx_logits", lambda: set_epsilon(1e-3)),
+    ("classes swapped in the export", "onnx_logits miou class_iou", swap_exported_classes),
+    (
+        "weights rounded to fp16",
+        "onnx_logits",
+        lambda: export_constants(lambda value: value.astype(np.float16).astype(np.float32)),
+    ),
+    ("one bit flipped", "onnx_logits", lambda: export_constants(flip_bit, "fullconv.weight")),
+    # Each output pixel takes the next source pixel.
+    ("half pixels rounded up", "onnx_logits", lambda: export_attribute("Resize", "nearest_mode", b"ceil")),
+    (
+        "align corners",
+        "onnx_logits",
+        lambda: export_attribute("Resize", "coordinate_transformation_mode", b"align_corners"),
+    ),
+    # At bottom and right only, as TensorFlow pads.
+    ("padding on the other side", "onnx_logits", lambda: export_attribute("Conv", "pads", [0, 0, 2, 2], first=True)),
+    ("dilation lost", "onnx_logits", lambda: export_model(remove_dilation)),
+    ("labels off by one", "io_formats", lambda: export_model(add_one_to_labels)),
+    # The graph that takes uint8 divides by 255 alone.
+    (
+        "normalisation in the graph without std",
+        "io_formats",
+        lambda: export_constants(lambda value: np.full_like(value, 1 / 255), "normalise.scale"),
+    ),
+]
 
 
-@planted("export", "forms")
-def normalisation_in_the_graph_without_std(subject: Subject, folder: Path) -> Iterator[Subject]:
-    """The form that takes uint8 divides by 255 alone."""
-    with exported(lambda model: constants(model, lambda value: np.full_like(value, 1 / 255), "normalise.scale")):
-        yield subject
+def ignore_subject(patch: Callable[[], Any]) -> Callable[[Subject], Any]:
+    return lambda _: patch()
+
+
+for name, noticed_by, patch in EXPORT:
+    add_patch("export", name, noticed_by, ignore_subject(patch))
 
 
 def with_statistics(variant: str, subject: Subject) -> State:
-    """Untrained weights whose batch normalisation knows the images, so that values are as large as in a trained one."""
+    """Untrained weights with the images' batch statistics, so that values are as large as in a trained network."""
     torch.manual_seed(0)
     built = architectures.build(variant, subject.deliverable.network.outputs).train()
     for module in built.modules():
@@ -326,9 +281,9 @@ def with_statistics(variant: str, subject: Subject) -> State:
     return built.eval().state_dict()
 
 
-@recorded("export", "logits")
+@record("export", "onnx_logits")
 def unpool_tie(subject: Subject, folder: Path) -> Iterator[Verdict]:
-    """In a network with max-unpooling, the last of equal values is taken for the maximum, not the first."""
+    """In a network with max-unpooling, the last of equal values is the maximum, not the first."""
 
     def faulty(graph: export.Graph, name: str, module: nn.MaxUnpool2d, x: str, pooled: export.Pooled) -> str:
         mirrored = graph.add("SpaceToDepth", [pooled.source], name=f"{name}.blocks", blocksize=2)
@@ -349,4 +304,4 @@ def unpool_tie(subject: Subject, folder: Path) -> Iterator[Verdict]:
         weights_path=folder / "tramac.pth",
     )
     with mock.patch.dict(export.WRITERS, {nn.MaxUnpool2d: faulty}):
-        yield gates.onnx_logits(parity.compare_onnx_logits(unpooling, 1, unpooling.prepared()), spec)
+        yield gates.parity.onnx_logits(parity.compare_onnx_logits(unpooling, 1, unpooling.prepared()), spec)

@@ -1,8 +1,8 @@
-"""aoe: command lines, jobs in order, both ways of saying that it is done, and what it leaves."""
+"""aoe: command lines, order of jobs, both forms of its last line, and the files that it writes."""
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,6 @@ from tests.unit.executables import executable, only
 OLD = "Aoe process finished"
 NEW = "enet_citys process finished. Performance improved by 12.34%"
 
-#: The official sample of an operator job's result file.
-RESULT = [
-    {"basic": {"tuning_name": "调优任务名", "tuning_time(s)": 1827}},
-    {
-        "OPAT": {
-            "model_baseline_performance(ms)": 113.588725,
-            "model_performance_improvement": "0.31%",
-            "model_result_performance(ms)": 113.236731,
-            "opat_tuning_result": "tuning successful",
-            "repo_summary": {"repo_add_num": 2, "repo_hit_num": 17, "total_num": 19},
-        }
-    },
-]
-
 
 def tuning(folder: Path, **changes: Any) -> Tuning:
     conversion = atc.Conversion(
@@ -37,12 +23,12 @@ def tuning(folder: Path, **changes: Any) -> Tuning:
         output=folder / "out" / "enet_bs32",
         soc_version="Ascend310P3",
         shape=(3, 480, 480),
-        batch_size=32,
+        batch_sizes=(32,),
     )
-    return Tuning(**{"conversion": conversion, "bank": folder / "bank", **changes})
+    return Tuning(**{"conversion": conversion, "job_types": (1,), "bank": folder / "bank", **changes})
 
 
-def test_the_guides_command(tmp_path: Path) -> None:
+def test_command_is_that_of_the_guide(tmp_path: Path) -> None:
     guide = (
         "aoe --framework 5 --model enet_citys.onnx --job_type 1 --output ./enet_bs32_aoe_job1_1 "
         '--input_shape="image:32,3,480,480"  --log error'
@@ -57,17 +43,17 @@ def test_the_guides_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("job_types", [(), (2, 1), (1, 1), (3,), (0, 1)])
-def test_job_types_go_in_order(job_types: tuple[int, ...], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"but should be \[1\], \[2\] or \[1, 2\]"):
+def test_tuning_job_types_out_of_order_give_error(job_types: tuple[int, ...], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"expected \[1\], \[2\] or \[1, 2\]"):
         tuning(tmp_path, job_types=job_types)
 
 
-#: A tool that notes how it was called, and writes where it is told.
+#: A tool that logs its command line and writes a file to --output.
 SCRIPT = """
 echo "$@ bank=$TUNE_BANK_PATH device=$ASCEND_DEVICE_ID" >> {log}
 for word; do case $word in --output=*) name=${{word#--output=}};; --job_type=*) job=${{word#--job_type=}};; esac; done
 {make}
-[ "$job" = 2 ] && cp {result} aoe_result_opat_20221101120000001_pid77.json
+[ "$job" = 2 ] && echo "[]" > aoe_result_opat_20221101120000001_pid77.json
 echo '{said}'
 """
 BESIDE = 'echo "job $job" > "$name.om"'
@@ -78,9 +64,8 @@ WORKSPACE = (
 
 
 def prepare(folder: Path, patch: pytest.MonkeyPatch, said: str = NEW, make: str = BESIDE, then: str = "") -> Path:
-    (folder / "result.json").write_text(json.dumps(RESULT, ensure_ascii=False), encoding="utf-8")
     log = folder / "log"
-    body = SCRIPT.format(log=log, make=make, said=said, result=folder / "result.json")
+    body = SCRIPT.format(log=log, make=make, said=said)
     executable(folder / "bin", "aoe", body + then)
     only(folder / "bin", patch)
     patch.setattr("tempfile.tempdir", str(folder))
@@ -90,19 +75,19 @@ def prepare(folder: Path, patch: pytest.MonkeyPatch, said: str = NEW, make: str 
 
 @pytest.mark.parametrize(("said", "gained"), [(OLD, None), (NEW, 12.34), (NEW.replace("12.34", "-0.5"), -0.5)])
 @pytest.mark.parametrize("make", [BESIDE, WORKSPACE])
-def test_two_jobs(said: str, gained: float | None, make: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tune_two_jobs_gives_om_of_the_last(
+    said: str, gained: float | None, make: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     log = prepare(tmp_path, monkeypatch, said, make)
     before = set(tmp_path.iterdir())
-    tuned = aoe.tune(tuning(tmp_path, job_types=(1, 2)))
-    assert tuned.improvements == (gained, gained)
-    assert tuned.om == tmp_path / "out" / "enet_bs32.om"
-    assert tuned.om.read_text() == "job 2\n"
-    (result,) = tuned.results
-    assert result["OPAT"]["model_performance_improvement"] == "0.31%"
+    tuned, improvements = aoe.tune(tuning(tmp_path, job_types=(1, 2)))
+    assert improvements == (gained, gained)
+    assert tuned == tmp_path / "out" / "enet_bs32.om"
+    assert tuned.read_text() == "job 2\n"
     calls = log.read_text().splitlines()
     assert ["--job_type=1" in calls[0], "--job_type=2" in calls[1]] == [True, True]
     assert all(f"bank={tmp_path / 'bank'} device=0" in call for call in calls)
-    # Nothing of aoe's is left where it was called from.
+    # aoe's own files do not stay in the current folder.
     assert set(tmp_path.iterdir()) - before == {tmp_path / "out", tmp_path / "bank", log}
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["enet_bs32.om"]
 
@@ -113,11 +98,11 @@ def test_two_jobs(said: str, gained: float | None, make: str, tmp_path: Path, mo
         ("aoe: unrecognized option", ":", "exit 2", "aoe: unrecognized option (exit code 2)"),
         ("tuning failed", BESIDE, "", "tuning failed (exit code 0)"),
         (NEW, BESIDE, "exit 1", "(exit code 1)"),
-        (NEW, ":", "", "it claims success, but left no .om"),
+        (NEW, ":", "", "it reported success, but wrote no .om"),
         ("E10410: File [x.onnx] does not exist.", ":", "exit 255", "E10410: File [x.onnx] does not exist."),
     ],
 )
-def test_failures(
+def test_tune_failure_gives_one_line_error(
     said: str, make: str, then: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prepare(tmp_path, monkeypatch, said, make, then)
@@ -128,13 +113,13 @@ def test_failures(
     assert not list((tmp_path / "out").glob("*.om"))
 
 
-def test_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tune_without_aoe_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only(tmp_path / "bin", monkeypatch)
     with pytest.raises(BackendUnavailable, match=r"aoe: not found on the PATH; install CANN and run: source"):
         aoe.tune(tuning(tmp_path))
 
 
-def test_result_files_that_are_none(tmp_path: Path) -> None:
-    for number, text in enumerate(("", "[", "3", '["x"]', "[" * 100_000)):
-        (tmp_path / f"{number}.json").write_text(text)
-    assert aoe.read_results(sorted(tmp_path.iterdir())) == [{}, {}]
+def test_tuning_of_several_batch_sizes_gives_input_error(tmp_path: Path) -> None:
+    several = dataclasses.replace(tuning(tmp_path).conversion, batch_sizes=(1, 4))
+    with pytest.raises(InputError, match="aoe: 2 batch sizes, expected one"):
+        tuning(tmp_path, conversion=several)

@@ -1,4 +1,4 @@
-"""atc: command lines, and every failure that it is known to print told in one line."""
+"""atc: command lines, and each of its known failures in one line."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def conversion(output: Path = Path("enet_citys_bs1"), **changes: Any) -> Convers
         "output": output,
         "soc_version": "Ascend310P3",
         "shape": (3, 480, 480),
-        "batch_size": 1,
+        "batch_sizes": (1,),
     }
     return Conversion(**{**known, **changes})
 
 
-def test_the_guides_command() -> None:
+def test_command_is_that_of_the_guide() -> None:
     guide = (
         "atc --framework=5 --model=./enet_citys.onnx --output=./enet_citys_bs1 --input_format=NCHW "
         '--input_shape="image:1,3,480,480" --log=info --soc_version=Ascend310P3'
@@ -38,20 +38,17 @@ def test_the_guides_command() -> None:
 
 OPTIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     "several batch sizes": (
-        {"batch_size": 0, "profiles": (1, 4, 16)},
+        {"batch_sizes": (1, 4, 16)},
         {"--input_shape=image:-1,3,480,480", "--dynamic_batch_size=1,4,16"},
     ),
     "precision": ({"precision_mode": "allow_mix_precision"}, {"--precision_mode=allow_mix_precision"}),
-    "precision by operator": ({"op_precision_mode": Path("p.ini")}, {"--op_precision_mode=p.ini"}),
     "AIPP": ({"aipp": Path("aipp.cfg")}, {"--insert_op_conf=aipp.cfg", "--input_shape=image:1,3,480,480"}),
-    "output type": ({"output_type": "FP16"}, {"--output_type=FP16"}),
-    "knowledge bank": ({"bank": Path("bank")}, {"--mdl_bank_path=bank"}),
-    "another input": ({"input_name": "x", "batch_size": 32}, {"--input_shape=x:32,3,480,480"}),
+    "another input": ({"input_name": "x", "batch_sizes": (32,)}, {"--input_shape=x:32,3,480,480"}),
 }
 
 
 @pytest.mark.parametrize("what", OPTIONS)
-def test_options(what: str) -> None:
+def test_command_changed_conversion_adds_options(what: str) -> None:
     changes, expected = OPTIONS[what]
     words = atc.command(conversion(**changes))
     assert expected <= set(words)
@@ -59,19 +56,17 @@ def test_options(what: str) -> None:
 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
-    "suffix": ({"output": Path("x.om")}, "atc appends .om itself"),
-    "precision": ({"precision_mode": "fp16"}, "precision_mode='fp16', but should be one of force_fp16"),
-    "no batch size": ({"batch_size": 0}, "either one batch size or several"),
-    "both": ({"profiles": (1, 2)}, "either one batch size or several"),
-    "one of several": ({"batch_size": 0, "profiles": (4,)}, "2 to 100 different ones"),
-    "equal ones": ({"batch_size": 0, "profiles": (4, 4)}, "2 to 100 different ones"),
-    "too many": ({"batch_size": 0, "profiles": tuple(range(1, 102))}, "2 to 100 different ones"),
-    "too large": ({"batch_size": 0, "profiles": (1, 2049)}, "in 1..2048"),
+    "suffix": ({"output": Path("x.om")}, "x.om: expected a name without .om"),
+    "precision": ({"precision_mode": "fp16"}, "precision_mode='fp16', expected one of force_fp16"),
+    "no batch size": ({"batch_sizes": ()}, "batch sizes none, expected one, or 2 to 100 different ones"),
+    "equal ones": ({"batch_sizes": (4, 4)}, "2 to 100 different ones"),
+    "too many": ({"batch_sizes": tuple(range(1, 102))}, "2 to 100 different ones"),
+    "too large": ({"batch_sizes": (1, 2049)}, "in 1..2048"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_atc_would_refuse(what: str) -> None:
+def test_conversion_that_atc_rejects_gives_error(what: str) -> None:
     changes, message = WRONG[what]
     with pytest.raises(InputError) as caught:
         conversion(**changes)
@@ -182,13 +177,13 @@ TEXTS: dict[str, tuple[str, Message]] = {
 
 
 @pytest.mark.parametrize("what", TEXTS)
-def test_messages(what: str) -> None:
+def test_parse_messages_finds_code_cause_and_solution(what: str) -> None:
     text, expected = TEXTS[what]
-    assert atc.messages(text) == [expected]
+    assert atc.parse_messages(text) == [expected]
 
 
 @pytest.mark.parametrize("what", TEXTS)
-def test_failures_in_one_line(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_convert_failure_gives_one_line_error(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     text, expected = TEXTS[what]
     (tmp_path / "said").write_text(text)
     executable(tmp_path / "bin", "atc", f"cat {tmp_path / 'said'}; exit 255")
@@ -203,7 +198,7 @@ def test_failures_in_one_line(what: str, tmp_path: Path, monkeypatch: pytest.Mon
     for part in (expected.cause, expected.solution):
         assert part in message
     assert "TraceBack" not in message
-    kept = Path(message.rpartition("All that it printed: ")[2])
+    kept = Path(message.rpartition("Full output: ")[2])
     assert kept.read_text() == text
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -217,7 +212,7 @@ WARNED = (
 WRITE = 'for word; do case $word in --output=*) name=${word#--output=};; esac; done; printf "$0" > "${name}%s"'
 
 
-def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> atc.AtcResult:
+def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> tuple[Path, list[atc.Message]]:
     folder.mkdir(exist_ok=True)
     (folder / "said").write_text(said)
     executable(folder / "bin", "atc", f"cat {folder / 'said'}; {then}")
@@ -227,27 +222,26 @@ def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> atc.At
 
 
 @pytest.mark.parametrize("suffix", [".om", "_linux_x86_64.om", "_linux_aarch64.om"])
-def test_success(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiled = run(tmp_path, monkeypatch, WARNED, WRITE % suffix)
-    assert compiled.om == tmp_path / "out" / f"enet{suffix}"
-    assert compiled.om.read_text().endswith("atc")
-    (warning,) = compiled.warnings
+def test_convert_success_gives_om_and_warnings(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    om, (warning,) = run(tmp_path, monkeypatch, WARNED, WRITE % suffix)
+    assert om == tmp_path / "out" / f"enet{suffix}"
+    assert om.read_text().endswith("atc")
     assert (warning.code, warning.text[:14]) == ("W11001", "Op [Slice_30] ")
-    assert [path.name for path in compiled.om.parent.iterdir()] == [compiled.om.name]
+    assert [path.name for path in om.parent.iterdir()] == [om.name]
 
 
 @pytest.mark.parametrize(
     ("said", "then", "reason"),
     [
-        (SUCCESS, "exit 0", "it claims success, but left no .om"),
-        (SUCCESS, 'touch "$name.om"; exit 0', "it claims success, but left no .om"),
+        (SUCCESS, "exit 0", "it reported success, but wrote no .om"),
+        (SUCCESS, 'touch "$name.om"; exit 0', "it reported success, but wrote no .om"),
         (START, WRITE % ".om", "ATC start working now"),
-        ("", "exit 255", "it printed nothing"),
+        ("", "exit 255", "no output"),
         ("Segmentation fault", "exit 139", "Segmentation fault (exit code 139)"),
         (SUCCESS, f"{WRITE % '.om'}; exit 1", "(exit code 1)"),
     ],
 )
-def test_success_that_is_none(
+def test_convert_without_result_keeps_older_file(
     said: str, then: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stale = tmp_path / "out" / "enet.ascend.om"
@@ -259,7 +253,7 @@ def test_success_that_is_none(
     assert stale.read_text() == "of an earlier run"
 
 
-def test_missing_tool_and_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_convert_missing_tool_or_library_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     only(tmp_path / "bin", monkeypatch)
     with pytest.raises(BackendUnavailable) as caught:
         atc.convert(conversion(tmp_path / "enet"))
@@ -271,11 +265,11 @@ def test_missing_tool_and_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ):
         atc.convert(conversion(tmp_path / "enet"))
     (tmp_path / "bin" / "atc").write_bytes(b"\x7fELF no program")
-    with pytest.raises(BackendUnavailable, match=r"atc: can't be run \(Exec format error\)"):
+    with pytest.raises(BackendUnavailable, match=r"atc: cannot be run \(Exec format error\)"):
         atc.convert(conversion(tmp_path / "enet"))
 
 
-def test_odd_bytes_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_convert_output_that_is_not_utf8_gives_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     executable(tmp_path / "bin", "atc", r"printf 'E10041: Failed to load \377\376\000 the model\n'; exit 255")
     only(tmp_path / "bin", monkeypatch)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -292,7 +286,7 @@ def test_odd_bytes_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ("version.cfg", "nothing\n", None),
     ],
 )
-def test_cann_version(
+def test_cann_version_reads_known_files(
     file: str, text: str, version: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / file).parent.mkdir(exist_ok=True)

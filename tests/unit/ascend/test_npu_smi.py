@@ -1,4 +1,4 @@
-"""Every table that npu-smi is known to print is read whole, or refused."""
+"""npu-smi: every table that it is known to print is read completely, or is an error."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_tables(name: str) -> None:
+def test_parse_known_table_gives_every_chip(name: str) -> None:
     text, expected = TABLES[name]
     assert npu_smi.parse(text) == expected
 
@@ -138,14 +138,14 @@ def test_tables(name: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "hello", "| NPU     Name      | Health |", "\0\n\xff", ASCEND_910B.split("| 0  ")[0]]
 )
-def test_no_table(text: str) -> None:
+def test_parse_other_text_gives_one_line_error(text: str) -> None:
     with pytest.raises(InputError, match="somewhere: no table of npu-smi info") as raised:
         npu_smi.parse(text, "somewhere")
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("lines", [7, 8])
-def test_cut_short(lines: int) -> None:
+def test_parse_table_cut_short_gives_error(lines: int) -> None:
     text = "\n".join(ASCEND_910B.splitlines()[:lines])
     if lines == 8:
         assert len(npu_smi.parse(text)) == 1
@@ -157,12 +157,12 @@ def test_cut_short(lines: int) -> None:
 @pytest.mark.parametrize(
     ("name", "soc"), [("310", "Ascend310"), ("310P3", "Ascend310P3"), ("910B1", "Ascend910B1"), ("910A", "Ascend910A")]
 )
-def test_soc_version(name: str, soc: str) -> None:
+def test_soc_version_of_one_kind_is_atcs_name(name: str, soc: str) -> None:
     assert npu_smi.soc_version(name) == soc
 
 
 @pytest.mark.parametrize("name", ["Ascend910", "910", "950"])
-def test_names_that_are_a_familys(name: str) -> None:
+def test_soc_version_of_a_family_gives_error(name: str) -> None:
     with pytest.raises(InputError, match="Give --soc-version"):
         npu_smi.soc_version(name)
 
@@ -173,19 +173,19 @@ def executable(folder: Path, name: str, body: str) -> None:
     path.chmod(0o755)
 
 
-def test_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_states_returns_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "table").write_text(ASCEND_910B)
     executable(tmp_path, "npu-smi", f'[ "$1" = info ] && cat {tmp_path / "table"}')
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    assert npu_smi.states() == TABLES["910B with processes"][1]
-    assert [state.processes for state in npu_smi.states(own={4711})] == [(), (" (4712)",)]
+    assert npu_smi.read_states() == TABLES["910B with processes"][1]
+    assert [state.processes for state in npu_smi.read_states(ignored={4711})] == [(), (" (4712)",)]
 
 
-def test_missing_and_failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_states_missing_or_failing_tool_gives_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackendUnavailable, match="npu-smi: not found on the PATH; install the NPU's driver"):
-        npu_smi.states()
+        npu_smi.read_states()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     executable(tmp_path, "npu-smi", "echo dcmi module initialize failed. ret is -8005; exit 1")
     with pytest.raises(Exception, match=r"npu-smi: dcmi module initialize failed. ret is -8005 \(exit code 1\)"):
-        npu_smi.states()
+        npu_smi.read_states()

@@ -1,4 +1,4 @@
-"""``enet infer``: what a device would leave, made here."""
+"""``enet infer`` on the host: the files that ais_bench would write."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from enet.backends import bin_folder as infer
+from enet import backends, model as models
+from enet.backends import FolderRun
 from enet.deliverable import IoFormat, Preprocessing
 from enet.errors import InputError
-from enet.model import architectures as network, export
 
 NAMES = ("a_0", "b.c", "d")
 
@@ -24,7 +24,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "enet.onnx"
     torch.manual_seed(0)
     spec = Preprocessing(resize="exact", size=(32, 16))
-    export.save(export.to_onnx(network.build("ascend", 5), spec, IoFormat(input="uint8")), path)
+    network = models.architectures.build("ascend", 5)
+    models.export.save(models.export.to_onnx(network, spec, IoFormat(input="uint8")), path)
     return path
 
 
@@ -40,11 +41,12 @@ def images(tmp_path: Path) -> tuple[Path, NDArray[np.uint8]]:
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4])
 @pytest.mark.parametrize("outfmt", ["BIN", "NPY"])
-def test_outputs_and_summary(
+def test_run_folder_writes_outputs_and_summary(
     batch_size: int, outfmt: str, model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path: Path
 ) -> None:
     folder, pixels = images
-    summary = infer.run(model, folder, tmp_path / "out", batch_size, outfmt, progress=False)  # type: ignore[arg-type]
+    run = FolderRun(model, folder, tmp_path / "out", batch_size, outfmt=outfmt)  # type: ignore[arg-type]
+    (summary,) = backends.get(backends.DEFAULT).run_folder(run)
     assert summary == tmp_path / "out_summary.json"
     (expected,) = onnxruntime.InferenceSession(model.read_bytes()).run(None, {"image": pixels})
     table = json.loads(summary.read_text())
@@ -58,7 +60,9 @@ def test_outputs_and_summary(
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
-def test_bad_input(model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path: Path) -> None:
+def test_run_folder_bad_input_gives_one_line_error(
+    model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path: Path
+) -> None:
     folder, _ = images
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -73,6 +77,11 @@ def test_bad_input(model: Path, images: tuple[Path, NDArray[np.uint8]], tmp_path
         (tmp_path, folder, "Is a directory"),
     ):
         with pytest.raises(InputError, match=message) as error:
-            infer.run(bad, inputs, tmp_path / "out", 1, "BIN", progress=False)
+            backends.get(backends.DEFAULT).run_folder(FolderRun(bad, inputs, tmp_path / "out", 1))
         assert "\n" not in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_run_folder_of_other_host_backends_names_those_that_can() -> None:
+    with pytest.raises(InputError, match=r"does not run folders of files\. Use --backend onnxruntime or ascend"):
+        backends.get("pytorch").run_folder(FolderRun(Path("m"), Path("i"), Path("o"), 1))

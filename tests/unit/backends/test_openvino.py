@@ -1,4 +1,4 @@
-"""OpenVINO gives the labels that PyTorch gives; quantised, it is calibrated on train images alone."""
+"""OpenVINO gives PyTorch's labels; for INT8 it is calibrated on train images only."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enet import backends, deliverable
+from enet import backends, datasets, deliverable
 from enet.backends import calibration
-from enet.datasets import cityscapes
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.measure import pipeline, predictor
@@ -25,14 +24,14 @@ quantiser = pytest.mark.skipif(not importlib.util.find_spec("nncf"), reason="nnc
 
 @pytest.fixture(scope="module")
 def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    """With a train split of other images."""
+    """A subject that also has a train split, of other images."""
     found = data.tiny(tmp_path_factory.mktemp("openvino"))
     assert found.data_root is not None
     data.data_set(found.data_root, images=60, seed=1, split="train")
     return found
 
 
-def in_int8(subject: Subject) -> Subject:
+def with_int8(subject: Subject) -> Subject:
     return dataclasses.replace(subject, target=Target(precision="int8"))
 
 
@@ -40,9 +39,9 @@ def in_int8(subject: Subject) -> Subject:
 @pytest.mark.parametrize(
     ("batch_size", "form"), [*((1, form) for form in data.FORMS), (2, "float to logits"), (8, "uint8 to labels")]
 )
-def test_labels(batch_size: int, form: str, subject: Subject) -> None:
+def test_openvino_float32_gives_labels_of_pytorch(batch_size: int, form: str, subject: Subject) -> None:
     artifact = subject.artifact("openvino", batch_size, data.FORMS[form])
-    evidence = pipeline.measure_split(subject, artifact, subject.photographs())
+    evidence = pipeline.measure_split(subject, artifact, subject.image_files())
     np.testing.assert_array_equal(evidence.matrices, data.slow_matrices(subject))
     where = evidence.provenance
     assert (where.backend, where.precision, where.calibration_sha256) == ("openvino", "fp32", "")
@@ -50,23 +49,23 @@ def test_labels(batch_size: int, form: str, subject: Subject) -> None:
 
 
 @installed
-def test_logits_are_not_those_of_a_later_run(subject: Subject) -> None:
+def test_openvino_logits_survive_the_next_run(subject: Subject) -> None:
     images = np.stack([subject.prepared().load(index)[0] for index in range(2)])
     with predictor.open_predictor(subject, subject.artifact("openvino", 1)) as opened:
-        first = opened.raw(images[:1])
+        first = opened.infer_batch(images[:1])
         kept = first.copy()
-        assert not np.array_equal(opened.raw(images[1:]), kept)
+        assert not np.array_equal(opened.infer_batch(images[1:]), kept)
     np.testing.assert_array_equal(first, kept)
 
 
 @installed
-def test_artifact_that_cannot_be_loaded(subject: Subject, tmp_path: Path) -> None:
+def test_openvino_damaged_artifact_gives_one_line_error(subject: Subject, tmp_path: Path) -> None:
     artifact = subject.artifact("openvino", 1)
     for content in (b"", b"no blob", artifact.path.read_bytes()[:1000]):
         damaged = dataclasses.replace(artifact, path=tmp_path / "model.blob")
         damaged.path.write_bytes(content)
         with (
-            pytest.raises(InputError, match=r"model\.blob: OpenVINO can't load it"),
+            pytest.raises(InputError, match=r"model\.blob: OpenVINO cannot load it"),
             predictor.open_predictor(subject, damaged),
         ):
             pass
@@ -75,14 +74,13 @@ def test_artifact_that_cannot_be_loaded(subject: Subject, tmp_path: Path) -> Non
 @installed
 @quantiser
 @pytest.mark.parametrize("form", ["float to logits", "uint8 to labels"])
-def test_int8(form: str, subject: Subject) -> None:
-    """Not the float labels, but most of them, and the same at any batch size."""
-    quantised = in_int8(subject)
+def test_openvino_int8_gives_most_labels_at_every_batch_size(form: str, subject: Subject) -> None:
+    quantised = with_int8(subject)
     runs = [quantised.artifact("openvino", size, data.FORMS[form]) for size in (1, 3)]
-    first, second = (pipeline.measure_split(quantised, run, quantised.photographs()) for run in runs)
+    first, second = (pipeline.measure_split(quantised, run, quantised.image_files()) for run in runs)
     np.testing.assert_array_equal(first.matrices, second.matrices)
     plain = subject.artifact("openvino", 1, data.FORMS[form])
-    float_matrices = pipeline.measure_split(subject, plain, subject.photographs()).matrices
+    float_matrices = pipeline.measure_split(subject, plain, subject.image_files()).matrices
     assert not np.array_equal(first.matrices, float_matrices)
     assert np.abs(first.matrices - float_matrices).sum() < 0.4 * float_matrices.sum()  # random weights decide narrowly
     where = first.provenance
@@ -94,11 +92,11 @@ def test_int8(form: str, subject: Subject) -> None:
     assert quantised.artifact("onnxruntime", 1).precision == "fp32"
 
 
-def test_calibration_is_of_train_images_all_over_the_split(subject: Subject) -> None:
+def test_calibration_uses_train_images_spread_over_the_split(subject: Subject) -> None:
     found = subject.calibration()
     names = found.source.names
     assert len(names) == calibration.IMAGES < 60
-    every = [sample.name for sample in cityscapes.find(subject.data_root or Path(), "train").samples]
+    every = [sample.name for sample in datasets.find("cityscapes", subject.data_root or Path(), "train").samples]
     assert names[0] == every[0]
     assert set(names) <= set(every)
     assert every.index(names[-1]) > 0.95 * len(every)
@@ -118,7 +116,7 @@ def test_calibration_is_of_train_images_all_over_the_split(subject: Subject) -> 
     path.write_bytes(content)
 
 
-def test_calibration_without_train_images(tmp_path: Path) -> None:
+def test_calibration_without_train_images_gives_input_error(tmp_path: Path) -> None:
     found = data.tiny(tmp_path)
     with pytest.raises(InputError, match=r"calibrated on train images: .*leftImg8bit/train"):
         found.calibration()
@@ -128,8 +126,10 @@ def test_calibration_without_train_images(tmp_path: Path) -> None:
         same.calibration()
 
 
-def test_int8_is_refused_elsewhere() -> None:
+def test_require_precision_int8_elsewhere_gives_input_error() -> None:
     for name in ("pytorch", "onnxruntime", "ascend"):
-        with pytest.raises(InputError, match=f"backend {name}: has no --precision int8. Those that have: openvino"):
+        with pytest.raises(
+            InputError, match=f"--precision int8: not supported by backend {name}. Use --backend openvino"
+        ):
             backends.require_precision(name, "int8")
     assert deliverable.load("scenes").tolerances.int8_speedup == 1.5

@@ -1,4 +1,4 @@
-"""Preprocessed files are the reference recipe's bytes, whole or not there, and never those of other settings."""
+"""Preprocessed files: equal to the reference recipe, complete or absent, never of other settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet.datasets import bin_files as bins, cityscapes, image_source as source, preprocess
+from enet import datasets
+from enet.datasets import bin_files as bins, image_source as source, preprocess
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 from enet.measure import reference_preprocessing
@@ -26,7 +27,7 @@ SPEC = Preprocessing(size=(32, 32))
 
 @pytest.fixture
 def photographs(tmp_path: Path) -> source.ImageFiles:
-    return source.ImageFiles(cityscapes.find(data.data_set(tmp_path / "data"), "val"), SPEC)
+    return source.ImageFiles(datasets.find("cityscapes", data.data_set(tmp_path / "data"), "val"), SPEC)
 
 
 def write(
@@ -45,7 +46,7 @@ def expected(photographs: source.ImageFiles, kind: str = "float") -> dict[str, b
             )
         else:
             with Image.open(sample.image) as image:
-                pixels = reference_preprocessing.on_grid(
+                pixels = reference_preprocessing.resize(
                     image.convert("RGB"), photographs.spec, Image.Resampling.BILINEAR
                 )
             content[f"{sample.name}.bin"] = np.asarray(pixels).tobytes()
@@ -58,7 +59,7 @@ def written(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("kind", "size"), [("float", 32 * 32 * 3 * 4), ("uint8", 32 * 32 * 3)])
-def test_files_are_those_of_the_recipe(
+def test_bin_files_equal_the_reference_recipe(
     kind: Literal["float", "uint8"], size: int, photographs: source.ImageFiles, tmp_path: Path
 ) -> None:
     manifest = write(photographs, tmp_path / "a" / "b", kind)
@@ -76,7 +77,7 @@ def times(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mtime_ns for path in folder.iterdir() if path.name != bins.MANIFEST}
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_interrupted_run_resumes(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     manifest = write(photographs, folder)
     before = times(folder)
@@ -91,7 +92,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(photographs: source.ImageFi
 
 
 @pytest.mark.parametrize("change", ["data", "mean", "kind"])
-def test_other_settings_make_every_file_anew(change: str, photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_other_settings_write_every_file_again(change: str, photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
     before = times(folder)
@@ -121,7 +122,7 @@ def interrupted(photographs: source.ImageFiles, readable: int) -> Iterator[None]
             yield
 
 
-def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_failed_run_leaves_complete_files_and_no_hashes(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with interrupted(photographs, 3):
         write(photographs, folder)
@@ -135,9 +136,7 @@ def test_a_failed_run_leaves_whole_files_and_no_hashes(photographs: source.Image
     assert written(folder) == expected(photographs)
 
 
-def test_files_of_other_settings_do_not_survive_an_interrupted_run(
-    photographs: source.ImageFiles, tmp_path: Path
-) -> None:
+def test_interrupted_run_removes_files_of_other_settings(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
     photographs.spec = replace(SPEC, mean=(0.5, 0.5, 0.5))  # as many bytes a file
@@ -147,15 +146,15 @@ def test_files_of_other_settings_do_not_survive_an_interrupted_run(
     assert written(folder) == expected(photographs)
 
 
-def test_files_of_images_that_are_gone_are_removed(photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_removed_images_have_their_files_removed(photographs: source.ImageFiles, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     write(photographs, folder)
-    fewer = source.ImageFiles(cityscapes.find(data.data_set(tmp_path / "fewer", images=2), "val"), SPEC)
+    fewer = source.ImageFiles(datasets.find("cityscapes", data.data_set(tmp_path / "fewer", images=2), "val"), SPEC)
     write(fewer, folder, sha256="fewer")
     assert written(folder) == expected(fewer)
 
 
-def test_files_that_no_run_wrote_are_not_deleted(photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_foreign_files_are_not_deleted(photographs: source.ImageFiles, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "firmware.bin").write_text("mine")
     with contextlib.suppress(InputError):  # ais_bench would run it too: it may be refused
@@ -164,14 +163,12 @@ def test_files_that_no_run_wrote_are_not_deleted(photographs: source.ImageFiles,
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe", b"null"])
-def test_a_manifest_that_cannot_be_read_counts_as_none(
-    content: bytes, photographs: source.ImageFiles, tmp_path: Path
-) -> None:
+def test_unreadable_manifest_counts_as_none(content: bytes, photographs: source.ImageFiles, tmp_path: Path) -> None:
     (tmp_path / bins.MANIFEST).write_bytes(content)
     assert bins.read_manifest(tmp_path) == {}
 
 
-def test_a_folder_that_cannot_be_made(photographs: source.ImageFiles, tmp_path: Path) -> None:
+def test_folder_that_cannot_be_created_gives_one_line_error(photographs: source.ImageFiles, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")
     for folder in (file, file / "below"):

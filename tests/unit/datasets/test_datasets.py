@@ -1,8 +1,10 @@
-"""Data sets on disk: every pair found, and every wrong file told of at once."""
+"""Data sets on disk: all pairs are found, and all problems are in one message."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,9 @@ import pytest
 from PIL import Image
 
 from enet import datasets
-from enet.datasets import IGNORE, Classes, Dataset, camvid, check, cityscapes
+from enet.datasets import IGNORE, LAYOUTS, Classes, Dataset, camvid, check, cityscapes
 from enet.datasets.pairing import pair
+from enet.deliverable import LAYOUT_FACTS
 from enet.errors import InputError
 from enet.storage.files import hash_file
 from tests.unit import recipes
@@ -63,8 +66,8 @@ def refused(action: Callable[[], object]) -> str:
     return message
 
 
-def test_cityscapes(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path), "val")
+def test_find_cityscapes_lists_pairs_by_name(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path), "val")
     assert (found.layout, found.root, found.split) == ("cityscapes", tmp_path, "val")
     assert [sample.name for sample in found.samples] == [
         f"{city}_{number:06d}_000019_leftImg8bit"
@@ -74,53 +77,77 @@ def test_cityscapes(tmp_path: Path) -> None:
     assert found.samples[2].label == label_path(tmp_path, "bonn", 1)
 
 
-def test_cityscapes_leaves_other_files_alone(tmp_path: Path) -> None:
+def test_find_cityscapes_ignores_other_files(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, 2)
     for name in ("aachen_000000_000019_gtFine_color.png", "aachen_000000_000019_gtFine_instanceIds.png"):
         write_image(tmp_path / "gtFine" / "val" / "aachen" / name)
     (tmp_path / "leftImg8bit" / "val" / "aachen" / "notes.txt").write_text("mine")
-    assert len(cityscapes.find(tmp_path, "val").samples) == 2
+    assert len(datasets.find("cityscapes", tmp_path, "val").samples) == 2
 
 
-def test_camvid(tmp_path: Path) -> None:
-    found = camvid.find(write_camvid(tmp_path), "val")
+def test_find_camvid_lists_pairs_by_name(tmp_path: Path) -> None:
+    found = datasets.find("camvid", write_camvid(tmp_path), "val")
     assert (found.layout, len(found.classes.names)) == ("camvid", 11)
     assert [sample.name for sample in found.samples] == ["frame0", "frame1", "frame2"]
     assert found.samples[1].label == tmp_path / "valannot" / "frame1.png"
 
 
-@pytest.mark.parametrize("layout", ["cityscapes", "scenes", "camvid"])
-def test_find_by_layout(tmp_path: Path, layout: str) -> None:
-    root = (write_camvid if layout == "camvid" else write_cityscapes)(tmp_path)
-    assert datasets.find(layout, root, "val").layout == ("camvid" if layout == "camvid" else "cityscapes")
+#: What writes a small data set of a layout.
+WRITERS = {"cityscapes": write_cityscapes, "scenes": write_cityscapes, "camvid": write_camvid}
 
 
-@pytest.mark.parametrize("layout", ["cityscapes", "camvid"])
-def test_no_such_folder(tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_find_uses_the_named_layout(tmp_path: Path, layout: str) -> None:
+    found = datasets.find(layout, WRITERS[layout](tmp_path), "val")
+    assert found.samples
+    assert (found.classes, found.problems) == (LAYOUTS[layout].classes, ())
+
+
+def test_layouts_agree_with_layout_facts() -> None:
+    facts = {name: each.classes for name, each in LAYOUT_FACTS.items()}
+    assert {name: len(each.classes.names) for name, each in LAYOUTS.items()} == facts
+
+
+def test_package_loads_no_heavy_module() -> None:
+    code = "import sys; from enet import datasets; datasets.find; print({'numpy', 'PIL', 'cv2'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_find_unknown_layout_names_the_nearest(tmp_path: Path) -> None:
+    message = refused(lambda: datasets.find("cityscape", tmp_path, "val"))
+    assert message.startswith("layout='cityscape' is not known: did you mean 'cityscapes'?")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_find_missing_folder_names_the_option(tmp_path: Path, layout: str) -> None:
     message = refused(lambda: datasets.find(layout, tmp_path / "none", "val"))
     assert f"{tmp_path / 'none'}: no such folder" in message
     assert "--data-root" in message
 
 
-@pytest.mark.parametrize("layout", ["cityscapes", "camvid"])
-def test_empty_folder(tmp_path: Path, layout: str) -> None:
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_find_empty_folder_names_the_expected_files(tmp_path: Path, layout: str) -> None:
     message = refused(lambda: datasets.find(layout, tmp_path, "val"))
     assert message.startswith(f"no images: expected {tmp_path}")
     assert "--data-root" in message
 
 
-@pytest.mark.parametrize("layout", ["cityscapes", "camvid"])
-def test_another_split(tmp_path: Path, layout: str) -> None:
-    root = (write_camvid if layout == "camvid" else write_cityscapes)(tmp_path)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_find_missing_split_finds_no_images(tmp_path: Path, layout: str) -> None:
+    root = WRITERS[layout](tmp_path)
     assert "no images" in refused(lambda: datasets.find(layout, root, "test"))
 
 
-def test_lone_images_and_labels_in_one_message(tmp_path: Path) -> None:
+def test_find_lone_images_and_labels_are_problems_in_one_message(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, 2)
     for number in range(10, 17):
         write_image(image_path(tmp_path, "bonn", number))
     write_label(label_path(tmp_path, "ulm", 50))
-    message = refused(lambda: cityscapes.find(tmp_path, "val"))
+    found = datasets.find("cityscapes", tmp_path, "val")
+    assert len(found.samples) == 2
+    message = refused(found.require_sound)
+    assert message.startswith(f"data set {tmp_path}: ")
+    assert message == refused(lambda: check.inspect(found))
     assert "7 images without label: " in message
     assert "1 label without image: " in message
     for number in range(10, 15):
@@ -128,53 +155,54 @@ def test_lone_images_and_labels_in_one_message(tmp_path: Path) -> None:
     assert str(image_path(tmp_path, "bonn", 15)) not in message
     assert "and 2 more" in message
     assert str(label_path(tmp_path, "ulm", 50)) in message
-    assert "Expected " in message
+    assert "(expected " in message
 
 
-def test_lone_files_of_camvid(tmp_path: Path) -> None:
+def test_find_camvid_lone_files_are_problems(tmp_path: Path) -> None:
     write_camvid(tmp_path)
     (tmp_path / "valannot" / "frame1.png").unlink()
     (tmp_path / "val" / "frame2.png").unlink()
-    message = refused(lambda: camvid.find(tmp_path, "val"))
+    message = "; ".join(datasets.find("camvid", tmp_path, "val").problems)
     assert f"1 image without label: {tmp_path / 'val' / 'frame1.png'}" in message
     assert f"1 label without image: {tmp_path / 'valannot' / 'frame2.png'}" in message
 
 
-def test_equal_names_in_two_cities_are_not_dropped(tmp_path: Path) -> None:
+def test_find_equal_names_in_two_cities_are_a_problem(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, 2)
     copied = image_path(tmp_path, "aachen", 0)
     write_image(tmp_path / "leftImg8bit" / "val" / "duplicate_images" / copied.name, seed=9)
-    message = refused(lambda: cityscapes.find(tmp_path, "val"))
-    assert copied.name in message
+    assert copied.name in refused(datasets.find("cityscapes", tmp_path, "val").require_sound)
 
 
-def test_a_label_in_another_citys_folder_is_no_partner(tmp_path: Path) -> None:
+def test_find_label_in_another_city_is_not_a_partner(tmp_path: Path) -> None:
     write_cityscapes(tmp_path, 2)
     label = label_path(tmp_path, "aachen", 0)
     moved = tmp_path / "gtFine" / "val" / "bonn" / label.name
     label.rename(moved)
-    message = refused(lambda: cityscapes.find(tmp_path, "val"))
+    message = refused(datasets.find("cityscapes", tmp_path, "val").require_sound)
     assert str(image_path(tmp_path, "aachen", 0)) in message
     assert str(moved) in message
 
 
 def test_pair_sorts_by_name(tmp_path: Path) -> None:
-    names = ["c", "a", "b"]
-    images = {name: tmp_path / f"{name}.jpg" for name in names}
-    labels = {name: tmp_path / f"{name}.png" for name in reversed(names)}
-    assert [(s.name, s.label.stem) for s in pair(images, labels, expected="x")] == [(n, n) for n in "abc"]
+    for name in ("c", "a", "b"):
+        (tmp_path / f"{name}.jpg").touch()
+        (tmp_path / f"{name}.png").touch()
+    samples, problems = pair(tmp_path / "*.jpg", tmp_path / "*.png")
+    assert [(s.name, s.label.stem) for s in samples] == [(n, n) for n in "abc"]
+    assert problems == ()
 
 
-def test_first(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path), "val")
+def test_first_keeps_the_first_samples(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path), "val")
     assert found.first(None) is found
     assert found.first(2).samples == found.samples[:2]
     assert found.first(100).samples == found.samples
     assert found.first(2).classes is found.classes
 
 
-def test_inspect_gives_the_manifest(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path), "val")
+def test_inspect_returns_the_manifest(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path), "val")
     manifest = check.inspect(found)
     assert (manifest["layout"], manifest["split"]) == ("cityscapes", "val")
     assert [sample["name"] for sample in manifest["samples"]] == [sample.name for sample in found.samples]
@@ -189,8 +217,8 @@ def damaged(path: Path, kept: float) -> None:
     path.write_bytes(content[: int(kept * len(content))])
 
 
-def test_every_problem_in_one_message(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 14), "val")
+def test_inspect_reports_all_problems_in_one_message(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 14), "val")
     images, labels = [s.image for s in found.samples], [s.label for s in found.samples]
     for path in labels[:7]:
         write_label(path, size=(8, 8))
@@ -205,7 +233,7 @@ def test_every_problem_in_one_message(tmp_path: Path) -> None:
     assert "7 labels of another size than their image: " in message
     assert "and 2 more" in message
     assert "(8x8 for 24x16)" in message
-    assert f"1 labels with ids that don't exist: {labels[7]} (id 34)" in message
+    assert f"1 labels with ids that do not exist: {labels[7]} (id 34)" in message
     assert f"1 labels not 8-bit single-channel: {labels[8]} (I;16)" in message
     assert "4 unreadable: " in message
     for path in (images[9], labels[10], images[11], labels[12]):
@@ -216,8 +244,8 @@ def test_every_problem_in_one_message(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("which", ["image", "label"])
 @pytest.mark.parametrize("kept", [0.0, 0.1, 0.5, 0.9])
-def test_truncated_files(tmp_path: Path, which: str, kept: float) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 2), "val")
+def test_inspect_truncated_file_is_unreadable(tmp_path: Path, which: str, kept: float) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val")
     path: Path = getattr(found.samples[0], which)
     Image.fromarray(np.random.default_rng(0).integers(0, 34, SIZE[::-1], np.uint8)).save(found.samples[0].label)
     damaged(path, kept)
@@ -227,8 +255,8 @@ def test_truncated_files(tmp_path: Path, which: str, kept: float) -> None:
 
 
 @pytest.mark.parametrize("which", ["image", "label"])
-def test_a_flipped_byte_in_the_pixels(tmp_path: Path, which: str) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 2), "val")
+def test_inspect_flipped_byte_is_reported(tmp_path: Path, which: str) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val")
     path: Path = getattr(found.samples[0], which)
     content = bytearray(path.read_bytes())
     content[content.index(b"IDAT") + 12] ^= 0xFF
@@ -236,8 +264,8 @@ def test_a_flipped_byte_in_the_pixels(tmp_path: Path, which: str) -> None:
     assert str(path) in refused(lambda: check.inspect(found))
 
 
-def test_a_truncated_jpeg_under_a_png_name(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 2), "val")
+def test_inspect_truncated_jpeg_named_png_is_reported(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val")
     path = found.samples[0].image
     Image.new("RGB", SIZE).save(path, format="jpeg")
     damaged(path, 0.9)
@@ -246,15 +274,15 @@ def test_a_truncated_jpeg_under_a_png_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [9_600, 12_000, 20_000])
 @pytest.mark.parametrize("which", ["image", "label"])
-def test_a_header_that_claims_an_absurd_size(tmp_path: Path, which: str, side: int) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 2), "val")
+def test_inspect_absurd_size_in_header_is_reported(tmp_path: Path, which: str, side: int) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val")
     path: Path = getattr(found.samples[0], which)
     path.write_bytes(recipes.png_claiming(side, side))
     assert str(path) in refused(lambda: check.inspect(found))
 
 
-def test_a_folder_named_like_an_image(tmp_path: Path) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 2), "val")
+def test_inspect_folder_named_like_an_image_is_unreadable(tmp_path: Path) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val")
     path = found.samples[0].image
     path.unlink()
     path.mkdir()
@@ -262,8 +290,8 @@ def test_a_folder_named_like_an_image(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("label_id", "fine"), [(0, True), (33, True), (34, False), (255, False)])
-def test_ids_of_cityscapes(tmp_path: Path, label_id: int, fine: bool) -> None:
-    found = cityscapes.find(write_cityscapes(tmp_path, 1), "val")
+def test_inspect_cityscapes_accepts_ids_0_to_33(tmp_path: Path, label_id: int, fine: bool) -> None:
+    found = datasets.find("cityscapes", write_cityscapes(tmp_path, 1), "val")
     write_label(found.samples[0].label, label_id)
     if fine:
         check.inspect(found)
@@ -272,8 +300,8 @@ def test_ids_of_cityscapes(tmp_path: Path, label_id: int, fine: bool) -> None:
 
 
 @pytest.mark.parametrize(("label_id", "fine"), [(10, True), (11, True), (12, False), (255, False)])
-def test_ids_of_camvid(tmp_path: Path, label_id: int, fine: bool) -> None:
-    found = camvid.find(write_camvid(tmp_path, 1), "val")
+def test_inspect_camvid_accepts_ids_0_to_11(tmp_path: Path, label_id: int, fine: bool) -> None:
+    found = datasets.find("camvid", write_camvid(tmp_path, 1), "val")
     write_label(found.samples[0].label, label_id)
     if fine:
         check.inspect(found)
@@ -282,10 +310,10 @@ def test_ids_of_camvid(tmp_path: Path, label_id: int, fine: bool) -> None:
 
 
 def found_at(root: Path) -> Dataset:
-    return cityscapes.find(write_cityscapes(root), "val")
+    return datasets.find("cityscapes", write_cityscapes(root), "val")
 
 
-def test_digest_is_the_same_wherever_the_files_lie(tmp_path: Path) -> None:
+def test_digest_is_the_same_in_another_folder(tmp_path: Path) -> None:
     here, there = (check.inspect(found_at(tmp_path / name)) for name in ("here", "there"))
     assert here == there
     assert check.digest(here) == check.digest(there)
@@ -304,7 +332,7 @@ def test_digest_changes_with_any_file(tmp_path: Path, which: str) -> None:
     assert check.digest(check.inspect(found.first(2))) != check.digest(check.inspect(found))
 
 
-def test_fingerprint(tmp_path: Path) -> None:
+def test_fingerprint_changes_with_time_and_size(tmp_path: Path) -> None:
     found = found_at(tmp_path)
     before = check.dataset_fingerprint(found)
     assert check.dataset_fingerprint(found) == before
@@ -317,13 +345,13 @@ def test_fingerprint(tmp_path: Path) -> None:
     assert check.dataset_fingerprint(found) != after
 
 
-def test_fingerprint_of_a_file_that_has_gone(tmp_path: Path) -> None:
+def test_fingerprint_missing_file_is_named(tmp_path: Path) -> None:
     found = found_at(tmp_path)
     found.samples[0].image.unlink()
     assert str(found.samples[0].image) in refused(lambda: check.dataset_fingerprint(found))
 
 
-def test_lookup() -> None:
+def test_lookup_maps_unknown_ids_to_ignore() -> None:
     classes = Classes(("a", "b"), ((0, 0, 0), (1, 1, 1)), {3: 0, 200: 1, 5: IGNORE})
     table = classes.lookup()
     assert table.shape == (256,)

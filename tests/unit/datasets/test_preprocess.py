@@ -1,4 +1,4 @@
-"""Byte for byte what the reference scripts make of a photograph, and one line for a file that is none."""
+"""Preprocessing: the same bytes as the reference scripts, and one-line errors for files that are not images."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def to_tensor_and_normalise(image: Image.Image, spec: Preprocessing) -> NDArray[
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_images_are_byte_identical_with_the_reference(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_load_image_equals_the_reference(tmp_path: Path, size: tuple[int, int]) -> None:
     image = noise(size)
     ours = load_image(written(tmp_path / "a.png", image), SPEC)
     reference = cropped(image, Image.Resampling.BILINEAR, 480)
@@ -105,7 +105,7 @@ def test_images_are_byte_identical_with_the_reference(tmp_path: Path, size: tupl
 
 
 @pytest.mark.parametrize("side", [8, 24, 40])
-def test_many_sizes_are_byte_identical_with_the_reference(side: int) -> None:
+def test_window_many_sizes_equal_the_reference(side: int) -> None:
     spec = Preprocessing(size=(side, side))
     rng = np.random.default_rng(side)
     different = set()
@@ -118,7 +118,7 @@ def test_many_sizes_are_byte_identical_with_the_reference(side: int) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
-def test_labels_are_byte_identical_with_the_reference(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_load_label_equals_the_reference(tmp_path: Path, size: tuple[int, int]) -> None:
     label = noise(size, "L")
     lookup = CLASSES.lookup()
     ours = load_label(written(tmp_path / "a.png", label), SPEC, lookup)
@@ -149,14 +149,14 @@ def test_normalise_every_value_of_every_channel() -> None:
     assert result.tobytes() == np.stack(expected).tobytes()
 
 
-def test_rounding_of_the_crop_is_to_even() -> None:
+def test_window_rounds_the_crop_to_even() -> None:
     assert window((481, 480), SPEC).crop == (0, 0)  # 0.5
     assert window((483, 480), SPEC).crop == (2, 0)  # 1.5
     assert window((485, 480), SPEC).crop == (2, 0)  # 2.5
     assert window((2048, 1024), SPEC).crop == (240, 0)
 
 
-def test_label_lookup(tmp_path: Path) -> None:
+def test_load_label_maps_ids_to_train_ids(tmp_path: Path) -> None:
     ids = np.resize(np.arange(34, dtype=np.uint8), (16, 16))
     train_ids = load_label(written(tmp_path / "a.png", Image.fromarray(ids)), SMALL, CLASSES.lookup())
     table = {7: 0, 8: 1, 11: 2, 12: 3, 13: 4, 17: 5, 19: 6, 20: 7, 21: 8, 22: 9, 23: 10, 24: 11, 25: 12, 26: 13}
@@ -171,9 +171,9 @@ def test_labels_with_a_palette_give_their_indices(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["1", "LA", "I;16", "RGB", "RGBA"])
-def test_labels_of_another_mode_are_refused(tmp_path: Path, mode: str) -> None:
+def test_load_label_other_mode_gives_one_line_error(tmp_path: Path, mode: str) -> None:
     path = written(tmp_path / "a.png", Image.new(mode, (16, 16)))
-    with pytest.raises(InputError, match=f"a label map of mode {mode}, but should be 8-bit label ids") as caught:
+    with pytest.raises(InputError, match=f"label map of mode {mode}, expected 8-bit label ids") as caught:
         load_label(path, SMALL, EVERY_ID)
     assert str(path) in str(caught.value)
 
@@ -227,28 +227,28 @@ def refused(path: Path) -> str:
 
 
 @pytest.mark.parametrize("side", [9_600, 12_000, 20_000, 2**31 - 1])
-def test_a_header_that_claims_an_absurd_size(tmp_path: Path, side: int) -> None:
+def test_load_absurd_size_in_header_gives_one_line_error(tmp_path: Path, side: int) -> None:
     (tmp_path / "a.png").write_bytes(recipes.png_claiming(side, side))
     refused(tmp_path / "a.png")
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_load_missing_file_gives_one_line_error(tmp_path: Path) -> None:
     assert "No such file or directory" in refused(tmp_path / "none.png")
 
 
-def test_directory(tmp_path: Path) -> None:
+def test_load_directory_gives_one_line_error(tmp_path: Path) -> None:
     assert "Is a directory" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\n", b"<html></html>"], ids=repr)
-def test_not_an_image(tmp_path: Path, content: bytes) -> None:
+def test_load_other_file_gives_one_line_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     assert "not an image. Replace the file" in refused(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("kept", [0.01, 0.3, 0.9])
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_truncated(tmp_path: Path, suffix: str, kept: float) -> None:
+def test_load_truncated_file_gives_one_line_error(tmp_path: Path, suffix: str, kept: float) -> None:
     path = tmp_path / f"a{suffix}"
     noise((64, 64)).save(path)
     content = path.read_bytes()
@@ -256,7 +256,7 @@ def test_truncated(tmp_path: Path, suffix: str, kept: float) -> None:
     refused(path)
 
 
-def test_flipped_bytes_never_give_more_than_an_input_error(tmp_path: Path) -> None:
+def test_load_image_flipped_bytes_raise_only_input_errors(tmp_path: Path) -> None:
     path, rng = written(tmp_path / "a.png", noise((20, 20))), np.random.default_rng(5)
     content = np.fromfile(path, np.uint8)
     leaks, refusals = set(), 0

@@ -1,4 +1,4 @@
-"""Procedural scenes: repeatable, in the Cityscapes layout, every class where a network sees it."""
+"""Generated scenes: repeatable, in the Cityscapes layout, all classes in the middle of the picture."""
 
 from __future__ import annotations
 
@@ -48,19 +48,19 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]
     return root, scenes.write(root, images=3, size=SMALL, workers=1)
 
 
-def test_same_numbers_same_scene() -> None:
+def test_render_same_arguments_give_the_same_scene() -> None:
     for first, second in zip(drawn(0, "val", 5), scenes.render(0, "val", 5, SMALL), strict=True):
         assert np.array_equal(first, second)
 
 
-def test_labels_are_those_of_version_1() -> None:
+def test_render_labels_have_the_recorded_hash() -> None:
     assert scenes.SCENES_VERSION == 1
     assert sha256(drawn(0, "val", 0)[1]) == LABELS_SHA256
 
 
-def test_image_is_that_of_version_1() -> None:
+def test_render_image_has_the_recorded_hash() -> None:
     # Another OpenCV may round a blur or a product differently, which changes these bytes and rarely the labels. Then
-    # the published weights were trained on other pictures: retrain them, measure the pinned reference anew, and only
+    # the published weights were trained on other pictures: retrain them, measure the recorded reference again, and only
     # after that put the new hash here.
     assert sha256(drawn(0, "val", 0)[0]) == IMAGE_SHA256
 
@@ -87,7 +87,7 @@ def test_shapes_and_types() -> None:
     assert image.dtype == labels.dtype == np.uint8
 
 
-def test_all_classes_in_the_middle_and_no_other_ids() -> None:
+def test_render_has_all_classes_in_the_middle_and_no_other_ids() -> None:
     middle: list[set[int]] = []
     for index in range(6):
         labels = drawn(0, "val", index)[1]
@@ -97,13 +97,13 @@ def test_all_classes_in_the_middle_and_no_other_ids() -> None:
         assert sum(label in found for found in middle) >= 4, f"class {label} is rare in the middle of the scenes"
 
 
-def test_the_sky_is_blue_in_rgb_order() -> None:
+def test_render_sky_is_blue_in_rgb_order() -> None:
     image, labels = drawn(0, "val", 0)
     red, _, blue = image[labels == 23].mean(axis=0)
     assert blue > red
 
 
-def test_layout(written: tuple[Path, list[Path]]) -> None:
+def test_write_uses_the_cityscapes_layout(written: tuple[Path, list[Path]]) -> None:
     root, paths = written
     stems = [
         "ostermoor/ostermoor_000000_000019",
@@ -116,16 +116,16 @@ def test_layout(written: tuple[Path, list[Path]]) -> None:
     assert files(root) == sorted(images + labels)  # and so no temporary file was left
 
 
-def test_files_hold_what_was_rendered(written: tuple[Path, list[Path]]) -> None:
+def test_write_files_equal_the_rendered_scene(written: tuple[Path, list[Path]]) -> None:
     root, paths = written
     image, labels = drawn(0, "val", 1)
     with Image.open(paths[1]) as stored:  # another reader than the writer's, to see that red comes first
         assert np.array_equal(np.asarray(stored), image)
-    with Image.open(scenes.names(root, "val", 1)[1]) as stored:
+    with Image.open(scenes.scene_paths(root, "val", 1)[1]) as stored:
         assert np.array_equal(np.asarray(stored), labels)
 
 
-def test_an_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatch: pytest.MonkeyPatch) -> None:
     root, paths = written
     before = {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in paths}
     paths[2].unlink()
@@ -143,25 +143,25 @@ def test_an_interrupted_run_resumes(written: tuple[Path, list[Path]], monkeypatc
     assert paths[0].stat().st_mtime_ns == before[paths[0]][1]
 
 
-def test_a_failed_write_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_save_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", refuse)
-    with pytest.raises(InputError, match=r"a\.png: can't be written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"a\.png: cannot be written \(No space left on device\)"):
         scenes.save(tmp_path / "a.png", np.zeros((4, 4), np.uint8))
     assert files(tmp_path) == []
 
 
-def test_workers_write_the_same_bytes(written: tuple[Path, list[Path]], tmp_path: Path) -> None:
+def test_write_with_workers_gives_the_same_bytes(written: tuple[Path, list[Path]], tmp_path: Path) -> None:
     paths = scenes.write(tmp_path, images=2, size=SMALL, workers=2)
     assert [p.read_bytes() for p in paths] == [p.read_bytes() for p in written[1][:2]]
 
 
-def test_wrong_arguments_say_what_should_be(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="split is 'dev', but should be one of"):
+def test_wrong_arguments_raise_with_the_rule(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="split='dev', expected one of"):
         scenes.write(tmp_path, images=1, split="dev")
-    with pytest.raises(ValueError, match="images is -1, but should be at least 0"):
+    with pytest.raises(ValueError, match="images=-1, expected at least 0"):
         scenes.write(tmp_path, images=-1)
-    with pytest.raises(ValueError, match="split is 'dev', but should be one of"):
+    with pytest.raises(ValueError, match="split='dev', expected one of"):
         scenes.render(0, "dev", 0)

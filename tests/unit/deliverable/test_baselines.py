@@ -1,4 +1,4 @@
-"""The recorded table is the guide's, and its ratios are the guide's."""
+"""The recorded table and its ratios equal the guide's."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table() -> baselines.Table:
 
 
 @pytest.mark.parametrize("batch", PRINTED)
-def test_ratios_are_the_guides(batch: baselines.BatchKey, table: baselines.Table) -> None:
+def test_ratios_equal_the_guides(batch: baselines.BatchKey, table: baselines.Table) -> None:
     for ratio, printed in zip(table.ratios, PRINTED[batch], strict=True):
         ours = table.ratio(ratio, batch)
         if printed is None:
@@ -38,7 +38,7 @@ def test_ratios_are_the_guides(batch: baselines.BatchKey, table: baselines.Table
             assert ours == pytest.approx(printed, rel=0, abs=1e-8)
 
 
-def test_every_figure_is_in_the_guide(table: baselines.Table) -> None:
+def test_every_value_is_in_the_guide(table: baselines.Table) -> None:
     files = sorted(GUIDE.glob("*.txt")) if GUIDE.is_dir() else []
     if not files:
         pytest.skip("../shared/reference is not here")
@@ -54,15 +54,15 @@ def test_every_figure_is_in_the_guide(table: baselines.Table) -> None:
             assert ratio == (None if cell is None else pytest.approx(cell, rel=0, abs=1e-8))
 
 
-def test_filed_as_the_guide_files_it(table: baselines.Table) -> None:
+def test_filed_under_follows_the_guide(table: baselines.Table) -> None:
     tuned, untuned = table.column("310P3(aoe)").by_batch, table.column("310P3").by_batch
     assert table.filed_under(tuned) == "Benchmark/cv/segmentation"
     assert table.filed_under(untuned) is None
-    assert table.filed_under({1: tuned[1]}) is None  # batch 16 isn't known
+    assert table.filed_under({1: tuned[1]}) is None  # batch 16 is missing
     assert table.filed_under({1: tuned[1], 16: 1.19999 * table.column("310").by_batch[16]}) is None
 
 
-def test_printed_as_a_table(table: baselines.Table) -> None:
+def test_to_markdown_is_aligned(table: baselines.Table) -> None:
     lines = table.to_markdown().splitlines()
     assert len({len(line) for line in lines}) == 1
     titles, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
@@ -72,6 +72,6 @@ def test_printed_as_a_table(table: baselines.Table) -> None:
     assert rows[4][1] == rows[4][5] == rows[4][6] == "-"
 
 
-def test_unknown_column(table: baselines.Table) -> None:
+def test_column_unknown_name_names_the_nearest(table: baselines.Table) -> None:
     with pytest.raises(InputError, match=r"baseline='310p3' is not known: did you mean '310P3'\?"):
         table.column("310p3")

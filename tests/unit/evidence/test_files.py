@@ -1,9 +1,10 @@
-"""Evidence survives being written and read, and what was edited by hand is noticed."""
+"""Evidence is loaded as it was saved, and edited files are refused."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,15 @@ from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Provenance, Throughput
-from enet.storage.files import canonical_json, hash_text
+from enet.storage.files import hash_json
+from tests.unit import recipes
 
 PROVENANCE = Provenance(
     deliverable="scenes",
     backend="onnxruntime",
     device="cpu",
     batch_size=16,
-    form={"input": "float"},
+    io_format={"input": "float"},
     weights_sha256="w",
     onnx_sha256="o",
     artifact_sha256="a",
@@ -56,19 +58,19 @@ ALL: dict[str, evidence.Evidence] = {
         seconds=0.5,
     ),
     "parity": Parity(
-        what="batch parity",
+        comparison="batch parity",
         first=PROVENANCE,
         second=PROVENANCE,
         images=("x", "y"),
         images_expected=2,
-        pixels=10,
+        pixels_per_image=10,
         differing_pixels=(0, 3),
         non_finite=0,
-        constant=False,
+        is_single_class=False,
         miou=(0.5, 0.25),
     ),
     "difference": LogitComparison(
-        what="logits",
+        comparison="logits",
         first=PROVENANCE,
         second=PROVENANCE,
         values=10,
@@ -81,7 +83,7 @@ ALL: dict[str, evidence.Evidence] = {
         non_finite=0,
     ),
     "digests": Digests(
-        what="preprocessing",
+        comparison="preprocessing",
         dataset_sha256="d",
         preprocessing_sha256="p",
         limited=False,
@@ -96,11 +98,11 @@ ALL: dict[str, evidence.Evidence] = {
         batch_size_source="the compiled model",
         claimed_batch_size=4,
         images_expected=10,
-        shares=(
+        device_timings=(
             DeviceTiming(
                 device="0", images=5, executions=2, compute_ms=(1.25, 1.75), mean_ms=1.5, started=1.0, ended=3.0
             ),
-            DeviceTiming(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, stated=2000.0),
+            DeviceTiming(device="1", images=5, executions=2, compute_ms=(), mean_ms=2.0, claimed=2000.0),
         ),
         contradictions=("said so",),
     ),
@@ -108,7 +110,7 @@ ALL: dict[str, evidence.Evidence] = {
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_round_trip(kind: str, tmp_path: Path) -> None:
+def test_load_returns_what_was_saved(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "deep" / "evidence.json"
     evidence.save(ALL[kind], path)
     again = evidence.load(path)
@@ -120,10 +122,10 @@ def test_round_trip(kind: str, tmp_path: Path) -> None:
 
 
 def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
-    """Evidence that was edited by somebody who thought of its checksum."""
+    """Evidence that was edited together with its checksum."""
     path = tmp_path / "evidence.json"
     table = json.loads(json.dumps(ALL[kind].to_json())) | changes
-    path.write_text(json.dumps(table | {"sha256": hash_text(canonical_json(table))}))
+    path.write_text(json.dumps(table | {"sha256": hash_json(table)}))
     return path
 
 
@@ -132,51 +134,65 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
     [
         ("accuracy", {"miou": 0.99}),
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
-        ("parity", {"agreement": 1.0}),
+        ("parity", {"pixel_agreement": 1.0}),
         ("parity", {"differing_pixels": [0, 0]}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )
-def test_edited_by_hand(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"states \w+=.*, but its counts give .* It was edited"):
+def test_load_edited_figure_is_refused(kind: str, changes: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\w+=.*, expected .* from its counts: the file has been edited"):
         evidence.load(edited(tmp_path, kind, changes))
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_edited_without_a_contradiction(kind: str, tmp_path: Path) -> None:
-    """A byte anywhere is noticed by the checksum, and so is a checksum that was taken away."""
+def test_load_wrong_checksum_is_refused(kind: str, tmp_path: Path) -> None:
+    """The checksum finds any changed byte, and its own absence is an error."""
     path = tmp_path / "evidence.json"
     evidence.save(ALL[kind], path)
     table = json.loads(path.read_text())
     for wrong in ({**table, "more": 1}, {name: value for name, value in table.items() if name != "sha256"}):
         path.write_text(json.dumps(wrong))
-        with pytest.raises(InputError, match="its checksum is another"):
+        with pytest.raises(InputError, match="checksum mismatch"):
             evidence.load(path)
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"schema": 1}, {"kind": "opinion"}, {"matrices": [[1, 2]]}, {"matrices": "none"}, {"image_names": ["x"]}],
+    ("changes", "words"),
+    [
+        ({"schema": 1}, "schema=1, expected 5"),
+        ({"kind": "opinion"}, "KeyError: 'opinion'"),
+        ({"matrices": [[1, 2]]}, "ValueError: cannot reshape"),
+        ({"matrices": "none"}, "ValueError: invalid literal"),
+        ({"image_names": ["x"]}, "matrices.shape="),
+        ({"unknown": 1}, "unknown key 'unknown'"),
+        ({"seconds": "0.5"}, "accuracy [seconds]: '0.5'"),
+        ({"non_finite": True}, "accuracy [non_finite]: True"),
+        ({"absent_classes": "ignore"}, "accuracy [absent_classes]"),
+        ({"provenance": {}}, "deliverable, backend, device"),
+        ({"devices": [{"device": "0", "images": 1}]}, "seconds missing"),
+        ({"images_expected": None}, "accuracy [images_expected]: None"),
+    ],
 )
-def test_not_evidence(changes: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Measure again"):
+def test_load_of_other_fields_is_refused(changes: dict[str, Any], words: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=rf"{re.escape(words)}.*\. Measure again") as caught:
         evidence.load(edited(tmp_path, "accuracy", changes))
+    assert recipes.is_plain(str(caught.value))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 4}'])
-def test_damaged_file(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 5}'])
+def test_load_damaged_file_gives_one_line_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)
     with pytest.raises(InputError, match="not evidence"):
         evidence.load(path)
 
 
-def test_absent_file(tmp_path: Path) -> None:
+def test_load_missing_file_gives_one_line_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         evidence.load(tmp_path / "absent.json")
 
 
-def test_summary_names_both_rules_for_absent_classes() -> None:
+def test_summary_has_both_rules_for_absent_classes() -> None:
     matrices = np.zeros((1, 3, 3), np.int64)
     matrices[0, 0, 0] = matrices[0, 1, 1] = 5
     measured = Accuracy(

@@ -1,4 +1,4 @@
-"""Every gate passes, fails and refuses, each for its own reason."""
+"""Gates of accuracy: PASS, FAIL and NO EVIDENCE, each for its own reason."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from enet import deliverable, gates
 from enet.deliverable import Deliverable
 from enet.evidence import Accuracy, Digests, LogitComparison, Parity, Provenance
 from enet.gates import Outcome
+from enet.gates.parity import onnx_logits, parity
 
 IMAGES = 20
 CLASSES = ("road", "sky", "car")
 
 
 @pytest.fixture
-def judged() -> Deliverable:
+def spec() -> Deliverable:
     """The guide's deliverable (54.627 %, 1 % relative), over a few images."""
     spec = deliverable.load("cityscapes")
     return dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=IMAGES))
@@ -30,7 +31,7 @@ def provenance(**changes: Any) -> Provenance:
         "backend": "onnxruntime",
         "device": "cpu",
         "batch_size": 1,
-        "form": {},
+        "io_format": {},
         "weights_sha256": "w",
         "onnx_sha256": "o",
         "artifact_sha256": "a",
@@ -42,7 +43,7 @@ def provenance(**changes: Any) -> Provenance:
 
 
 def accuracy(miou_percent: float, images: int = IMAGES, *, non_finite: int | None = 0, **changes: Any) -> Accuracy:
-    """Evidence of three classes whose IoU, and so whose mean, is what is asked for (to 1e-6)."""
+    """Evidence of three classes whose IoU, and so whose mean, is the given one (to 1e-6)."""
     pixels = 10_000_000
     right = round(pixels * miou_percent / 100)
     # Each class: `right` hits, and the misses go round in a ring, so that union = pixels for all three.
@@ -61,21 +62,21 @@ def accuracy(miou_percent: float, images: int = IMAGES, *, non_finite: int | Non
 
 
 @pytest.mark.parametrize("measured", [54.0808, 54.115, 54.627, 55.17])
-def test_miou_in_the_band_passes(judged: Deliverable, measured: float) -> None:
-    verdict = gates.artifact_miou(accuracy(measured), judged)
+def test_miou_in_the_band_passes(spec: Deliverable, measured: float) -> None:
+    verdict = gates.accuracy.miou(accuracy(measured), spec)
     assert verdict.outcome is Outcome.PASS
-    assert verdict.numbers["miou_percent"] == pytest.approx(measured, abs=1e-4)
+    assert verdict.measured == pytest.approx(measured, abs=1e-4)
 
 
 @pytest.mark.parametrize("measured", [54.08, 53.9, 0.5, 55.18, 58.3, 100.0])
-def test_miou_out_of_the_band_fails_on_both_sides(judged: Deliverable, measured: float) -> None:
-    verdict = gates.artifact_miou(accuracy(measured), judged)
+def test_miou_out_of_the_band_fails_on_both_sides(spec: Deliverable, measured: float) -> None:
+    verdict = gates.accuracy.miou(accuracy(measured), spec)
     assert verdict.outcome is Outcome.FAIL
     assert ("not the same model or data" in verdict.sentence) == (measured > 55)
 
 
 def test_band_is_relative_and_two_sided() -> None:
-    assert gates.tolerance_band(54.627, 0.01) == pytest.approx((54.08073, 55.17327))
+    assert gates.accuracy.tolerance_band(54.627, 0.01) == pytest.approx((54.08073, 55.17327))
 
 
 def edited(evidence: Accuracy, **changes: Any) -> Accuracy:
@@ -97,7 +98,7 @@ REFUSED = {
     "an image twice": edited(SOUND, images=("image000", "image000", *SOUND.images[2:])),
     "too many images": accuracy(54.627, images=IMAGES + 1),
     "limited": accuracy(54.627, limited=True),
-    "logits nobody looked at": accuracy(54.627, non_finite=None, form={"output": "logits"}),
+    "logits not checked": accuracy(54.627, non_finite=None, io_format={"output": "logits"}),
     "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
     "copies of images": edited(SOUND, duplicate_images=3),
     "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
@@ -106,44 +107,44 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-@pytest.mark.parametrize("gate", [gates.reference_miou, gates.artifact_miou])
-def test_miou_without_evidence(judged: Deliverable, gate: Any, reason: str) -> None:
-    verdict = gate(REFUSED[reason], judged)
+@pytest.mark.parametrize("gate", [gates.accuracy.reference_miou, gates.accuracy.miou])
+def test_miou_unusable_evidence_is_no_evidence(spec: Deliverable, gate: Any, reason: str) -> None:
+    verdict = gate(REFUSED[reason], spec)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert verdict.incomplete == (reason in ("too few images", "limited"))
 
 
-def test_a_named_checkpoint_is_the_only_one(judged: Deliverable) -> None:
-    """What was measured of another is no evidence; results that were brought back tell of none."""
-    network = dataclasses.replace(judged.network, sha256="0" * 64)
-    named = dataclasses.replace(judged, network=network)
-    verdict = gates.artifact_miou(SOUND, named)
+def test_miou_other_checkpoint_is_no_evidence(spec: Deliverable) -> None:
+    """Results that were recorded on a device do not name their checkpoint; they pass with a note."""
+    network = dataclasses.replace(spec.network, sha256="0" * 64)
+    named = dataclasses.replace(spec, network=network)
+    verdict = gates.accuracy.miou(SOUND, named)
     assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert "measured with weights w, but the deliverable names 000000000000" in verdict.sentence
+    assert "weights w, expected 000000000000 of the deliverable" in verdict.sentence
     for weights in ("0" * 64, ""):
         known = edited(SOUND, provenance=provenance(weights_sha256=weights))
-        verdict = gates.artifact_miou(known, named)
+        verdict = gates.accuracy.miou(known, named)
         assert verdict.outcome is Outcome.PASS
-        assert any("isn't recorded" in note for note in verdict.notes) == (not weights)
+        assert any("do not record their checkpoint" in note for note in verdict.notes) == (not weights)
 
 
-def test_one_image_of_one_class_is_no_evidence_unless_pytorch_gives_the_same(judged: Deliverable) -> None:
+def test_miou_single_class_image_is_no_evidence_unless_pytorch_agrees(spec: Deliverable) -> None:
     flat = edited(SOUND, matrices=ONE_IMAGE)
     for verdict in (
-        gates.artifact_miou(flat, judged),
-        gates.artifact_miou(flat, judged, SOUND),
-        gates.class_iou(flat, SOUND, judged),
+        gates.accuracy.miou(flat, spec),
+        gates.accuracy.miou(flat, spec, SOUND),
+        gates.accuracy.class_iou(flat, SOUND, spec),
     ):
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert "one class is predicted everywhere in image003" in verdict.sentence
-    stated = dataclasses.replace(judged.reference, miou_percent=100 * flat.miou)
-    weak = dataclasses.replace(judged, reference=stated)
-    assert gates.reference_miou(flat, weak).outcome is Outcome.PASS
-    assert gates.artifact_miou(flat, weak, flat).outcome is Outcome.PASS
-    assert gates.class_iou(flat, flat, weak).outcome is Outcome.PASS
+    stated = dataclasses.replace(spec.reference, miou_percent=100 * flat.miou)
+    weak = dataclasses.replace(spec, reference=stated)
+    assert gates.accuracy.reference_miou(flat, weak).outcome is Outcome.PASS
+    assert gates.accuracy.miou(flat, weak, flat).outcome is Outcome.PASS
+    assert gates.accuracy.class_iou(flat, flat, weak).outcome is Outcome.PASS
 
 
-def test_an_image_of_one_or_two_true_classes_may_get_one(judged: Deliverable) -> None:
+def test_single_class_images_of_two_true_classes_are_not_counted(spec: Deliverable) -> None:
     matrices = SOUND.matrices.copy()
     matrices[3] = 0
     matrices[3, :2, 1] = 10_000_000
@@ -151,22 +152,22 @@ def test_an_image_of_one_or_two_true_classes_may_get_one(judged: Deliverable) ->
     assert edited(SOUND, matrices=ONE_IMAGE).single_class_images == ("image003",)
 
 
-def test_fewer_images_are_never_a_pass_nor_a_fail(judged: Deliverable) -> None:
+def test_miou_of_fewer_images_is_no_evidence(spec: Deliverable) -> None:
     for measured in (54.627, 10.0, 99.0):
-        assert gates.artifact_miou(accuracy(measured, images=3), judged).outcome is Outcome.NO_EVIDENCE
+        assert gates.accuracy.miou(accuracy(measured, images=3), spec).outcome is Outcome.NO_EVIDENCE
 
 
 @pytest.mark.parametrize("field", ["weights_sha256", "dataset_sha256", "preprocessing_sha256", "deliverable"])
-def test_evidence_that_does_not_belong_together(judged: Deliverable, field: str) -> None:
+def test_miou_reference_of_other_inputs_is_no_evidence(spec: Deliverable, field: str) -> None:
     reference = edited(SOUND, provenance=provenance(**{field: "other"}))
-    for verdict in (gates.artifact_miou(SOUND, judged, reference), gates.class_iou(SOUND, reference, judged)):
+    for verdict in (gates.accuracy.miou(SOUND, spec, reference), gates.accuracy.class_iou(SOUND, reference, spec)):
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert field.removesuffix("_sha256") in verdict.sentence
 
 
-def test_other_images_are_not_paired(judged: Deliverable) -> None:
+def test_miou_reference_of_other_images_is_no_evidence(spec: Deliverable) -> None:
     reference = edited(SOUND, images=("elsewhere", *SOUND.images[1:]))
-    assert gates.artifact_miou(SOUND, judged, reference).outcome is Outcome.NO_EVIDENCE
+    assert gates.accuracy.miou(SOUND, spec, reference).outcome is Outcome.NO_EVIDENCE
 
 
 def noisy(seed: int, shift: int = 0) -> Accuracy:
@@ -180,8 +181,8 @@ def noisy(seed: int, shift: int = 0) -> Accuracy:
     return edited(SOUND, matrices=matrices)
 
 
-def test_interval_is_paired(judged: Deliverable) -> None:
-    """What makes images hard for both cancels: equal runs have an interval of no width, however hard they vary."""
+def test_paired_interval_of_equal_runs_has_no_width(spec: Deliverable) -> None:
+    """The difficulty of an image cancels, because both runs have it."""
     assert gates.paired_interval(noisy(1), noisy(1)) == (0.0, 0.0)
     low, high = gates.paired_interval(noisy(1), noisy(2))
     assert low < 0 < high
@@ -193,80 +194,78 @@ def test_interval_is_paired(judged: Deliverable) -> None:
     ("quantised", "outcome"),
     [(54.05, Outcome.PASS), (53.51, Outcome.PASS), (54.59, Outcome.PASS), (53.5, Outcome.FAIL), (54.6, Outcome.FAIL)],
 )
-def test_int8_is_compared_with_float32_on_the_same_images(
-    judged: Deliverable, quantised: float, outcome: Outcome
-) -> None:
-    """54.05 % in float32: 53.51 is within 1 % of that, though not of the stated figure."""
+def test_int8_miou_is_compared_with_float32(spec: Deliverable, quantised: float, outcome: Outcome) -> None:
+    """54.05 % in float32: 53.51 is within 1 % of that, but not of the reference mIoU."""
     ours, theirs = accuracy(quantised, precision="int8", artifact_sha256="q"), accuracy(54.05, backend="pytorch")
-    verdict = gates.int8_miou(ours, theirs, judged)
+    verdict = gates.accuracy.int8_miou(ours, theirs, spec)
     assert verdict.outcome is outcome, verdict
     assert "% in INT8, 54.0500 % in float32" in verdict.sentence
     fewer = accuracy(quantised, images=IMAGES - 1, precision="int8")
-    assert gates.int8_miou(fewer, theirs, judged).outcome is Outcome.NO_EVIDENCE
+    assert gates.accuracy.int8_miou(fewer, theirs, spec).outcome is Outcome.NO_EVIDENCE
 
 
-def test_near_limit_pass_is_flagged(judged: Deliverable) -> None:
-    sure = gates.artifact_miou(noisy(1), judged, noisy(1))
-    unsure = gates.artifact_miou(noisy(1), judged, noisy(2))
+def test_miou_near_the_limit_gets_a_note(spec: Deliverable) -> None:
+    sure = gates.accuracy.miou(noisy(1), spec, noisy(1))
+    unsure = gates.accuracy.miou(noisy(1), spec, noisy(2))
     assert [v.outcome for v in (sure, unsure)] == [Outcome.PASS, Outcome.PASS]
     assert not any("near the limit" in note for note in sure.notes)
     assert any("near the limit" in note for note in unsure.notes)
 
 
-def test_a_lost_class_fails_though_the_mean_passes(judged: Deliverable) -> None:
+def test_class_iou_of_a_lost_class_fails(spec: Deliverable) -> None:
     matrices = SOUND.matrices.copy()
     matrices[:, 2, 2] -= 2_000_000
     matrices[:, 2, 0] += 2_000_000
-    verdict = gates.class_iou(edited(SOUND, matrices=matrices), SOUND, judged)
+    verdict = gates.accuracy.class_iou(edited(SOUND, matrices=matrices), SOUND, spec)
     assert verdict.outcome is Outcome.FAIL
     assert "car" in verdict.sentence
-    assert gates.class_iou(SOUND, SOUND, judged).outcome is Outcome.PASS
+    assert gates.accuracy.class_iou(SOUND, SOUND, spec).outcome is Outcome.PASS
 
 
 def compared(differing: int = 0, images: int = IMAGES, **changes: Any) -> Parity:
     known: dict[str, Any] = {
-        "what": "batch parity",
+        "comparison": "batch parity",
         "first": provenance(batch_size=16, artifact_sha256="a16"),
         "second": provenance(),
-        "pixels": 10_000,
+        "pixels_per_image": 10_000,
         "images": SOUND.images[:images],
         "images_expected": IMAGES,
         "differing_pixels": tuple([differing] + [0] * images)[:images],
         "non_finite": 0,
-        "constant": False,
+        "is_single_class": False,
         "miou": (0.5, 0.5),
     }
     return Parity(**{**known, **changes})
 
 
-def test_parity(judged: Deliverable) -> None:
-    assert gates.parity(compared(0), judged).outcome is Outcome.PASS
-    assert gates.parity(compared(10), judged).outcome is Outcome.PASS
-    assert gates.parity(compared(0, miou=(0.5, 0.50011)), judged).outcome is Outcome.FAIL
+def test_parity_within_limits_passes(spec: Deliverable) -> None:
+    assert parity(compared(0), spec).outcome is Outcome.PASS
+    assert parity(compared(10), spec).outcome is Outcome.PASS
+    assert parity(compared(0, miou=(0.5, 0.50011)), spec).outcome is Outcome.FAIL
 
 
-def test_parity_over_all_images_and_in_each(judged: Deliverable) -> None:
+def test_parity_limits_hold_overall_and_per_image(spec: Deliverable) -> None:
     """99.99 % of 200,000 pixels are 20 that may differ, but no more than 10 of one image's 10,000."""
-    spread = compared(differing_pixels=0)
+    spread = compared(0)
     spread = dataclasses.replace(spread, differing_pixels=(10, 10, *spread.differing_pixels[2:]))
-    assert gates.parity(spread, judged).outcome is Outcome.PASS
+    assert parity(spread, spec).outcome is Outcome.PASS
     one_more = dataclasses.replace(spread, differing_pixels=(10, 10, 1, *spread.differing_pixels[3:]))
-    assert gates.parity(one_more, judged).outcome is Outcome.FAIL
-    in_one = gates.parity(compared(11), judged)
+    assert parity(one_more, spec).outcome is Outcome.FAIL
+    in_one = parity(compared(11), spec)
     assert in_one.outcome is Outcome.FAIL
     assert "image000" in in_one.sentence
 
 
-def test_equal_rows_agree_in_every_pixel(judged: Deliverable) -> None:
-    rows: dict[str, Any] = {"what": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
-    assert gates.parity(compared(0, **rows), judged).outcome is Outcome.PASS
-    assert gates.parity(compared(1, **rows), judged).outcome is Outcome.FAIL
+def test_equal_rows_with_one_differing_pixel_fail(spec: Deliverable) -> None:
+    rows: dict[str, Any] = {"comparison": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
+    assert parity(compared(0, **rows), spec).outcome is Outcome.PASS
+    assert parity(compared(1, **rows), spec).outcome is Outcome.FAIL
     other = provenance(artifact_sha256="other")
-    assert gates.parity(compared(0, **{**rows, "second": other}), judged).outcome is Outcome.NO_EVIDENCE
+    assert parity(compared(0, **{**rows, "second": other}), spec).outcome is Outcome.NO_EVIDENCE
 
 
 WORTHLESS: dict[str, dict[str, Any]] = {
-    "no pixels": {"pixels": 0},
+    "no pixels": {"pixels_per_image": 0},
     "no images": {"images": 0},
     "simulated": {"first": provenance(simulated=True, batch_size=16, artifact_sha256="a16")},
     "other weights": {"second": provenance(weights_sha256="other")},
@@ -278,31 +277,31 @@ WORTHLESS: dict[str, dict[str, Any]] = {
         "second": provenance(weights_sha256=""),
     },
     "not finite": {"non_finite": 1},
-    "one class everywhere": {"constant": True},
+    "one class everywhere": {"is_single_class": True},
     "too few images": {"images": 3},
     "limited": {"first": provenance(limited=True, batch_size=16, artifact_sha256="a16")},
 }
 
 
 @pytest.mark.parametrize("reason", WORTHLESS)
-def test_parity_without_evidence(judged: Deliverable, reason: str) -> None:
-    verdict = gates.parity(compared(**WORTHLESS[reason]), judged)
+def test_parity_unusable_evidence_is_no_evidence(spec: Deliverable, reason: str) -> None:
+    verdict = parity(compared(**WORTHLESS[reason]), spec)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert verdict.incomplete == (reason in ("too few images", "limited"))
 
 
-def test_some_images_are_too_few_to_pass_but_enough_to_fail(judged: Deliverable) -> None:
-    assert gates.parity(compared(9000, images=3), judged).outcome is Outcome.FAIL
+def test_parity_of_some_images_can_fail(spec: Deliverable) -> None:
+    assert parity(compared(9000, images=3), spec).outcome is Outcome.FAIL
 
 
-def test_unknown_comparison_is_our_mistake(judged: Deliverable) -> None:
-    with pytest.raises(ValueError, match="should be one of batch parity"):
-        gates.parity(compared(what="taste"), judged)
+def test_parity_unknown_comparison_raises(spec: Deliverable) -> None:
+    with pytest.raises(ValueError, match="expected one of batch_parity"):
+        parity(compared(comparison="taste"), spec)
 
 
 def difference(**changes: Any) -> LogitComparison:
     known: dict[str, Any] = {
-        "what": "logits",
+        "comparison": "logits",
         "first": provenance(),
         "second": provenance(backend="pytorch"),
         "values": 1000,
@@ -317,16 +316,13 @@ def difference(**changes: Any) -> LogitComparison:
     return LogitComparison(**{**known, **changes})
 
 
-def test_logits(judged: Deliverable) -> None:
-    assert gates.onnx_logits(difference(), judged).outcome is Outcome.PASS
-    assert gates.onnx_logits(difference(largest=0.3, over_limit=5, near_tie_share=0.1), judged).outcome is Outcome.PASS
+def test_onnx_logits_outcomes(spec: Deliverable) -> None:
+    assert onnx_logits(difference(), spec).outcome is Outcome.PASS
+    assert onnx_logits(difference(largest=0.3, over_limit=5, near_tie_share=0.1), spec).outcome is Outcome.PASS
+    assert onnx_logits(difference(largest=0.3, over_limit=5, over_limit_unexcused=1), spec).outcome is Outcome.FAIL
+    assert onnx_logits(difference(over_limit=9, near_tie_share=1.0), spec).outcome is Outcome.PASS
     assert (
-        gates.onnx_logits(difference(largest=0.3, over_limit=5, over_limit_unexcused=1), judged).outcome is Outcome.FAIL
-    )
-    assert gates.onnx_logits(difference(over_limit=9, near_tie_share=1.0), judged).outcome is Outcome.PASS
-    assert (
-        gates.onnx_logits(difference(over_limit=9, over_limit_unexcused=1, near_tie_share=0.99), judged).outcome
-        is Outcome.FAIL
+        onnx_logits(difference(over_limit=9, over_limit_unexcused=1, near_tie_share=0.99), spec).outcome is Outcome.FAIL
     )
     for nothing in (
         {"values": 0},
@@ -335,14 +331,14 @@ def test_logits(judged: Deliverable) -> None:
         {"relative": 1e-3},
         {"near_tie_share": 0.9, "over_limit": 11},
     ):
-        assert gates.onnx_logits(difference(**nothing), judged).outcome is Outcome.NO_EVIDENCE
-    assert gates.onnx_logits(difference(second=provenance(weights_sha256="x")), judged).outcome is Outcome.NO_EVIDENCE
+        assert onnx_logits(difference(**nothing), spec).outcome is Outcome.NO_EVIDENCE
+    assert onnx_logits(difference(second=provenance(weights_sha256="x")), spec).outcome is Outcome.NO_EVIDENCE
 
 
-def test_preprocessing() -> None:
+def test_preprocessing_outcomes() -> None:
     def outcome(ours: dict[str, str], theirs: dict[str, str], *, limited: bool = False) -> Outcome:
         evidence = Digests(
-            what="",
+            comparison="",
             dataset_sha256="",
             preprocessing_sha256="",
             limited=limited,
@@ -350,7 +346,7 @@ def test_preprocessing() -> None:
             ours=ours,
             theirs=theirs,
         )
-        return gates.preprocessing(evidence).outcome
+        return gates.parity.preprocessing(evidence).outcome
 
     assert outcome({"a": "1"}, {"a": "1"}) is Outcome.PASS
     assert outcome({"a": "1"}, {"a": "2"}) is Outcome.FAIL
@@ -359,7 +355,7 @@ def test_preprocessing() -> None:
     assert outcome({"a": "1"}, {"a": "1"}, limited=True) is Outcome.NO_EVIDENCE
 
 
-def test_verdict_is_one_sentence(judged: Deliverable) -> None:
-    text = str(gates.artifact_miou(accuracy(53.0), judged))
-    assert text.startswith("FAIL miou: mIoU 53.0000 % (-1.6270 points), should be in 54.0807 .. 55.1733 %")
+def test_verdict_text_is_one_line(spec: Deliverable) -> None:
+    text = str(gates.accuracy.miou(accuracy(53.0), spec))
+    assert text.startswith("FAIL miou: mIoU 53.0000 % (-1.6270 pp), expected 54.0807 to 55.1733 %")
     assert "\n" not in text

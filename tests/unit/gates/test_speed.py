@@ -1,4 +1,4 @@
-"""Speed: raced, judged, kept, and compared with an earlier run; each refused where it says nothing."""
+"""Speed: contests, their gates, and the comparison with an earlier run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 @pytest.fixture(scope="module")
 def raced(subject: Subject) -> Speed:
     with speed.race(subject, "onnxruntime", 2, subject.prepared()) as race:
-        race.run(TimingSettings(warmup_seconds=0, seconds=0.01, rounds=4), limit=1.2)
+        race.run(TimingSettings(warmup_seconds=0, min_seconds=0.01, min_rounds=4), limit=1.2)
         return race.evidence()
 
 
 @pytest.fixture
-def judged() -> Deliverable:
+def spec() -> Deliverable:
     return deliverable.load("scenes")
 
 
@@ -45,22 +45,22 @@ def altered(raced: Speed, ours: list[float], theirs: list[float], **where: Any) 
         return Times(images=1, rounds=tuple(rounds), executions=tuple(rounds))
 
     provenance = dataclasses.replace(raced.provenance, **{"deliverable": "scenes", **where})
-    return dataclasses.replace(raced, provenance=provenance, times=times(ours), baseline_times=times(theirs))
+    return dataclasses.replace(raced, provenance=provenance, times=times(ours), reference_times=times(theirs))
 
 
-def test_a_race(raced: Speed, tmp_path: Path) -> None:
-    assert (raced.provenance.backend, raced.baseline.backend, raced.batch_size) == ("onnxruntime", "pytorch", 2)
-    assert len(raced.times.rounds) == len(raced.baseline_times.rounds) >= 4
+def test_race_evidence_is_saved_and_loaded(raced: Speed, tmp_path: Path) -> None:
+    assert (raced.provenance.backend, raced.reference.backend, raced.batch_size) == ("onnxruntime", "pytorch", 2)
+    assert len(raced.times.rounds) == len(raced.reference_times.rounds) >= 4
     assert raced.times.images % 2 == 0
     assert {"cpu", "cores", "governor", "threads", "busy_before"} <= set(raced.conditions)
     evidence.save(raced, tmp_path / "speed.json")
     again = evidence.load(tmp_path / "speed.json")
     assert again.to_json() == json.loads(json.dumps(raced.to_json())) | {
-        key: again.to_json()[key] for key in ("provenance", "baseline", "times", "baseline_times")
+        key: again.to_json()[key] for key in ("provenance", "reference", "times", "reference_times")
     }
     table = json.loads((tmp_path / "speed.json").read_text()) | {"images_per_second": 1e6}
     (tmp_path / "speed.json").write_text(json.dumps(table))
-    with pytest.raises(InputError, match="It was edited"):
+    with pytest.raises(InputError, match="has been edited"):
         evidence.load(tmp_path / "speed.json")
 
 
@@ -73,8 +73,10 @@ def test_a_race(raced: Speed, tmp_path: Path) -> None:
         ([1.0] * 2, [9.0] * 2, Outcome.NO_EVIDENCE),
     ],
 )
-def test_speedup(ours: list[float], theirs: list[float], outcome: Outcome, raced: Speed, judged: Deliverable) -> None:
-    verdict = gates.speedup(altered(raced, ours, theirs), judged)
+def test_speedup_outcomes(
+    ours: list[float], theirs: list[float], outcome: Outcome, raced: Speed, spec: Deliverable
+) -> None:
+    verdict = gates.speed.speedup(altered(raced, ours, theirs), spec)
     assert verdict.outcome is outcome, verdict
     assert ("too noisy" in verdict.sentence) == (outcome is Outcome.NO_EVIDENCE and len(ours) > 3)
 
@@ -88,10 +90,10 @@ def test_speedup(ours: list[float], theirs: list[float], outcome: Outcome, raced
         ({"simulated": True}, "simulated device"),
     ],
 )
-def test_speedup_of_what_cannot_be_compared(
-    where: dict[str, Any], words: str, raced: Speed, judged: Deliverable
+def test_speedup_unrelated_evidence_is_no_evidence(
+    where: dict[str, Any], words: str, raced: Speed, spec: Deliverable
 ) -> None:
-    verdict = gates.speedup(altered(raced, [1.0] * 5, [9.0] * 5, **where), judged)
+    verdict = gates.speed.speedup(altered(raced, [1.0] * 5, [9.0] * 5, **where), spec)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert words in verdict.sentence
 
@@ -105,42 +107,44 @@ def test_speedup_of_what_cannot_be_compared(
         (Ratio(3.3, 2.0, 5.0), Outcome.NO_EVIDENCE),
     ],
 )
-def test_regression(earlier: Ratio, outcome: Outcome, raced: Speed, judged: Deliverable) -> None:
+def test_regression_outcomes(earlier: Ratio, outcome: Outcome, raced: Speed, spec: Deliverable) -> None:
     """Three times PyTorch now."""
-    verdict = gates.regression(altered(raced, [1.0] * 5, [3.0] * 5), earlier, judged)
+    verdict = gates.speed.regression(altered(raced, [1.0] * 5, [3.0] * 5), earlier, spec)
     assert verdict.outcome is outcome, verdict
 
 
 @pytest.mark.parametrize(
     ("theirs", "where", "outcome", "words"),
     [
-        (1.6, {"precision": "int8"}, Outcome.PASS, "in INT8 is 1.6 x"),
-        (1.4, {"precision": "int8"}, Outcome.FAIL, "should be at least 1.5 x"),
+        (1.6, {"precision": "int8"}, Outcome.PASS, "in INT8 is 1.6x"),
+        (1.4, {"precision": "int8"}, Outcome.FAIL, "expected at least 1.5x"),
         (1.6, {}, Outcome.NO_EVIDENCE, "not INT8 against float32"),
         (1.6, {"precision": "int8", "simulated": True}, Outcome.NO_EVIDENCE, "simulated device"),
     ],
 )
-def test_int8_speedup(
-    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, raced: Speed, judged: Deliverable
+def test_int8_speedup_outcomes(
+    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, raced: Speed, spec: Deliverable
 ) -> None:
-    verdict = gates.int8_speedup(altered(raced, [1.0] * 5, [theirs] * 5, **where), judged)
+    verdict = gates.speed.int8_speedup(altered(raced, [1.0] * 5, [theirs] * 5, **where), spec)
     assert verdict.outcome is outcome, verdict
     assert words in verdict.sentence
 
 
-@pytest.mark.parametrize(("has", "told"), [([], True), (["avx512_vnni"], False), (None, False)])
-def test_int8_that_no_instruction_helps(has: list[str] | None, told: bool, raced: Speed, judged: Deliverable) -> None:
-    """It fails all the same; why is said where it is known."""
+@pytest.mark.parametrize(("has", "is_noted"), [([], True), (["avx512_vnni"], False), (None, False)])
+def test_int8_speedup_failure_names_missing_instructions(
+    has: list[str] | None, is_noted: bool, raced: Speed, spec: Deliverable
+) -> None:
+    """It fails in any case; the note is there only if the host's instructions are recorded."""
     slow = altered(raced, [1.0] * 5, [1.1] * 5, precision="int8")
     conditions = {key: value for key, value in slow.conditions.items() if key != "int8_instructions"}
     if has is not None:
         conditions["int8_instructions"] = has
-    verdict = gates.int8_speedup(dataclasses.replace(slow, conditions=conditions), judged)
+    verdict = gates.speed.int8_speedup(dataclasses.replace(slow, conditions=conditions), spec)
     assert verdict.outcome is Outcome.FAIL
-    assert any("no instructions for it" in note for note in verdict.notes) == told
+    assert any("no instructions for INT8" in note for note in verdict.notes) == is_noted
 
 
-def test_record(tmp_path: Path) -> None:
+def test_speed_record_load_returns_what_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "base.json"
     speeds = {"scenes-onnxruntime-bs1": Ratio(3.0, 2.9, 3.1)}
     speed_record.save(speeds, path)
@@ -148,17 +152,17 @@ def test_record(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "absent": (None, "Make one with --record-baseline"),
-    "text": ("fast", "no record of speeds"),
-    "another schema": ({"schema": 9}, "schema 9"),
-    "another machine": ({"machine": {"cpu": "Z80", "cores": 999}}, "of another machine (cpu, cores"),
-    "no numbers": ({"over_pytorch": {"a": {"value": "x", "low": 1, "high": 1}}}, "no record of speeds"),
-    "an interval beside its value": ({"over_pytorch": {"a": {"value": 9, "low": 1, "high": 2}}}, "don't hold"),
+    "absent": (None, "Record one with --record-baseline"),
+    "text": ("fast", "not a record of speeds"),
+    "another schema": ({"schema": 9}, "schema=9"),
+    "another machine": ({"machine": {"cpu": "Z80", "cores": 999}}, "recorded on another host (different cpu, cores"),
+    "no numbers": ({"over_pytorch": {"a": {"value": "x", "low": 1, "high": 1}}}, "not a record of speeds"),
+    "an interval beside its value": ({"over_pytorch": {"a": {"value": 9, "low": 1, "high": 2}}}, "do not contain"),
 }
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_record_that_cannot_be_used(what: str, tmp_path: Path) -> None:
+def test_speed_record_unusable_gives_one_line_error(what: str, tmp_path: Path) -> None:
     content, words = WRONG[what]
     path = tmp_path / "base.json"
     if isinstance(content, str):
@@ -181,15 +185,15 @@ def test_record_that_cannot_be_used(what: str, tmp_path: Path) -> None:
         ({1: 1.0}, "says nothing of scaling"),
     ],
 )
-def test_what_a_sweep_says(seconds: dict[int, float], words: str) -> None:
+def test_describe_scaling_names_the_cause(seconds: dict[int, float], words: str) -> None:
     sweep = {size: Times(images=size, rounds=(took,), executions=(took,)) for size, took in seconds.items()}
     assert words in speed.describe_scaling(sweep)
 
 
-def test_sweep(subject: Subject) -> None:
-    times = speed.sweep(
-        subject, "onnxruntime", (1, 2), subject.prepared(), TimingSettings(warmup_seconds=0, seconds=0, rounds=2)
-    )
+def test_sweep_times_every_batch_size(subject: Subject) -> None:
+    artifacts = [subject.artifact("onnxruntime", size) for size in (1, 2)]
+    settings = TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=2)
+    times = speed.sweep(subject, artifacts, subject.prepared(), settings)
     assert list(times) == [1, 2]
     row = speed.timing_row(times[2])
     assert row["images/s"] == pytest.approx(times[2].images_per_second)

@@ -1,4 +1,4 @@
-"""Throughput passes, fails and is refused, each for its own reason."""
+"""Gates of throughput: PASS, FAIL and NO EVIDENCE, each for its own reason."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from enet.deliverable import Deliverable, baselines
 from enet.deliverable.target import DeviceState
 from enet.evidence import DeviceTiming, Provenance, Throughput
 from enet.gates import Outcome
+from enet.gates.throughput import throughput
 
 TABLE = baselines.load()
 IMAGES = 500
 
 
 @pytest.fixture
-def judged() -> Deliverable:
+def spec() -> Deliverable:
     return deliverable.load("cityscapes")
 
 
@@ -46,7 +47,7 @@ def provenance(**changes: Any) -> Provenance:
         "backend": "ascend",
         "device": "310P3 0",
         "batch_size": 1,
-        "form": {},
+        "io_format": {},
         "weights_sha256": "w",
         "onnx_sha256": "o",
         "artifact_sha256": "a",
@@ -63,7 +64,7 @@ def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, *
     executions = math.ceil(IMAGES / batch)
     mean = 1000 * batch / rate
     share = DeviceTiming(
-        device="0", images=IMAGES, executions=executions, compute_ms=(mean,) * executions, mean_ms=mean, stated=rate
+        device="0", images=IMAGES, executions=executions, compute_ms=(mean,) * executions, mean_ms=mean, claimed=rate
     )
     known: dict[str, Any] = {
         "provenance": provenance(batch_size=batch, **(where or {})),
@@ -71,118 +72,117 @@ def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, *
         "batch_size": batch,
         "batch_size_source": "the model",
         "claimed_batch_size": batch,
-        "shares": (share,),
+        "device_timings": (share,),
         "images_expected": IMAGES,
     }
     return Throughput(**{**known, **changes})
 
 
 @pytest.mark.parametrize(("batch", "ratio"), [(1, 1.2000001), (4, 1.3), (8, 1.5), (16, 2)])
-def test_fast_enough(batch: int, ratio: float, judged: Deliverable) -> None:
+def test_throughput_above_the_limit_passes(batch: int, ratio: float, spec: Deliverable) -> None:
     over = TABLE.column("310").by_batch[batch]
-    verdict = gates.throughput(timed(ratio * over, batch), judged, TABLE)
+    verdict = throughput(timed(ratio * over, batch), spec, TABLE)
     assert verdict.outcome is Outcome.PASS, verdict
-    assert verdict.numbers["ratio"] == pytest.approx(ratio)
+    assert verdict.measured == pytest.approx(ratio)
     assert verdict.numbers["baseline"] == over
 
 
 @pytest.mark.parametrize("ratio", [1.1999, 0.917, 0.001])
-def test_too_slow(ratio: float, judged: Deliverable) -> None:
-    verdict = gates.throughput(timed(ratio * TABLE.column("310").by_batch[16], 16), judged, TABLE)
+def test_throughput_below_the_limit_fails(ratio: float, spec: Deliverable) -> None:
+    verdict = throughput(timed(ratio * TABLE.column("310").by_batch[16], 16), spec, TABLE)
     assert verdict.outcome is Outcome.FAIL
-    assert "should be at least 1.2 x" in verdict.sentence
+    assert "expected at least 1.2x" in verdict.sentence
 
 
-def test_a_batch_without_a_baseline_is_told(judged: Deliverable) -> None:
-    verdict = gates.throughput(timed(1068.4, 32), judged, TABLE)
-    assert (verdict.outcome, verdict.reported) == (Outcome.NO_EVIDENCE, True)
-    assert "no 310 baseline there: not judged" in verdict.sentence
+def test_throughput_batch_without_baseline_is_information(spec: Deliverable) -> None:
+    verdict = throughput(timed(1068.4, 32), spec, TABLE)
+    assert verdict.outcome is Outcome.INFO
+    assert "no 310 baseline there" in verdict.sentence
     assert "1068.4 images/s" in verdict.sentence
 
 
-def test_nothing_is_asked_of_other_networks_and_tools(judged: Deliverable) -> None:
+def test_throughput_other_network_or_tool_is_information(spec: Deliverable) -> None:
     camvid = deliverable.load("camvid")
-    assert gates.throughput(timed(1e4, where={"deliverable": "camvid"}), camvid, TABLE).reported
-    assert gates.throughput(timed(1e4, tool="trtexec", where={"chip": "T4"}), judged, TABLE).reported
+    assert throughput(timed(1e4, where={"deliverable": "camvid"}), camvid, TABLE).outcome is Outcome.INFO
+    assert throughput(timed(1e4, tool="trtexec", where={"chip": "T4"}), spec, TABLE).outcome is Outcome.INFO
 
 
 #: Much too fast to fail; what makes it no evidence; a word of the reason.
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "simulated": ({}, {"simulated": True}, "simulated device"),
     "sick": ({}, {"devices_before": (state(health="Warning"),)}, "health is Warning"),
-    "hot afterwards": ({}, {"devices_after": (state(temperature=91.0),)}, "91 °C, should be at most 85"),
+    "hot afterwards": ({}, {"devices_after": (state(temperature=91.0),)}, "91 °C, expected at most 85"),
     "cores in use": ({}, {"devices_before": (state(utilisation=40.0),)}, "40 % of its cores are in use"),
     "another process": ({}, {"devices_before": (state(processes=("python (4711)",)),)}, "python (4711)"),
     "another deliverable": ({}, {"deliverable": "scenes"}, "evidence for 'scenes'"),
-    "another chip": ({}, {"chip": "910B1"}, "measured on a 910B1, but should be on a 310P3"),
-    "chip not recorded": ({}, {"chip": ""}, "which device it ran on isn't recorded"),
+    "another chip": ({}, {"chip": "910B1"}, "measured on a 910B1, expected a 310P3"),
+    "chip not recorded": ({}, {"chip": ""}, "the device is not recorded"),
     "zeros": ({"zero_input": True}, {}, "run over zeros"),
-    "batch not known": ({"batch_size": 0}, {}, "nothing tells the model's batch size"),
-    "limited": ({}, {"limited": True}, "only some images were asked for"),
-    "too few images": ({"images_expected": 501}, {}, "500 images of 501 expected"),
+    "batch not known": ({"batch_size": 0}, {}, "the model's batch size is unknown"),
+    "limited": ({}, {"limited": True}, "only some images were requested"),
+    "too few images": ({"images_expected": 501}, {}, "1 of 501 images missing"),
 }
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_no_evidence(why: str, judged: Deliverable) -> None:
+def test_throughput_unusable_evidence_is_no_evidence(why: str, spec: Deliverable) -> None:
     changes, where, reason = REFUSED[why]
-    verdict = gates.throughput(timed(1e6, where=where, **changes), judged, TABLE)
+    verdict = throughput(timed(1e6, where=where, **changes), spec, TABLE)
     assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert not verdict.reported
     assert reason in verdict.sentence
-    best = gates.best_batch([timed(1e6, where=where, **changes)], judged, TABLE)
+    best = gates.throughput.best_batch([timed(1e6, where=where, **changes)], spec, TABLE)
     assert best.outcome is Outcome.NO_EVIDENCE
     assert reason in best.sentence
 
 
-def test_slow_is_a_failure_even_where_a_pass_would_lack_something(judged: Deliverable) -> None:
+def test_throughput_slow_and_incomplete_fails(spec: Deliverable) -> None:
     for why in ("chip not recorded", "limited", "too few images"):
         changes, where, _ = REFUSED[why]
-        assert gates.throughput(timed(700, where=where, **changes), judged, TABLE).outcome is Outcome.FAIL
+        assert throughput(timed(700, where=where, **changes), spec, TABLE).outcome is Outcome.FAIL
 
 
-def test_a_busy_device_that_the_user_accepts(judged: Deliverable) -> None:
+def test_throughput_busy_device_allowed_passes(spec: Deliverable) -> None:
     where = {"devices_before": (state(processes=("python (1)",), temperature=99.0),), "allow_busy": True}
-    assert gates.throughput(timed(1e4, where=where), judged, TABLE).outcome is Outcome.PASS
+    assert throughput(timed(1e4, where=where), spec, TABLE).outcome is Outcome.PASS
 
 
-def test_a_record_that_denies_itself_fails(judged: Deliverable) -> None:
+def test_throughput_contradictory_record_fails(spec: Deliverable) -> None:
     evidence = timed(1e4, contradictions=("--batchsize 16, but the model's is 1: overstated 16 times",))
-    verdict = gates.throughput(evidence, judged, TABLE)
+    verdict = throughput(evidence, spec, TABLE)
     assert verdict.outcome is Outcome.FAIL
     assert "overstated 16 times" in verdict.sentence
-    best = gates.best_batch([evidence], judged, TABLE)
+    best = gates.throughput.best_batch([evidence], spec, TABLE)
     assert best.outcome is Outcome.NO_EVIDENCE
     assert "overstated 16 times" in best.sentence
 
 
 @pytest.mark.parametrize(("images", "outcome"), [(496, Outcome.PASS), (484, Outcome.NO_EVIDENCE)])
-def test_a_dropped_tail_is_no_missing_image(images: int, outcome: Outcome, judged: Deliverable) -> None:
+def test_throughput_dropped_tail_is_not_missing_images(images: int, outcome: Outcome, spec: Deliverable) -> None:
     evidence = timed(1e4, 16, tail_dropped=True)
-    share = dataclasses.replace(evidence.shares[0], images=images)
-    assert gates.throughput(dataclasses.replace(evidence, shares=(share,)), judged, TABLE).outcome is outcome
+    share = dataclasses.replace(evidence.device_timings[0], images=images)
+    assert throughput(dataclasses.replace(evidence, device_timings=(share,)), spec, TABLE).outcome is outcome
 
 
 def column(name: str) -> list[Throughput]:
     return [timed(rate, batch) for batch, rate in TABLE.column(name).by_batch.items()]
 
 
-def test_best_batch(judged: Deliverable) -> None:
-    passed = gates.best_batch(column("310P3(aoe)"), judged, TABLE)
+def test_best_batch_outcomes(spec: Deliverable) -> None:
+    passed = gates.throughput.best_batch(column("310P3(aoe)"), spec, TABLE)
     assert passed.outcome is Outcome.PASS
-    assert passed.numbers["ratio"] == pytest.approx(1.341651029, abs=1e-8)
+    assert passed.measured == pytest.approx(1.341651029, abs=1e-8)
     assert "best at batch 4" in passed.notes
-    failed = gates.best_batch(column("310P3"), judged, TABLE)
+    failed = gates.throughput.best_batch(column("310P3"), spec, TABLE)
     assert failed.outcome is Outcome.FAIL
-    assert failed.numbers["ratio"] == pytest.approx(1.147796669, abs=1e-8)
+    assert failed.measured == pytest.approx(1.147796669, abs=1e-8)
 
 
-def test_best_of_some_batches_fails_nobody(judged: Deliverable) -> None:
+def test_best_batch_of_some_sizes_is_no_evidence(spec: Deliverable) -> None:
     some = [evidence for evidence in column("310P3") if evidence.batch_size in (1, 16)]
-    verdict = gates.best_batch(some, judged, TABLE)
+    verdict = gates.throughput.best_batch(some, spec, TABLE)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert "not measured: batch 4, 8" in verdict.sentence
-    assert gates.best_batch([], judged, TABLE).outcome is Outcome.NO_EVIDENCE
+    assert gates.throughput.best_batch([], spec, TABLE).outcome is Outcome.NO_EVIDENCE
 
 
 #: The recorded columns over the 310, as the guide prints them; None where no baseline is.
@@ -203,38 +203,38 @@ RECORDED = {
 
 
 @pytest.mark.parametrize(("name", "batch"), RECORDED)
-def test_recorded(name: str, batch: baselines.BatchKey, judged: Deliverable) -> None:
-    assert judged.throughput is not None
-    verdict, ratio = gates.recorded(name, batch, judged.throughput, TABLE), RECORDED[name, batch]
+def test_recorded_columns_have_the_guides_ratios(name: str, batch: baselines.BatchKey, spec: Deliverable) -> None:
+    assert spec.throughput is not None
+    verdict, ratio = gates.throughput.recorded(name, batch, spec.throughput, TABLE), RECORDED[name, batch]
     if ratio is None:
-        assert verdict.reported
+        assert verdict.outcome is Outcome.INFO
         assert "no 310 baseline" in verdict.sentence
     else:
         assert verdict.outcome is (Outcome.PASS if name == "310P3(aoe)" else Outcome.FAIL)
-        assert verdict.numbers["ratio"] == pytest.approx(ratio, rel=0, abs=1e-8)
+        assert verdict.measured == pytest.approx(ratio, rel=0, abs=1e-8)
 
 
-def test_devices_are_averaged_and_wall_clock_is_told_beside(judged: Deliverable) -> None:
+def test_throughput_of_two_devices_is_averaged(spec: Deliverable) -> None:
     fast, slow = timed(2000, 1), timed(1000, 1)
     shares = (
-        dataclasses.replace(fast.shares[0], images=250, started=100.0, ended=100.2),
-        dataclasses.replace(slow.shares[0], device="1", images=250, started=100.1, ended=100.5),
+        dataclasses.replace(fast.device_timings[0], images=250, started=100.0, ended=100.2),
+        dataclasses.replace(slow.device_timings[0], device="1", images=250, started=100.1, ended=100.5),
     )
-    evidence = dataclasses.replace(fast, shares=shares)
+    evidence = dataclasses.replace(fast, device_timings=shares)
     assert evidence.images == IMAGES
     assert evidence.images_per_second == pytest.approx(1000 / 0.75)
     assert evidence.seconds == pytest.approx(0.5)
     assert evidence.wall_images_per_second == pytest.approx(1000)  # not 3000, the sum of rates
-    notes = "; ".join(gates.throughput(evidence, judged, TABLE).notes)
+    notes = "; ".join(throughput(evidence, spec, TABLE).notes)
     assert "device 0 2000, device 1 1000 images/s" in notes
     assert "1000 images/s by the clock" in notes
 
 
-def test_percentile_is_numpys() -> None:
+def test_percentile_99_equals_numpys() -> None:
 
     times = tuple(np.random.default_rng(0).lognormal(size=37).tolist())
-    evidence = timed(1000, shares=(dataclasses.replace(timed(1000).shares[0], compute_ms=times),))
-    assert evidence.percentile_99 == pytest.approx(np.percentile(times, 99), rel=1e-12)
+    evidence = timed(1000, device_timings=(dataclasses.replace(timed(1000).device_timings[0], compute_ms=times),))
+    assert evidence.percentile_99_ms == pytest.approx(np.percentile(times, 99), rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -245,27 +245,27 @@ def test_percentile_is_numpys() -> None:
         ({1: 1041.25}, "no evidence for batch 16"),
     ],
 )
-def test_directory(rates: dict[int, float], words: str, judged: Deliverable) -> None:
-    """As the guide files a model; told, never judged."""
-    verdict = gates.directory([timed(rate, batch) for batch, rate in rates.items()], judged, TABLE)
-    assert verdict.reported
+def test_model_directory_follows_the_guide(rates: dict[int, float], words: str, spec: Deliverable) -> None:
+    """The directory is information; no gate checks it."""
+    verdict = gates.throughput.model_directory([timed(rate, batch) for batch, rate in rates.items()], spec, TABLE)
+    assert verdict.outcome is Outcome.INFO
     assert verdict.sentence.startswith(words) or words in verdict.sentence.split("; ")[-1]
 
 
-def test_directory_of_what_cannot_be_judged(judged: Deliverable) -> None:
+def test_model_directory_unusable_evidence_names_batches(spec: Deliverable) -> None:
     fast = [timed(2000, batch, where={"simulated": True}) for batch in (1, 16)]
-    assert "no evidence for batch 1, 16" in gates.directory(fast, judged, TABLE).sentence
+    assert "no evidence for batch 1, 16" in gates.throughput.model_directory(fast, spec, TABLE).sentence
 
 
-@pytest.mark.parametrize(("slower", "told"), [(1.0, False), (1.05, False), (2.0, True), (0.5, True)])
-def test_a_change_of_speed_is_told(slower: float, told: bool, judged: Deliverable) -> None:
+@pytest.mark.parametrize(("slower", "is_noted"), [(1.0, False), (1.05, False), (2.0, True), (0.5, True)])
+def test_throughput_drift_gets_a_note(slower: float, is_noted: bool, spec: Deliverable) -> None:
     sound = timed(3000, 1)
-    times = sound.shares[0].compute_ms
+    times = sound.device_timings[0].compute_ms
     half = len(times) // 2
     changed = (*times[:half], *(slower * time for time in times[half:]))
-    share = dataclasses.replace(sound.shares[0], compute_ms=changed, mean_ms=sum(changed) / len(changed))
-    evidence = dataclasses.replace(sound, shares=(share,))
+    share = dataclasses.replace(sound.device_timings[0], compute_ms=changed, mean_ms=sum(changed) / len(changed))
+    evidence = dataclasses.replace(sound, device_timings=(share,))
     assert evidence.drift == pytest.approx(slower - 1)
-    notes = "; ".join(gates.throughput(evidence, judged, TABLE).notes)
-    assert ("the device slowed down" in notes) == (told and slower > 1)
-    assert ("the device sped up" in notes) == (told and slower < 1)
+    notes = "; ".join(throughput(evidence, spec, TABLE).notes)
+    assert ("the device slowed down" in notes) == (is_noted and slower > 1)
+    assert ("the device sped up" in notes) == (is_noted and slower < 1)

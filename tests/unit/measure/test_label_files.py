@@ -1,4 +1,4 @@
-"""Predictions at the photographs' size: scored as Cityscapes' own evaluator scores them, and kept as it reads them."""
+"""Label files at full size: scored as Cityscapes' own evaluator scores them, and written as it reads them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import pytest
 import torch
 from PIL import Image
 
-from enet import cli
+from enet import cli, selftest
 from enet.deliverable import Preprocessing, load
-from enet.measure import label_files as predictions
+from enet.measure import label_files
 from enet.measure.subject import Subject
-from enet.selftest import acceptance
 from enet.storage.store import Store
 from tests.unit import recipes, tiny
+
+#: Label ids of the 19 classes, by Cityscapes' own scripts.
+SCORED_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def evaluate(here: Path, *more: object) -> int:
     return cli.main([str(word) for word in (*words, "--artifact-cache", here / "cache")])
 
 
-def test_as_the_official_evaluator_scores_them(
+def test_evaluate_at_full_size_equals_the_official_evaluator(
     here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for variable in ("CITYSCAPES_DATASET", "CITYSCAPES_EXPORT_DIR", "CITYSCAPES_RESULTS"):
@@ -57,7 +59,7 @@ def test_as_the_official_evaluator_scores_them(
     assert table["miou_absent_skip"] == pytest.approx(theirs["averageScoreClasses"], abs=1e-9)
 
 
-def test_at_the_networks_grid_a_quarter_of_the_pixels_count(here: Path, tmp_path: Path) -> None:
+def test_evaluate_at_network_resolution_counts_a_quarter(here: Path, tmp_path: Path) -> None:
     counts = []
     for grid in ("network", "photograph"):
         assert evaluate(here, "--label-grid", grid, "--json", tmp_path / "e.json") == 0
@@ -65,17 +67,17 @@ def test_at_the_networks_grid_a_quarter_of_the_pixels_count(here: Path, tmp_path
     assert counts[1] == 4 * counts[0] > 0  # the tiny data set's blocks are of 4x4 pixels
 
 
-def test_what_the_network_does_not_see_is_no_class() -> None:
+def test_full_size_labels_outside_the_window_are_ignored() -> None:
     """64x32, scaled to 32x16 and cut to the 16x16 in the middle: a quarter of the width is lost on each side."""
     spec = Preprocessing(size=(16, 16))
-    full = predictions.at_full_size(np.full((16, 16), 3, np.uint8), (64, 32), spec)
+    full = label_files.full_size_labels(np.full((16, 16), 3, np.uint8), (64, 32), spec)
     assert full.shape == (32, 64)
     assert (full[:, 16:48] == 3).all()
     assert (full[:, :16] == 255).all()
     assert (full[:, 48:] == 255).all()
 
 
-def test_files_hold_ids_at_the_photographs_size(here: Path, tmp_path: Path) -> None:
+def test_save_writes_label_ids_at_full_size(here: Path, tmp_path: Path) -> None:
     assert evaluate(here, "--save-predictions", tmp_path / "out", "--save-overlays", tmp_path / "overlays") == 0
     files = sorted((tmp_path / "out").iterdir())
     names = [path.name.replace("leftImg8bit", "pred_labelIds") for path in (here / "data").rglob("*_leftImg8bit.png")]
@@ -83,49 +85,31 @@ def test_files_hold_ids_at_the_photographs_size(here: Path, tmp_path: Path) -> N
     for path in files:
         with Image.open(path) as picture:
             assert (picture.mode, picture.size) == ("L", (64, 32))
-            assert {*np.unique(np.asarray(picture))} <= {
-                7,
-                8,
-                11,
-                12,
-                13,
-                17,
-                19,
-                20,
-                21,
-                22,
-                23,
-                24,
-                25,
-                26,
-                27,
-                28,
-                31,
-                32,
-                33,
-            }
+            assert {*np.unique(np.asarray(picture))} <= {*SCORED_IDS}
 
 
-def test_a_crop_cannot_be_compared_at_full_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_of_a_crop_at_full_size_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here = tmp_path
     tiny.tiny(here)
     assert evaluate(here, "--label-grid", "photograph") == 2
-    assert "cuts off sides that nothing predicts" in capsys.readouterr().err
+    assert "expected 'network' for resize='short-side', which crops" in capsys.readouterr().err
 
 
-def test_accepted_at_the_photographs_grid(here: Path, tmp_path: Path) -> None:
-    """Every gate is asked of a deliverable that compares there; all but its made-up reference pass."""
+def test_acceptance_at_full_size_passes_every_gate(here: Path, tmp_path: Path) -> None:
+    """Every gate runs; all pass but those of the invented reference."""
 
     path = here / "full.toml"
     path.write_text((here / "tiny.toml").read_text().replace("size = [32", 'label_grid = "photograph"\nsize = [32'))
     subject: Subject = Subject(load(str(path)), Store(tmp_path / "cache"), data_root=here / "data")
-    outcomes = {verdict.gate: verdict.outcome.value for verdict in acceptance.verdicts(subject)}
-    assert {gate for gate, outcome in outcomes.items() if outcome != "PASS"} == {"reference", "miou"}
+    outcomes = {verdict.gate: verdict.outcome.value for verdict in selftest.acceptance.verdicts(subject)}
+    assert {gate for gate, outcome in outcomes.items() if outcome != "PASS"} == {"reference_miou", "miou"}
     assert subject.prepared().load(0)[1].shape == (32, 64)
 
 
-def test_another_split(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Scored whole, and as many images are expected as there are; a name that is none is one line."""
+def test_evaluate_of_another_split_scores_all_its_images(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many images are expected as the split has; an unknown name is refused in one line."""
     for kind in ("leftImg8bit", "gtFine"):
         shutil.copytree(here / "data" / kind / "val", here / "data" / kind / "test", dirs_exist_ok=True)
     first = next((here / "data" / "leftImg8bit" / "test").rglob("*.png"))
@@ -138,29 +122,29 @@ def test_another_split(here: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "split test" in capsys.readouterr().out
     for name in ("tset", ""):
         assert evaluate(here, "--split", name) == 2
-        told = capsys.readouterr().err
-        assert told.startswith(f"enet: --split {name}: ")
-        assert told.count("\n") == 1
+        message = capsys.readouterr().err
+        assert message.startswith(f"enet: --split {name}: ")
+        assert message.count("\n") == 1
 
 
-def test_the_deliverables_own_split_keeps_its_count(here: Path, tmp_path: Path) -> None:
+def test_evaluate_of_the_own_split_keeps_its_count(here: Path, tmp_path: Path) -> None:
     assert evaluate(here, "--split", "val", "--limit", 2, "--json", tmp_path / "e.json") == 0
     table = json.loads((tmp_path / "e.json").read_text())
     assert (table["images"], table["images_expected"]) == (2, tiny.IMAGES)
 
 
-def test_a_split_without_labels(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate_of_a_split_without_labels_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Cityscapes' public test labels are all void."""
     for kind in ("leftImg8bit", "gtFine"):
         shutil.copytree(here / "data" / kind / "val", here / "data" / kind / "void", dirs_exist_ok=True)
     for path in (here / "data" / "gtFine" / "void").rglob("*_labelIds.png"):
         Image.fromarray(np.zeros_like(np.asarray(Image.open(path)))).save(path)
     assert evaluate(here, "--split", "void") == 2
-    assert "split void: every pixel of its label maps is void" in capsys.readouterr().err
+    assert "split void: all pixels of its label maps are void" in capsys.readouterr().err
 
 
-def test_overlays_are_of_one_run(here: Path, tmp_path: Path) -> None:
-    """Those of an earlier run are replaced; other files stay."""
+def test_overlays_of_an_earlier_run_are_replaced(here: Path, tmp_path: Path) -> None:
+    """Other files stay."""
     (tmp_path / "notes.png").touch()
     for worst in (3, 1):
         assert evaluate(here, "--save-overlays", tmp_path, "--worst", worst) == 0

@@ -1,4 +1,4 @@
-"""Several devices' shares put together are what one device would have measured."""
+"""Merged shards equal what one device would have measured."""
 
 from __future__ import annotations
 
@@ -11,24 +11,19 @@ import pytest
 from enet.datasets.image_source import ImageRange
 from enet.measure import one_device, sharding
 from enet.measure.subject import Subject
-from tests.unit import tiny as data
-
-
-@pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    return data.tiny(tmp_path_factory.mktemp("sharding"))
 
 
 @pytest.mark.parametrize("edges", [(0, 2, 5), (0, 1, 1, 5), (0, 5)])
-def test_shares_add_up(edges: tuple[int, ...], subject: Subject, tmp_path: Path) -> None:
-    artifact, source = subject.artifact("onnxruntime", 2), subject.photographs()
+def test_merge_shards_equals_one_device(edges: tuple[int, ...], subject: Subject, tmp_path: Path) -> None:
+    artifact, source = subject.artifact("onnxruntime", 2), subject.image_files()
     assert edges[-1] == len(source.names)
-    whole = one_device.measure_on_one_device(subject, artifact, source, labels_to=tmp_path / "whole.npy")
+    whole = one_device.measure_on_one_device(subject, artifact, source, tmp_path / "whole.npy", None)
     shards, devices = [], []
     for device, (a, b) in enumerate(itertools.pairwise(edges)):
         if a < b:
             devices.append(device)
-            shards.append(sharding.run_part(subject, artifact, ImageRange(source, a, b), tmp_path / f"{device}.npy"))
+            part, path = ImageRange(source, a, b), tmp_path / f"{device}.npy"
+            shards.append(sharding.measure_shard(subject, device, artifact, part, path))
     found = sharding.merge_shards(source, devices, shards)
     np.testing.assert_array_equal(found.matrices, whole.matrices)
     assert (found.images, found.non_finite, found.miou) == (whole.images, whole.non_finite, whole.miou)
@@ -38,10 +33,10 @@ def test_shares_add_up(edges: tuple[int, ...], subject: Subject, tmp_path: Path)
     np.testing.assert_array_equal(labels, np.load(tmp_path / "whole.npy"))
 
 
-def test_the_total_is_by_the_clock(subject: Subject) -> None:
-    """From the first beginning to the last end: longer than any share, and than their overlap lets one think."""
-    artifact, source = subject.artifact("onnxruntime", 2), subject.photographs()
-    parts = [sharding.run_part(subject, artifact, ImageRange(source, a, b), None) for a, b in ((0, 3), (3, 5))]
+def test_merge_shards_seconds_are_wall_clock(subject: Subject) -> None:
+    """Seconds from the first start to the last end."""
+    artifact, source = subject.artifact("onnxruntime", 2), subject.image_files()
+    parts = [sharding.measure_shard(subject, 0, artifact, ImageRange(source, a, b), None) for a, b in ((0, 3), (3, 5))]
     found = sharding.merge_shards(source, [0, 1], parts)
     assert found.seconds == pytest.approx(parts[1].ended - parts[0].started)
     assert found.seconds >= sum(share.seconds for share in found.devices)  # one after the other, here

@@ -1,4 +1,4 @@
-"""The subject: what is missing is said, and everything that is wrong with a data set is said at once."""
+"""Subject: a missing part is named, and all faults of a data set are named at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from enet import deliverable
-from enet.datasets import camvid, cityscapes
 from enet.errors import InputError
 from enet.measure import subject as subjects
 from enet.storage.store import Store
@@ -22,7 +21,7 @@ def save(path: Path, pixels: np.ndarray) -> None:
 
 @pytest.fixture
 def citys(tmp_path: Path) -> Path:
-    """Three sound pairs in the Cityscapes layout."""
+    """Three good pairs in the Cityscapes layout."""
     root = tmp_path / "citys"
     for i in range(3):
         save(root / f"leftImg8bit/val/x/x_{i}_leftImg8bit.png", np.full((16, 32, 3), i, np.uint8))
@@ -34,13 +33,13 @@ def subject(tmp_path: Path, root: Path | None) -> subjects.Subject:
     return subjects.Subject(deliverable.load("cityscapes"), Store(tmp_path / "cache"), data_root=root)
 
 
-def test_everything_wrong_is_one_error(citys: Path, tmp_path: Path) -> None:
+def test_manifest_all_faults_give_one_error(citys: Path, tmp_path: Path) -> None:
     (citys / "leftImg8bit/val/x/x_9_leftImg8bit.png").write_bytes(b"")
     (citys / "gtFine/val/x/x_8_gtFine_labelIds.png").write_bytes(b"")
     (citys / "leftImg8bit/val/x/x_0_leftImg8bit.png").write_bytes(b"no image")
     save(citys / "gtFine/val/x/x_1_gtFine_labelIds.png", np.full((8, 8), 7, np.uint8))
     save(citys / "gtFine/val/x/x_2_gtFine_labelIds.png", np.full((16, 32), 99, np.uint8))
-    for _ in range(2):  # nor is a data set that was refused once taken the second time
+    for _ in range(2):  # a data set that was refused once is not accepted the second time
         with pytest.raises(InputError) as error:
             _ = subject(tmp_path, citys).manifest
         message = str(error.value)
@@ -55,25 +54,17 @@ def test_everything_wrong_is_one_error(citys: Path, tmp_path: Path) -> None:
         assert "\n" not in message
 
 
-def test_manifest_is_looked_up_until_a_file_changes(citys: Path, tmp_path: Path) -> None:
+def test_dataset_sha256_changes_with_a_file(citys: Path, tmp_path: Path) -> None:
     first = subject(tmp_path, citys).dataset_sha256
     assert subject(tmp_path, citys).dataset_sha256 == first
     save(citys / "leftImg8bit/val/x/x_0_leftImg8bit.png", np.full((16, 32, 3), 200, np.uint8))
     assert subject(tmp_path, citys).dataset_sha256 != first
 
 
-def test_what_is_missing_is_said(citys: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"brings no weights. Give them with --weights FILE"):
+def test_subject_missing_part_is_named(citys: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"includes no weights. Give them with --weights FILE"):
         _ = subject(tmp_path, citys).weights
     with pytest.raises(InputError, match="give the data set's folder with --data-root DIR"):
         _ = subject(tmp_path, None).dataset
     with pytest.raises(InputError, match="no such folder"):
         _ = subject(tmp_path, tmp_path / "absent").dataset
-
-
-def test_declared_classes_are_those_of_the_data_sets() -> None:
-    assert {
-        "cityscapes": len(cityscapes.CLASSES.names),
-        "scenes": len(cityscapes.CLASSES.names),
-        "camvid": len(camvid.CLASSES.names),
-    } == deliverable.CLASSES

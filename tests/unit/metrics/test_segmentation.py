@@ -23,7 +23,7 @@ def labels(*values: int) -> Labels:
     return np.array(values, np.uint8)
 
 
-def test_2x2_by_hand() -> None:
+def test_scores_of_2x2_pixels_are_those_by_hand() -> None:
     target, prediction = labels(0, 0, 1, 1).reshape(2, 2), labels(0, 1, 1, 1).reshape(2, 2)
     matrix = confusion_matrix(prediction, target, classes=2)
     assert matrix.dtype == np.int64
@@ -33,71 +33,71 @@ def test_2x2_by_hand() -> None:
     assert pixel_accuracy(matrix) == 3 / 4
 
 
-def test_perfect_and_utterly_wrong() -> None:
+def test_scores_of_perfect_and_wrong_predictions() -> None:
     target = labels(0, 1, 0, 1)
     perfect, wrong = confusion_matrix(target, target, 2), confusion_matrix(1 - target, target, 2)
     assert (miou(perfect, "zero"), pixel_accuracy(perfect)) == (1.0, 1.0)
     assert (miou(wrong, "zero"), pixel_accuracy(wrong)) == (0.0, 0.0)
 
 
-def test_absent_class_under_both_rules() -> None:
+def test_miou_absent_class_follows_both_rules() -> None:
     matrix = confusion_matrix(labels(0, 0, 1, 1), labels(0, 0, 1, 1), classes=4)
     assert np.isnan(iou_per_class(matrix)).tolist() == [False, False, True, True]
     assert miou(matrix, "zero") == 0.5
     assert miou(matrix, "skip") == 1.0
 
 
-def test_a_class_that_is_only_predicted_or_only_true_is_not_absent() -> None:
+def test_miou_class_only_predicted_or_only_true_is_not_absent() -> None:
     assert iou_per_class(confusion_matrix(labels(1, 0), labels(0, 0), 2)).tolist() == [0.5, 0.0]
     assert iou_per_class(confusion_matrix(labels(0, 0), labels(1, 0), 2)).tolist() == [0.5, 0.0]
 
 
-def test_ignored_pixels_count_nowhere() -> None:
+def test_confusion_matrix_skips_ignored_pixels() -> None:
     matrix = confusion_matrix(labels(0, 1, 1, 0), labels(0, IGNORE, 1, IGNORE), classes=2)
     assert matrix.tolist() == [[1, 0], [0, 1]]
 
 
-def test_nothing_counted() -> None:
+def test_scores_of_nothing_are_nan() -> None:
     matrix = confusion_matrix(labels(0, 1), labels(IGNORE, IGNORE), classes=2)
     assert matrix.tolist() == [[0, 0], [0, 0]]
     assert all(math.isnan(value) for value in (miou(matrix, "zero"), miou(matrix, "skip"), pixel_accuracy(matrix)))
 
 
-def test_no_pixels() -> None:
+def test_confusion_matrix_of_no_pixels_is_zero() -> None:
     assert confusion_matrix(labels(), labels(), classes=3).tolist() == [[0] * 3] * 3
 
 
 @pytest.mark.parametrize("classes", [1, 2, 11, 19, 255])
-def test_largest_ids(classes: int) -> None:
+def test_confusion_matrix_counts_the_largest_ids(classes: int) -> None:
     last = labels(classes - 1)
     matrix = confusion_matrix(last, last, classes)
     assert matrix.shape == (classes, classes)
     assert (matrix[-1, -1], matrix.sum()) == (1, 1)
 
 
-def test_shapes_differ() -> None:
-    with pytest.raises(ValueError, match=r"prediction\.shape=\(2,\), but should be the target's \(1, 2\)"):
+def test_confusion_matrix_different_shapes_are_an_error() -> None:
+    with pytest.raises(ValueError, match=r"prediction\.shape=\(2,\), expected the target's \(1, 2\)"):
         confusion_matrix(labels(0, 0), labels(0, 0).reshape(1, 2), 2)
 
 
 @pytest.mark.parametrize("wrong", [19, 33, 254, 255])
-def test_prediction_out_of_range(wrong: int) -> None:
-    with pytest.raises(ValueError, match=rf"prediction holds {wrong}, but should be in 0\.\.18"):
+def test_confusion_matrix_prediction_out_of_range_is_an_error(wrong: int) -> None:
+    with pytest.raises(ValueError, match=rf"prediction holds {wrong}, expected 0\.\.18"):
         confusion_matrix(labels(0, wrong), labels(0, 0), 19)
 
 
 @pytest.mark.parametrize("wrong", [19, 33, 254])
-def test_target_out_of_range(wrong: int) -> None:
-    with pytest.raises(ValueError, match=rf"target holds {wrong}, but should be in 0\.\.18 or 255"):
+def test_confusion_matrix_target_out_of_range_is_an_error(wrong: int) -> None:
+    with pytest.raises(ValueError, match=rf"target holds {wrong}, expected 0\.\.18 or 255"):
         confusion_matrix(labels(0, 0), labels(0, wrong), 19)
 
 
-def test_prediction_is_checked_under_ignored_pixels_too() -> None:
+def test_confusion_matrix_checks_predictions_of_ignored_pixels() -> None:
     with pytest.raises(ValueError, match="prediction holds 19"):
         confusion_matrix(labels(19), labels(IGNORE), 19)
 
 
-def test_counts_are_exact_past_what_float32_can_count() -> None:
+def test_confusion_matrix_counts_beyond_float32_are_exact() -> None:
     pixels = 2**24 + 1
     prediction = np.zeros(pixels, np.uint8)
     prediction[-1] = 1
@@ -106,7 +106,7 @@ def test_counts_are_exact_past_what_float32_can_count() -> None:
     assert iou_per_class(matrix)[0] == 2**24 / pixels
 
 
-def test_sums_are_exact_past_what_float64_can_count() -> None:
+def test_scores_of_sums_beyond_float64_are_exact() -> None:
     big = 2**53 + 1
     matrix = np.array([[big, 1], [3, big]], np.int64)
     assert (matrix + matrix)[0, 0] == 2 * big
@@ -128,7 +128,7 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
     return np.random.default_rng(request.param)
 
 
-def test_counting_one_by_one_gives_the_same(rng: np.random.Generator) -> None:
+def test_confusion_matrix_equals_counting_one_by_one(rng: np.random.Generator) -> None:
     prediction, target, classes = drawn(rng)
     expected = np.zeros((classes, classes), np.int64)
     for p, t in zip(prediction.tolist(), target.tolist(), strict=True):
@@ -143,7 +143,7 @@ def test_counting_one_by_one_gives_the_same(rng: np.random.Generator) -> None:
         assert iou == both / either if either else math.isnan(iou)
 
 
-def test_matrices_add_up(rng: np.random.Generator) -> None:
+def test_confusion_matrix_of_parts_adds_up(rng: np.random.Generator) -> None:
     prediction, target, classes = drawn(rng)
     cut = int(rng.integers(0, 60))
     parts = confusion_matrix(prediction[:cut], target[:cut], classes) + confusion_matrix(
@@ -152,7 +152,7 @@ def test_matrices_add_up(rng: np.random.Generator) -> None:
     assert np.array_equal(parts, confusion_matrix(prediction, target, classes))
 
 
-def test_the_order_of_pixels_does_not_matter(rng: np.random.Generator) -> None:
+def test_confusion_matrix_is_independent_of_pixel_order(rng: np.random.Generator) -> None:
     prediction, target, classes = drawn(rng)
     order = list(range(len(prediction)))
     rng.shuffle(order)
@@ -160,7 +160,7 @@ def test_the_order_of_pixels_does_not_matter(rng: np.random.Generator) -> None:
     assert np.array_equal(shuffled, confusion_matrix(prediction, target, classes))
 
 
-def test_renaming_the_classes_renames_the_scores(rng: np.random.Generator) -> None:
+def test_scores_permute_with_the_classes(rng: np.random.Generator) -> None:
     prediction, target, classes = drawn(rng)
     names = list(range(classes))
     rng.shuffle(names)
@@ -173,7 +173,7 @@ def test_renaming_the_classes_renames_the_scores(rng: np.random.Generator) -> No
         assert miou(after, rule) == pytest.approx(miou(before, rule), nan_ok=True)
 
 
-def test_scores_are_between_0_and_1_and_symmetric(rng: np.random.Generator) -> None:
+def test_scores_are_in_0_to_1_and_symmetric(rng: np.random.Generator) -> None:
     matrix = confusion_matrix(*drawn(rng))
     if matrix.sum():
         assert 0 <= miou(matrix, "zero") <= miou(matrix, "skip") <= 1
@@ -182,7 +182,7 @@ def test_scores_are_between_0_and_1_and_symmetric(rng: np.random.Generator) -> N
 
 
 @pytest.mark.parametrize("absent", [0, 3, 17])
-def test_agrees_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: int) -> None:
+def test_scores_agree_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: int) -> None:
     for variable in ("CITYSCAPES_DATASET", "CITYSCAPES_EXPORT_DIR", "CITYSCAPES_RESULTS"):
         monkeypatch.delenv(variable, raising=False)
     rng = np.random.default_rng(absent)
@@ -209,7 +209,7 @@ def test_agrees_with_the_official_evaluator(tmp_path: Path, monkeypatch: pytest.
     assert miou(matrix, "zero") == pytest.approx(np.nansum(scores) / 19, abs=1e-9)
 
 
-def test_label_ids_are_those_of_the_official_scripts() -> None:
+def test_train_ids_are_those_of_the_official_scripts() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         helpers = pytest.importorskip("cityscapesscripts.helpers.labels")

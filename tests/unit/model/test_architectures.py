@@ -1,14 +1,13 @@
-"""The three networks: the public checkpoints' keys and shapes, and the logits the public code gives."""
+"""The three networks: keys and shapes of the public checkpoints, and the logits of the public code."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
+from enet import model
 from enet.deliverable import VARIANTS
-from enet.model import architectures as networks
 from tests.unit import recipes
 
 #: Outputs of the networks whose facts were recorded.
@@ -19,9 +18,9 @@ KERNELS = {"ascend": 2, "tramac": 2, "paper": 3}
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_state_dict_is_that_of_the_public_code(variant: str) -> None:
+def test_state_dict_equals_the_public_codes(variant: str) -> None:
     rows = [line.split("\t") for line in recipes.fact(f"state_dict_{variant}.tsv").read_text().splitlines()]
-    state = networks.build(variant, RECORDED_OUTPUTS[variant]).state_dict()
+    state = model.architectures.build(variant, RECORDED_OUTPUTS[variant]).state_dict()
     assert [[key, "x".join(map(str, v.shape)) or "scalar", str(v.dtype)[6:]] for key, v in state.items()] == rows
 
 
@@ -38,11 +37,11 @@ def test_golden_logits(variant: str) -> None:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("outputs", [1, 11, 20])
 def test_outputs_are_channels_of_the_logits(variant: str, outputs: int) -> None:
-    network = networks.build(variant, outputs)
+    network = model.architectures.build(variant, outputs)
     assert recipes.run(network, torch.zeros(1, 3, 16, 16)).shape == (1, outputs, 16, 16)
     kernel = KERNELS[variant]
     rest = sum(p.numel() for p in network.parameters()) - 16 * outputs * kernel * kernel
-    assert rest == sum(p.numel() for p in networks.build(variant, 1).parameters()) - 16 * kernel * kernel
+    assert rest == sum(p.numel() for p in model.architectures.build(variant, 1).parameters()) - 16 * kernel * kernel
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -55,26 +54,26 @@ def test_any_size_divisible_by_8(variant: str, height: int, width: int) -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_about_a_third_of_a_million_parameters(variant: str) -> None:
-    assert 0.30e6 < sum(p.numel() for p in networks.build(variant).parameters()) < 0.40e6
+    assert 0.30e6 < sum(p.numel() for p in model.architectures.build(variant).parameters()) < 0.40e6
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_evaluation_mode_and_repeatable(variant: str) -> None:
-    network = networks.build(variant)
+    network = model.architectures.build(variant)
     assert not any(module.training for module in network.modules())
     x = torch.rand(1, 3, 16, 16)
     assert torch.equal(recipes.run(network, x), recipes.run(network, x))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_an_image_does_not_see_its_batch(variant: str) -> None:
+def test_logits_do_not_depend_on_the_batch(variant: str) -> None:
     network, x = recipes.seeded(variant), recipes.golden_images()
     together = recipes.run(network, x)
     alone = torch.cat([recipes.run(network, x[:1]), recipes.run(network, x[1:])])
     assert (together - alone).abs().max() <= 1e-5
 
 
-def blocks_in_use(network: nn.Module) -> tuple[set[str], set[str]]:
+def blocks_in_use(network: torch.nn.Module) -> tuple[set[str], set[str]]:
     """Names of the network's own children, and of those that a forward pass calls."""
     called: set[str] = set()
     for name, child in network.named_children():
@@ -85,12 +84,12 @@ def blocks_in_use(network: nn.Module) -> tuple[set[str], set[str]]:
 
 @pytest.mark.parametrize("variant", ["ascend", "tramac"])
 def test_bottleneck3_5_has_weights_but_is_not_called(variant: str) -> None:
-    children, called = blocks_in_use(networks.build(variant))
+    children, called = blocks_in_use(model.architectures.build(variant))
     assert children - called == {"bottleneck3_5"}
 
 
 def test_paper_calls_every_block() -> None:
-    children, called = blocks_in_use(networks.build("paper"))
+    children, called = blocks_in_use(model.architectures.build("paper"))
     assert children == called
     assert len([name for name in called if name[:-2].endswith("3")]) == 8
 
@@ -104,16 +103,16 @@ def test_bottleneck3_5_does_not_change_the_logits() -> None:
 
 
 def test_ascend_has_no_prelu_and_tramac_no_relu() -> None:
-    assert not any(isinstance(module, nn.PReLU) for module in networks.build("ascend").modules())
-    assert not any(isinstance(module, nn.ReLU) for module in networks.build("tramac").modules())
+    assert not any(isinstance(module, torch.nn.PReLU) for module in model.architectures.build("ascend").modules())
+    assert not any(isinstance(module, torch.nn.ReLU) for module in model.architectures.build("tramac").modules())
 
 
-def test_unknown_variant() -> None:
-    with pytest.raises(ValueError, match="variant='enet', but should be one of ascend, tramac, paper"):
-        networks.build("enet")
+def test_build_unknown_variant_raises() -> None:
+    with pytest.raises(ValueError, match="variant='enet', expected one of ascend, tramac, paper"):
+        model.architectures.build("enet")
 
 
 @pytest.mark.parametrize("outputs", [0, -1])
-def test_no_outputs(outputs: int) -> None:
-    with pytest.raises(ValueError, match=f"outputs={outputs}, but should be at least 1"):
-        networks.build("ascend", outputs)
+def test_build_without_outputs_raises(outputs: int) -> None:
+    with pytest.raises(ValueError, match=f"outputs={outputs}, expected at least 1"):
+        model.architectures.build("ascend", outputs)

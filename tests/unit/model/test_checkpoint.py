@@ -1,4 +1,4 @@
-"""Checkpoints as people have them, and everything that is no checkpoint."""
+"""Checkpoints in all accepted formats, and one-line errors for all other files."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from enet import model
 from enet.deliverable import VARIANTS
 from enet.errors import InputError
-from enet.model import checkpoint as weights
 from tests.unit import recipes
 
 State = dict[str, Any]
@@ -37,7 +36,7 @@ def saved(content: Any, *, legacy: bool = False) -> bytes:
 def refused(path: Path, lines: int = 1, variant: str = "ascend", outputs: int = 19) -> str:
     """The message with which ``load`` refuses a file, which is plain and names the file."""
     with pytest.raises(InputError) as caught:
-        weights.load(path, variant, outputs)
+        model.checkpoint.load(path, variant, outputs)
     message = str(caught.value)
     assert recipes.is_plain(message, lines), message
     assert str(path) in message
@@ -58,19 +57,19 @@ WRAPPINGS: dict[str, Callable[[State], Any]] = {
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-def test_every_format_gives_the_same_network(tmp_path: Path, state: State, wrapping: str, legacy: bool) -> None:
+def test_load_every_format_gives_the_same_network(tmp_path: Path, state: State, wrapping: str, legacy: bool) -> None:
     path = tmp_path / "enet.pth"
     path.write_bytes(saved(WRAPPINGS[wrapping](state), legacy=legacy))
-    network = weights.load(path, "ascend", 19)
+    network = model.checkpoint.load(path, "ascend", 19)
     assert same(network.state_dict(), state)
     assert not network.training
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant(tmp_path: Path, variant: str) -> None:
+def test_load_every_variant(tmp_path: Path, variant: str) -> None:
     expected = recipes.seeded(variant, 20).state_dict()
     (tmp_path / "enet.pth").write_bytes(saved(expected))
-    assert same(weights.load(tmp_path / "enet.pth", variant, 20).state_dict(), expected)
+    assert same(model.checkpoint.load(tmp_path / "enet.pth", variant, 20).state_dict(), expected)
 
 
 class Malicious:
@@ -96,19 +95,19 @@ def test_code_in_a_pickle_is_refused_and_not_run(tmp_path: Path, state: State, f
     assert not target.exists()
     if form in ("zip", "legacy"):
         assert "mkdir" in message
-        assert "was not loaded, since reading it could run code" in message
+        assert "was not loaded, because reading it could run code" in message
 
 
-def test_the_malicious_pickle_would_have_run(tmp_path: Path) -> None:
+def test_malicious_pickle_would_run_elsewhere(tmp_path: Path) -> None:
     pickle.loads(pickle.dumps(Malicious(tmp_path / "executed")))
     assert (tmp_path / "executed").exists()
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_load_missing_file_gives_one_line_error(tmp_path: Path) -> None:
     assert "No such file or directory. Give a checkpoint with --weights" in refused(tmp_path / "none.pth")
 
 
-def test_directory(tmp_path: Path) -> None:
+def test_load_directory_gives_one_line_error(tmp_path: Path) -> None:
     assert "Is a directory" in refused(tmp_path)
 
 
@@ -127,12 +126,12 @@ NO_CHECKPOINTS = {
 
 
 @pytest.mark.parametrize("content", NO_CHECKPOINTS.values(), ids=NO_CHECKPOINTS.keys())
-def test_not_a_checkpoint(tmp_path: Path, content: bytes) -> None:
+def test_load_other_file_gives_one_line_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "enet.pth").write_bytes(content)
     assert "not a torch checkpoint" in refused(tmp_path / "enet.pth")
 
 
-def test_some_other_zip(tmp_path: Path) -> None:
+def test_load_other_zip_gives_one_line_error(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "enet.pth", "w") as archive:
         archive.writestr("readme.txt", "no weights here")
     assert "not a torch checkpoint" in refused(tmp_path / "enet.pth")
@@ -140,14 +139,14 @@ def test_some_other_zip(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("kept", [0.001, 0.01, 0.1, 0.5, 0.9, 0.999])
-def test_truncated(tmp_path: Path, state: State, legacy: bool, kept: float) -> None:
+def test_load_truncated_file_gives_one_line_error(tmp_path: Path, state: State, legacy: bool, kept: float) -> None:
     content = saved(state, legacy=legacy)
     (tmp_path / "enet.pth").write_bytes(content[: int(kept * len(content))])
     assert "not a torch checkpoint" in refused(tmp_path / "enet.pth")
 
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-def test_flipped_bytes_never_give_more_than_an_input_error(tmp_path: Path, state: State, legacy: bool) -> None:
+def test_load_flipped_bytes_raise_only_input_errors(tmp_path: Path, state: State, legacy: bool) -> None:
     path, rng = tmp_path / "enet.pth", np.random.default_rng(5)
     content = np.frombuffer(saved(dict(list(state.items())[:6]), legacy=legacy), np.uint8)
     leaks = set()
@@ -156,7 +155,7 @@ def test_flipped_bytes_never_give_more_than_an_input_error(tmp_path: Path, state
         damaged[rng.integers(0, len(content), 3)] = rng.integers(0, 256, 3)
         path.write_bytes(damaged.tobytes()[: rng.integers(len(content) // 2, 2 * len(content))])
         try:
-            weights.read(path)
+            model.checkpoint.read(path)
         except InputError as error:
             if not recipes.is_plain(str(error)):
                 leaks.add(str(error))
@@ -165,13 +164,13 @@ def test_flipped_bytes_never_give_more_than_an_input_error(tmp_path: Path, state
     assert not leaks
 
 
-#: What is saved, made when it is needed, and what is said of it.
+#: Content to save, built when it is needed, and the error that it gives.
 NOT_STATE_DICTS: dict[str, tuple[Callable[[], Any], str]] = {
-    "a list": (lambda: [1, 2], "holds a list, but should hold a state dict"),
-    "a tensor": (lambda: torch.zeros(3), "holds a Tensor, but should hold a state dict"),
-    "nothing": (dict, "holds a dict, but should hold a state dict"),
-    "an empty state_dict": (lambda: {"state_dict": {}}, "but should hold a state dict"),
-    "None": (lambda: None, "holds a NoneType, but should hold a state dict"),
+    "a list": (lambda: [1, 2], "content of type list, expected a state dict"),
+    "a tensor": (lambda: torch.zeros(3), "content of type Tensor, expected a state dict"),
+    "nothing": (dict, "content of type dict, expected a state dict"),
+    "an empty state_dict": (lambda: {"state_dict": {}}, "expected a state dict"),
+    "None": (lambda: None, "content of type NoneType, expected a state dict"),
     "text values": (lambda: {"a": "b", "c": "d"}, "not tensors: a, c"),
     "another wrapping": (lambda: {"model": {"a": torch.zeros(1)}}, "not tensors: model"),
     "number keys": (lambda: {1: torch.zeros(1)}, "not tensors: 1"),
@@ -180,27 +179,27 @@ NOT_STATE_DICTS: dict[str, tuple[Callable[[], Any], str]] = {
 
 
 @pytest.mark.parametrize(("content", "message"), NOT_STATE_DICTS.values(), ids=NOT_STATE_DICTS.keys())
-def test_not_a_state_dict(tmp_path: Path, content: Callable[[], Any], message: str) -> None:
+def test_load_other_content_gives_one_line_error(tmp_path: Path, content: Callable[[], Any], message: str) -> None:
     (tmp_path / "enet.pth").write_bytes(saved(content()))
     assert message in refused(tmp_path / "enet.pth")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_weights_that_are_not_finite(tmp_path: Path, state: State, value: float) -> None:
+def test_load_weights_not_finite_are_refused(tmp_path: Path, state: State, value: float) -> None:
     broken = {key: tensor.clone() for key, tensor in state.items()}
     broken["bottleneck2_3.conv1.0.weight"][0, 0, 0, 0] = value
     (tmp_path / "enet.pth").write_bytes(saved(broken))
     assert "not finite: bottleneck2_3.conv1.0.weight. " in refused(tmp_path / "enet.pth")
 
 
-def test_weights_too_large_for_float32(tmp_path: Path, state: State) -> None:
+def test_load_weights_too_large_for_float32_are_refused(tmp_path: Path, state: State) -> None:
     large = {key: tensor.double() if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     large["initial.conv.weight"][0, 0, 0, 0] = 1e300
     (tmp_path / "enet.pth").write_bytes(saved(large))
     assert "not finite: initial.conv.weight" in refused(tmp_path / "enet.pth")
 
 
-ODD_TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
+ODD_TENSORS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "sparse": lambda tensor: tensor.to_sparse(),
     "complex": lambda tensor: tensor.to(torch.complex64),
     "integer": lambda tensor: tensor.to(torch.int64),
@@ -208,18 +207,18 @@ ODD_TENSORS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 @pytest.mark.parametrize("kind", ODD_TENSORS)
-def test_tensors_of_another_kind(tmp_path: Path, state: State, kind: str) -> None:
+def test_load_tensors_of_another_kind_are_refused(tmp_path: Path, state: State, kind: str) -> None:
     odd = {**state, "fullconv.weight": ODD_TENSORS[kind](state["fullconv.weight"])}
     (tmp_path / "enet.pth").write_bytes(saved(odd))
     assert "fullconv.weight" in refused(tmp_path / "enet.pth")
 
 
 @pytest.mark.parametrize("name", ["float16", "float64", "bfloat16"])
-def test_other_float_types_become_float32(tmp_path: Path, state: State, name: str) -> None:
+def test_load_other_float_types_become_float32(tmp_path: Path, state: State, name: str) -> None:
     dtype = getattr(torch, name)
     other = {key: tensor.to(dtype) if tensor.is_floating_point() else tensor for key, tensor in state.items()}
     (tmp_path / "enet.pth").write_bytes(saved(other))
-    loaded = weights.load(tmp_path / "enet.pth", "ascend", 19).state_dict()
+    loaded = model.checkpoint.load(tmp_path / "enet.pth", "ascend", 19).state_dict()
     assert loaded["fullconv.weight"].dtype == torch.float32
     assert torch.equal(loaded["fullconv.weight"], other["fullconv.weight"].float())
 
@@ -228,7 +227,7 @@ PAIRS = [(asked, given) for asked in VARIANTS for given in VARIANTS if asked != 
 
 
 @pytest.mark.parametrize(("asked", "given"), PAIRS)
-def test_a_mismatch_names_the_likely_variant(tmp_path: Path, asked: str, given: str) -> None:
+def test_mismatch_names_the_likely_variant(tmp_path: Path, asked: str, given: str) -> None:
     (tmp_path / "enet.pth").write_bytes(saved(recipes.seeded(given, 20).state_dict()))
     message = refused(tmp_path / "enet.pth", lines=6, variant=asked)
     assert f"do not fit '{asked}' with 19 outputs" in message
@@ -236,37 +235,37 @@ def test_a_mismatch_names_the_likely_variant(tmp_path: Path, asked: str, given: 
     assert len(message) < 1500
 
 
-def test_a_mismatch_counts_and_names_three(tmp_path: Path, state: State) -> None:
+def test_mismatch_counts_all_and_names_three(tmp_path: Path, state: State) -> None:
     given = {key: value for key, value in state.items() if not key.startswith("bottleneck3_5.")}
     given |= {"aux.weight": torch.zeros(1)}
     (tmp_path / "enet.pth").write_bytes(saved(given))
     message = refused(tmp_path / "enet.pth", lines=6)
     missing = len(state) - len(given) + 1
-    assert "it seems to be that network, but damaged" in message
+    assert "it seems to be this network, but damaged" in message
     assert f"{missing} missing: bottleneck3_5." in message
     assert f"and {missing - 3} more" in message
     assert "1 unexpected: aux.weight" in message
 
 
-def test_another_number_of_outputs(tmp_path: Path) -> None:
+def test_mismatch_names_the_number_of_outputs(tmp_path: Path) -> None:
     (tmp_path / "enet.pth").write_bytes(saved(recipes.seeded("ascend", 11).state_dict()))
     message = refused(tmp_path / "enet.pth", lines=6)
     assert "it seems to be 'ascend' with 11 outputs" in message
     assert "1 wrong shape: fullconv.weight [16, 11, 2, 2] for [16, 19, 2, 2]" in message
 
 
-def test_no_enet_at_all(tmp_path: Path) -> None:
+def test_mismatch_of_another_network_lists_the_variants(tmp_path: Path) -> None:
     (tmp_path / "enet.pth").write_bytes(saved({"layer1.weight": torch.zeros(2, 2)}))
     message = refused(tmp_path / "enet.pth", lines=6)
-    assert "this is no ENet that is known here (ascend, tramac, paper)" in message
+    assert "it is not a known ENet (ascend, tramac, paper)" in message
 
 
-def test_classifier_that_is_no_convolution(tmp_path: Path) -> None:
+def test_mismatch_of_classifier_without_convolution_lists_the_variants(tmp_path: Path) -> None:
     (tmp_path / "enet.pth").write_bytes(saved({"fullconv.weight": torch.zeros(())}))
-    assert "this is no ENet" in refused(tmp_path / "enet.pth", lines=6)
+    assert "it is not a known ENet" in refused(tmp_path / "enet.pth", lines=6)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_likely(variant: str) -> None:
-    assert weights.likely(recipes.seeded(variant, 7).state_dict()) == (variant, 7)
-    assert weights.likely({}) is None
+def test_guess_variant_of_state_dict(variant: str) -> None:
+    assert model.checkpoint.guess_variant(recipes.seeded(variant, 7).state_dict()) == (variant, 7)
+    assert model.checkpoint.guess_variant({}) is None

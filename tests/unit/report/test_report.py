@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from enet import evidence, report
+from enet import evidence, gates, report
 from enet.errors import BackendUnavailable, InputError
 from enet.evidence import Accuracy
 from enet.measure import pipeline
@@ -40,8 +40,17 @@ def measured(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> tupl
 
 def verdict(test: str, outcome: str = "PASS", **more: Any) -> dict[str, Any]:
     gate = test.partition("[")[0].removeprefix("test_")
-    table = {"test": test, "gate": gate, "outcome": outcome, "sentence": f"{gate} was looked at", "numbers": {}}
-    return {**table, "notes": [], "incomplete": False, "reported": False, **more}
+    case = test.partition("[")[2].rstrip("]")
+    made = gates.Verdict(gate=gate, outcome=gates.Outcome(outcome), sentence=f"{gate} was checked").to_json()
+    return {
+        "test": test,
+        **made,
+        "case": case,
+        "in_words": case.removeprefix("tiny-"),
+        "backend": None,
+        "batch_size": None,
+        **more,
+    }
 
 
 @pytest.fixture
@@ -52,22 +61,39 @@ def folder(subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path
     evidence.save(ours, tmp_path / "accuracy-tiny-onnxruntime-bs1.json")
     case = tmp_path / "pictures" / str(ours.provenance)
     pictures.keep_worst(ours, labels, subject.prepared(), subject.dataset.classes, case, count=3)
-    percent = {"miou_percent": 100 * ours.miou, "low": 1.0, "high": 90.0, "difference_low": -1.0, "difference_high": 1}
+    interval = {"difference_low": -1.0, "difference_high": 1}
+    percent: dict[str, Any] = {
+        "measured": 100 * ours.miou,
+        "low": 1.0,
+        "high": 90.0,
+        "unit": "%",
+        "margin": 1.0,
+        "numbers": interval,
+    }
     conclude(
         tmp_path,
         "ACCEPTED (accuracy): all 2 gates passed",
         theirs.provenance.time,
-        [verdict("test_reference[tiny]", numbers=percent), verdict("test_miou[tiny-onnxruntime-bs1]", numbers=percent)],
+        [verdict("test_reference_miou[tiny]", **percent), verdict("test_miou[tiny-onnxruntime-bs1]", **percent)],
     )
     return tmp_path
 
 
 def conclude(folder: Path, conclusion: str, began: str, verdicts: list[dict[str, Any]]) -> None:
-    table = {"deliverable": "tiny", "conclusion": conclusion, "began": began, "verdicts": verdicts}
+    table = {
+        "schema": report.SCHEMA,
+        "deliverable": "tiny",
+        "accepted": conclusion.startswith("ACCEPTED"),
+        "scope": "accuracy",
+        "conclusion": conclusion,
+        "began": began,
+        "verdicts": verdicts,
+        "recorded_figures": [],
+    }
     (folder / "verdicts.json").write_text(json.dumps(table))
 
 
-def test_contents(folder: Path, measured: tuple[Accuracy, Accuracy, Path]) -> None:
+def test_read_returns_the_runs_contents(folder: Path, measured: tuple[Accuracy, Accuracy, Path]) -> None:
     contents = report.read(folder)
     theirs, ours, _ = measured
     assert contents.reference is not None
@@ -78,18 +104,18 @@ def test_contents(folder: Path, measured: tuple[Accuracy, Accuracy, Path]) -> No
     assert page.headline(contents) == "tiny may ship, as far as accuracy goes."
 
 
-def test_evidence_of_an_earlier_run_is_left_out(folder: Path) -> None:
+def test_read_ignores_evidence_of_an_earlier_run(folder: Path) -> None:
     table = json.loads((folder / "verdicts.json").read_text())
     (folder / "verdicts.json").write_text(json.dumps(table | {"began": "9999-01-01T00:00:00+00:00"}))
     contents = report.read(folder)
     assert (contents.accuracies, contents.pictures) == ((), ())
 
 
-def test_a_file_of_an_earlier_version_does_not_stop_the_report(folder: Path) -> None:
+def test_read_ignores_a_file_of_an_earlier_version(folder: Path) -> None:
     """It was there before the run began; one that is as young as the run's own is looked into, and refused."""
     old = folder / "accuracy-old.json"
     old.write_text('{"schema": 1}')
-    with pytest.raises(InputError, match="schema 1"):
+    with pytest.raises(InputError, match="schema=1"):
         report.read(folder)
     os.utime(old, (0, 0))
     assert report.read(folder).accuracies
@@ -100,20 +126,18 @@ def test_a_file_of_an_earlier_version_does_not_stop_the_report(folder: Path) -> 
     [
         ("FAIL", "NOT ACCEPTED: 1 of 2 gates failed", "tiny may not ship: miou failed."),
         ("NO EVIDENCE", "NOT ACCEPTED: no evidence for 1 of 2 gates", "may not ship yet"),
-        ("PASS", "NOT ACCEPTED YET: 1 gates passed", "may not ship yet"),
+        ("PASS", "NOT ACCEPTED: 1 gates passed", "may not ship yet"),
     ],
 )
-def test_what_is_not_accepted_never_ships(outcome: str, conclusion: str, words: str, folder: Path) -> None:
+def test_headline_not_accepted_may_not_ship(outcome: str, conclusion: str, words: str, folder: Path) -> None:
     conclude(folder, conclusion, "", [verdict("test_miou[tiny-onnxruntime-bs1]", outcome)])
     contents = report.read(folder)
     assert not contents.accepted
     assert words in page.headline(contents)
 
 
-def test_nothing_is_taken_for_markup(folder: Path) -> None:
-    wanted = [
-        verdict(f"test_miou[{EVIL}]", sentence=EVIL, notes=[EVIL], numbers={"miou_percent": 1, "low": 0, "high": 2})
-    ]
+def test_write_escapes_markup(folder: Path) -> None:
+    wanted = [verdict(f"test_miou[{EVIL}]", sentence=EVIL, notes=[EVIL], measured=1, low=0, high=2, unit="%", margin=1)]
     conclude(folder, EVIL, "", wanted)
     path = folder / "out" / "report.html"
     report.write(report.read(folder), path)
@@ -124,23 +148,23 @@ def test_nothing_is_taken_for_markup(folder: Path) -> None:
     assert EVIL not in path.read_text(encoding="utf-8")
 
 
-def test_markdown_has_every_gate_failures_first_and_nothing_else(folder: Path) -> None:
+def test_markdown_lists_every_gate_failures_first(folder: Path) -> None:
     conclude(
         folder,
         "NOT ACCEPTED: 1 of 2 gates failed",
         "",
-        [verdict("test_reference[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
+        [verdict("test_reference_miou[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
     )
     lines = report.summary(report.read(folder)).splitlines()
     assert lines[0] == "## tiny may not ship: miou failed."
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 4
-    assert table[2].startswith(r"| ✗ fail | test\_miou\[a\|b\] | \</script\>")
+    assert table[2].startswith(r"| ✗ fail | mIoU, a\|b | - | - | - | \</script\>")
     assert table[3].startswith("| ✓ pass | ")
     assert not [line for line in lines[1:] if line.startswith("#")]
 
 
-def test_one_file_of_less_than_5_mb_that_loads_nothing(folder: Path) -> None:
+def test_write_gives_one_small_file_that_loads_nothing(folder: Path) -> None:
     path = folder / "report.html"
     report.write(report.read(folder), path)
     assert path.stat().st_size < 5e6
@@ -150,7 +174,7 @@ def test_one_file_of_less_than_5_mb_that_loads_nothing(folder: Path) -> None:
     assert head.count("data:image/png;base64,") == 4 * 3  # prediction twice: shown, and to come back to
 
 
-def test_compare_names_what_changed_first(folder: Path, tmp_path: Path) -> None:
+def test_compare_lists_changes_first(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     conclude(
@@ -162,9 +186,9 @@ def test_compare_names_what_changed_first(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "compare.html"
     report.compare(report.read(folder), report.read(other), path)
     text = path.read_text(encoding="utf-8")
-    assert "3 of 3 gates say something else" in text
+    assert "3 of 3 gates changed" in text
     assert "worse" in text
-    assert text.count("not asked") == 2
+    assert text.count("not run") == 2
 
 
 WRONG = {
@@ -176,7 +200,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_no_evidence_folder_is_refused(what: str, tmp_path: Path) -> None:
+def test_read_other_folder_gives_one_line_error(what: str, tmp_path: Path) -> None:
     content, words = WRONG[what]
     if content is not None:
         (tmp_path / "verdicts.json").write_text(content)
@@ -184,11 +208,11 @@ def test_what_is_no_evidence_folder_is_refused(what: str, tmp_path: Path) -> Non
         report.read(tmp_path)
 
 
-def test_edited_evidence_and_missing_pictures_are_refused(folder: Path) -> None:
+def test_read_edited_evidence_or_missing_picture_gives_one_line_error(folder: Path) -> None:
     path = folder / "accuracy-tiny-onnxruntime-bs1.json"
     sound = path.read_text()
     path.write_text(json.dumps(json.loads(sound) | {"miou": 0.99}))
-    with pytest.raises(InputError, match="It was edited"):
+    with pytest.raises(InputError, match="has been edited"):
         report.read(folder)
     path.write_text(sound)
     next(folder.glob("pictures/*/*-photo.jpg")).unlink()
@@ -196,7 +220,7 @@ def test_edited_evidence_and_missing_pictures_are_refused(folder: Path) -> None:
         report.read(folder)
 
 
-def test_without_the_chart_library(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_write_without_chart_library_is_unavailable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page.library.cache_clear()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(BackendUnavailable, match="pip install vl-convert-python"):
@@ -204,7 +228,7 @@ def test_without_the_chart_library(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert not (folder / "report.html").exists()
 
 
-def test_pictures_are_the_worst_and_say_where(
+def test_save_overlays_shows_the_worst_images(
     subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path: Path
 ) -> None:
     _, ours, labels = measured

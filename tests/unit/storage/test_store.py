@@ -1,4 +1,4 @@
-"""The artifact store: one build for all, nothing half-made, and a damaged entry made anew."""
+"""The artifact cache: one build for all processes, no partial entries, damaged entries are built again."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,9 @@ from enet.storage.store import MANIFEST, Store
 from tests.unit import recipes
 
 KEY = {"weights": "abc", "batch": 1}
+
+#: Seconds after which a process counts as hanging.
+HANG_TIMEOUT = 300
 
 
 class Builder:
@@ -41,67 +45,67 @@ class Builder:
 
 
 def left_over(root: Path) -> list[str]:
-    """Everything in a store but its finished entries and its locks."""
+    """Everything in a store except its complete entries and its locks."""
     folders = [path for path in root.glob("*/*") if not path.name.endswith(".lock")]
     return sorted(path.name for path in folders if path.name.startswith("."))
 
 
-def test_built_once_then_found(tmp_path: Path) -> None:
+def test_get_or_build_builds_once(tmp_path: Path) -> None:
     make, cache = Builder(), Store(tmp_path)
-    first = cache.build("onnx", KEY, make)
-    assert cache.build("onnx", KEY, make) == first == cache.entry("onnx", KEY)
-    assert Store(tmp_path).build("onnx", dict(reversed(KEY.items())), make) == first
+    first = cache.get_or_build("onnx", KEY, make)
+    assert cache.get_or_build("onnx", KEY, make) == first == cache.entry("onnx", KEY)
+    assert Store(tmp_path).get_or_build("onnx", dict(reversed(KEY.items())), make) == first
     assert make.times == 1
     assert recipes.files(first) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
     assert left_over(tmp_path) == []
 
 
-def test_manifest_says_how_it_was_made(tmp_path: Path) -> None:
-    entry = Store(tmp_path).build("onnx", KEY, Builder())
+def test_get_or_build_writes_the_manifest(tmp_path: Path) -> None:
+    entry = Store(tmp_path).get_or_build("onnx", KEY, Builder())
     manifest = json.loads((entry / MANIFEST).read_text())
     assert (manifest["kind"], manifest["key"]) == ("onnx", KEY)
     assert manifest["files"] == {"model.onnx": hash_text("built"), "sub/notes.txt": hash_text("notes")}
     assert abs(manifest["created"] - time.time()) < 600
 
 
-def test_every_key_and_kind_has_its_own_entry(tmp_path: Path) -> None:
+def test_get_or_build_separates_keys_and_kinds(tmp_path: Path) -> None:
     make, cache = Builder(), Store(tmp_path)
     keys: list[dict[str, object]] = [{**KEY}, {**KEY, "batch": 16}, {**KEY, "batch": "1"}, {"weights": "abc"}]
-    entries = {cache.build(kind, key, make) for kind in ("onnx", "om") for key in keys}
+    entries = {cache.get_or_build(kind, key, make) for kind in ("onnx", "om") for key in keys}
     assert len(entries) == make.times == 8
 
 
-def test_a_build_that_raises_leaves_nothing(tmp_path: Path) -> None:
+def test_get_or_build_failed_build_leaves_nothing(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         Builder()(folder)
         raise RuntimeError("no compiler")
 
     cache = Store(tmp_path)
     with pytest.raises(RuntimeError, match="no compiler"):
-        cache.build("onnx", KEY, fail)
+        cache.get_or_build("onnx", KEY, fail)
     assert not cache.entry("onnx", KEY).exists()
     assert left_over(tmp_path) == []
     make = Builder()
-    cache.build("onnx", KEY, make)
+    cache.get_or_build("onnx", KEY, make)
     assert make.times == 1
 
 
-def test_a_builds_own_error_is_not_blamed_on_the_cache(tmp_path: Path) -> None:
+def test_get_or_build_error_of_an_input_is_raised_unchanged(tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "weights.pth")
 
     with pytest.raises(PermissionError, match=r"weights\.pth"):
-        Store(tmp_path).build("onnx", KEY, fail)
+        Store(tmp_path).get_or_build("onnx", KEY, fail)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
-def test_no_room_is_said_in_a_line(number: int, tmp_path: Path) -> None:
+def test_store_full_disk_gives_one_line_error(number: int, tmp_path: Path) -> None:
     def fail(folder: Path) -> None:
         (folder / "half").write_text("half")
         raise OSError(number, os.strerror(number))
 
-    with pytest.raises(InputError, match=r"cache .*: onnx can't be written \(.*\)\. Make room"):
-        Store(tmp_path).build("onnx", KEY, fail)
+    with pytest.raises(InputError, match=r"cache .*: onnx cannot be written \(.*\)\. Free some disk space"):
+        Store(tmp_path).get_or_build("onnx", KEY, fail)
     assert left_over(tmp_path) == []
 
 
@@ -120,40 +124,48 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_entry_is_built_anew(tmp_path: Path, damage: str) -> None:
-    entry = Store(tmp_path).build("onnx", KEY, Builder())
+def test_get_or_build_damaged_entry_is_built_again(tmp_path: Path, damage: str) -> None:
+    entry = Store(tmp_path).get_or_build("onnx", KEY, Builder())
     DAMAGES[damage](entry)
     make = Builder()
-    assert Store(tmp_path).build("onnx", KEY, make) == entry
+    assert Store(tmp_path).get_or_build("onnx", KEY, make) == entry
     assert make.times == 1
     assert recipes.files(entry) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
     assert (entry / "model.onnx").read_text() == "built"
     assert left_over(tmp_path) == []
 
 
-def slow_build(root: Path, log: Path, barrier: Barrier) -> None:
-    """Runs in a process of its own."""
+def build_while_another_waits(root: Path, log: Path, waits: Event) -> None:
+    """Runs in a process of its own; the build ends after the other process has tried in vain to lock the entry."""
+    attempts = 0
+
+    def audit(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal attempts
+        if event == "open" and str(arguments[0]).endswith(".lock"):
+            attempts += 1
+            if attempts == 2:
+                waits.set()
 
     def make(folder: Path) -> None:
         with log.open("a") as file:
             file.write(f"{os.getpid()}\n")
         (folder / "half").write_text("half")
-        time.sleep(0.5)
+        assert waits.wait(HANG_TIMEOUT)
         (folder / "whole").write_text("whole")
 
-    barrier.wait(60)
-    entry = Store(root).build("onnx", KEY, make)
+    sys.addaudithook(audit)
+    entry = Store(root).get_or_build("onnx", KEY, make)
     assert sorted(path.name for path in entry.iterdir()) == ["half", MANIFEST, "whole"]
 
 
-def test_two_processes_share_one_build(tmp_path: Path) -> None:
+def test_store_two_processes_share_one_build(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    barrier, log = context.Barrier(2), tmp_path / "log"
-    workers = [context.Process(target=slow_build, args=(tmp_path / "cache", log, barrier)) for _ in range(2)]
+    log, arguments = tmp_path / "log", (tmp_path / "cache", tmp_path / "log", context.Event())
+    workers = [context.Process(target=build_while_another_waits, args=arguments) for _ in range(2)]
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(90)
+        worker.join(HANG_TIMEOUT)
     assert [worker.exitcode for worker in workers] == [0, 0]
     assert len(log.read_text().splitlines()) == 1
     assert left_over(tmp_path / "cache") == []
@@ -166,50 +178,52 @@ def killed_build(root: Path) -> None:
         (folder / "model.onnx").write_text("half")
         os.kill(os.getpid(), signal.SIGKILL)
 
-    Store(root).build("onnx", KEY, make)
+    Store(root).get_or_build("onnx", KEY, make)
 
 
 @pytest.fixture
 def after_a_kill(tmp_path: Path) -> Path:
     worker = multiprocessing.get_context("spawn").Process(target=killed_build, args=(tmp_path,))
     worker.start()
-    worker.join(90)
+    worker.join(HANG_TIMEOUT)
     assert worker.exitcode == -signal.SIGKILL
     return tmp_path
 
 
-def test_a_killed_build_leaves_no_entry_and_no_lock(after_a_kill: Path) -> None:
+def test_get_or_build_after_a_kill_finds_no_entry_and_no_lock(after_a_kill: Path) -> None:
     cache, make = Store(after_a_kill), Builder()
     assert not cache.entry("onnx", KEY).exists()
-    assert (cache.build("onnx", KEY, make) / "model.onnx").read_text() == "built"
+    assert (cache.get_or_build("onnx", KEY, make) / "model.onnx").read_text() == "built"
     assert make.times == 1
 
 
-def test_what_a_killed_build_left_goes_with_the_next_build(after_a_kill: Path) -> None:
-    Store(after_a_kill).build("onnx", KEY, Builder())
+def test_get_or_build_removes_files_of_a_killed_build(after_a_kill: Path) -> None:
+    Store(after_a_kill).get_or_build("onnx", KEY, Builder())
     assert left_over(after_a_kill) == []
 
 
 @pytest.mark.parametrize("root", ["file", "file/below", "dangling"])
-def test_a_root_that_is_no_folder(tmp_path: Path, root: str) -> None:
+def test_store_root_not_a_folder_gives_one_line_error(tmp_path: Path, root: str) -> None:
     (tmp_path / "file").write_text("here first")
     (tmp_path / "dangling").symlink_to("/proc/none")
-    with pytest.raises(InputError, match=r"can't be written.*--artifact-cache") as caught:
-        Store(tmp_path / root).build("onnx", KEY, Builder())
+    with pytest.raises(InputError, match=r"cannot be written.*--artifact-cache") as caught:
+        Store(tmp_path / root).get_or_build("onnx", KEY, Builder())
     assert recipes.is_plain(str(caught.value))
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOSPC], ids=errno.errorcode.get)
-def test_a_root_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_store_root_not_writable_gives_one_line_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
     def refuse(self: Path, *_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code), str(self))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(InputError, match=f"cache {tmp_path}: can't be written .{os.strerror(code)}"):
-        Store(tmp_path).build("onnx", KEY, Builder())
+    with pytest.raises(InputError, match=f"cache {tmp_path}: cannot be written .{os.strerror(code)}"):
+        Store(tmp_path).get_or_build("onnx", KEY, Builder())
 
 
-def test_default_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_root_follows_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ENET_CACHE", "/somewhere")
     assert store.default_root() == Path("/somewhere")
     monkeypatch.setenv("ENET_CACHE", "")
@@ -227,14 +241,16 @@ def test_write_bytes_replaces_the_whole_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_failed_write_keeps_the_old_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+def test_write_bytes_failed_write_keeps_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     path = tmp_path / "a.json"
     write_bytes(path, b"old")
     monkeypatch.setattr(os, step, refuse)
-    with pytest.raises(InputError, match=r"can't be written \(No space left on device\)") as caught:
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)") as caught:
         write_bytes(path, b"new")
     assert str(path) in str(caught.value)
     monkeypatch.undo()
@@ -242,19 +258,19 @@ def test_a_failed_write_keeps_the_old_file_alone(tmp_path: Path, monkeypatch: py
     assert recipes.files(tmp_path) == ["a.json"]
 
 
-def test_write_bytes_into_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"can't be written \(No such file or directory\)"):
+def test_write_bytes_missing_folder_gives_one_line_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be written \(No such file or directory\)"):
         write_bytes(tmp_path / "none" / "a.json", b"x")
 
 
-def test_write_bytes_over_a_folder(tmp_path: Path) -> None:
+def test_write_bytes_over_a_folder_gives_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
-    with pytest.raises(InputError, match="can't be written"):
+    with pytest.raises(InputError, match="cannot be written"):
         write_bytes(tmp_path / "a", b"x")
     assert recipes.files(tmp_path) == ["a"]
 
 
-def test_write_bytes_from_many_threads(tmp_path: Path) -> None:
+def test_write_bytes_from_many_threads_is_atomic(tmp_path: Path) -> None:
     contents = [bytes([number]) * 200_000 for number in range(4)]
     errors: list[str] = []
 
@@ -275,7 +291,7 @@ def test_write_bytes_from_many_threads(tmp_path: Path) -> None:
     assert errors == []
 
 
-def test_hash_file(tmp_path: Path) -> None:
+def test_hash_file_is_the_sha256_of_its_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc" * 1_000_000)
     assert hash_file(tmp_path / "a") == hash_text("abc" * 1_000_000)
     with pytest.raises(InputError, match="No such file or directory"):
@@ -287,19 +303,19 @@ import sys
 from pathlib import Path
 from enet.datasets import scenes
 from enet.storage.store import Store
-Store(Path(sys.argv[1])).build("scenes", {}, lambda folder: scenes.write(folder, images=2, workers=2))
+Store(Path(sys.argv[1])).get_or_build("scenes", {}, lambda folder: scenes.write(folder, images=2, workers=2))
 """
 
 
-def test_a_script_whose_workers_import_it_does_not_wait_for_itself(tmp_path: Path) -> None:
+def test_get_or_build_in_an_imported_script_gives_one_line_error(tmp_path: Path) -> None:
     """Spawned workers import the script again; without a guard they come to the same build."""
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     command = [sys.executable, str(script), str(tmp_path / "cache")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_TIMEOUT, check=False)
     assert done.returncode == 1
     assert "must do so behind: if __name__ == '__main__'" in done.stderr
-    assert "a worker process died. Look above for why" in done.stderr
+    assert "a worker process died. Read its message above" in done.stderr
     guarded = SCRIPT.replace("\nStore", "\nif __name__ == '__main__': Store")
     script.write_text(guarded)
-    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode == 0
+    assert subprocess.run(command, capture_output=True, timeout=HANG_TIMEOUT, check=False).returncode == 0

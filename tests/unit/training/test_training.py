@@ -1,4 +1,4 @@
-"""Training: seeded, resumable to the bit, and kept whole on disk."""
+"""Training: seeded, exact resume, files that are always complete."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from enet import datasets, deliverable
+from enet import datasets, deliverable, training
 from enet.datasets import image_source
 from enet.errors import InputError, run_command
-from enet.training import __main__ as training, augment, loop, loss, optimiser, prelu
 
 DELIVERABLE = """
 name = "tiny"
@@ -53,32 +52,15 @@ def camvid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def train(camvid: Path, output: Path, *more: str) -> dict[str, Any]:
-    words = [
-        "--deliverable",
-        str(camvid / "tiny.toml"),
-        "--data-root",
-        str(camvid),
-        "--output",
-        str(output),
-        "--quiet",
-        "--batch-size",
-        "2",
-        "--crop",
-        "32",
-        "32",
-        "--validate-every",
-        "1",
-        "--device",
-        "cpu",
-        *more,
-    ]
-    training.main(words)
+    words = ["--deliverable", str(camvid / "tiny.toml"), "--data-root", str(camvid), "--output", str(output), "--quiet"]
+    words += ["--batch-size", "2", "--crop", "32", "32", "--validate-every", "1", "--device", "cpu", *more]
+    training.__main__.main(words)
     state: dict[str, Any] = torch.load(output / "state.pth", weights_only=True)
     return state
 
 
 @pytest.mark.parametrize("recipe", [[], ["--precision", "bfloat16", "--optimiser", "adamw", "--iou-loss", "1"]])
-def test_resumed_run_is_the_undisturbed_run(
+def test_resumed_run_equals_uninterrupted_run(
     recipe: list[str], camvid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = train(camvid, tmp_path / "whole", "--epochs", "3", *recipe)
@@ -86,7 +68,7 @@ def test_resumed_run_is_the_undisturbed_run(
     class StoppedError(Exception):
         pass
 
-    save = loop.Trainer.save
+    save = training.loop.Trainer.save
 
     def save_and_stop(self: Any, path: Path) -> None:
         save(self, path)
@@ -101,8 +83,8 @@ def test_resumed_run_is_the_undisturbed_run(
     for name in ("network", "averaged"):
         for key, value in whole[name].items():
             assert torch.equal(value, parts[name][key]), key
-    log = (tmp_path / "parts" / "log.csv").read_text().splitlines()
-    assert [line.partition(",")[0] for line in log] == ["epoch", "1", "2", "3"]
+    rows = (tmp_path / "parts" / "log.csv").read_text().splitlines()
+    assert [row.partition(",")[0] for row in rows] == ["epoch", "1", "2", "3"]
     best = torch.load(tmp_path / "whole" / "best.pth", weights_only=True)
     assert set(best["state_dict"]) == set(whole["network"])
     last = torch.load(tmp_path / "whole" / "last.pth", weights_only=True)
@@ -117,7 +99,7 @@ def test_resumed_run_is_the_undisturbed_run(
     assert "epoch 3: mIoU" in capsys.readouterr().out
 
 
-def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
+def test_resume_other_recipe_is_an_error(camvid: Path, tmp_path: Path) -> None:
     train(camvid, tmp_path, "--epochs", "1")
     with pytest.raises(InputError, match=r"state\.pth: trained with epochs=1\. Give the same, or another --output"):
         train(camvid, tmp_path, "--epochs", "2")
@@ -131,7 +113,7 @@ def test_another_recipe_does_not_resume(camvid: Path, tmp_path: Path) -> None:
         ("[reference]", "mean = [0, 0, 0]\n[reference]", r"mean=\(0.485, 0.456, 0.406\)"),
     ],
 )
-def test_another_network_or_preprocessing_does_not_resume(
+def test_resume_other_network_or_preprocessing_is_an_error(
     old: str, new: str, message: str, camvid: Path, tmp_path: Path
 ) -> None:
     train(camvid, tmp_path, "--epochs", "1")
@@ -140,7 +122,7 @@ def test_another_network_or_preprocessing_does_not_resume(
         train(camvid, tmp_path, "--epochs", "1", "--deliverable", str(tmp_path / "other.toml"))
 
 
-def test_other_photographs_do_not_resume(camvid: Path, tmp_path: Path) -> None:
+def test_resume_other_images_is_an_error(camvid: Path, tmp_path: Path) -> None:
     train(camvid, tmp_path / "out", "--epochs", "1")
     shutil.copytree(camvid, tmp_path / "camvid")
     Image.new("RGB", (40, 40)).save(tmp_path / "camvid" / "train" / "0.png")
@@ -148,8 +130,8 @@ def test_other_photographs_do_not_resume(camvid: Path, tmp_path: Path) -> None:
         train(tmp_path / "camvid", tmp_path / "out", "--epochs", "1")
 
 
-def test_without_its_state_a_run_begins_anew(camvid: Path, tmp_path: Path) -> None:
-    """Neither lines of the log nor the best weights of what was there before are taken for this run's."""
+def test_run_without_state_starts_again(camvid: Path, tmp_path: Path) -> None:
+    """Rows of the log and best weights of an earlier run are not used."""
     train(camvid, tmp_path, "--epochs", "2")
     (tmp_path / "state.pth").unlink()
     torch.save({"miou": 2.0, "state_dict": {}}, tmp_path / "best.pth")
@@ -158,23 +140,24 @@ def test_without_its_state_a_run_begins_anew(camvid: Path, tmp_path: Path) -> No
     assert torch.load(tmp_path / "best.pth", weights_only=True)["miou"] <= 1
 
 
-def test_a_finished_run_says_so(camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_complete_run_trains_no_more(camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = train(camvid, tmp_path, "--epochs", "1")
     assert train(camvid, tmp_path, "--epochs", "1")["best"] == first["best"]
-    assert "state.pth: all 1 epochs are done" in capsys.readouterr().out
+    assert "state.pth: all 1 epochs are complete" in capsys.readouterr().out
 
 
-def test_void_outputs_are_trained_and_never_predicted(camvid: Path, tmp_path: Path) -> None:
+def test_void_outputs_are_never_predicted(camvid: Path, tmp_path: Path) -> None:
     """The template's network has one output more than there are classes."""
     (tmp_path / "void.toml").write_text(DELIVERABLE.replace("outputs = 11", "outputs = 12"))
     more = ["--epochs", "1", "--deliverable", str(tmp_path / "void.toml")]
     state = train(camvid, tmp_path / "out", *more)
     assert state["averaged"]["fullconv.weight"].shape[1] == 12
     spec = deliverable.load(str(tmp_path / "void.toml"))
-    trainer = loop.Trainer(spec, [(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))] * 4, loop.Recipe())
-    trainer.averaged.get_parameter("fullconv.weight").data[:, 11] = 1e3
+    pair = np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8)
+    trainer = training.loop.Trainer(spec, [pair] * 4, training.loop.Recipe())
+    trainer.average_network.get_parameter("fullconv.weight").data[:, 11] = 1e3
     held_out = image_source.ImageFiles(datasets.find("camvid", camvid, "val"), spec.preprocessing)
-    found = training.validate(trainer, held_out, 11)
+    found = training.__main__.validate(trainer, held_out, 11)
     assert found.shape == (11, 11)
     assert found.sum() == 2 * 32 * 32
 
@@ -182,62 +165,61 @@ def test_void_outputs_are_trained_and_never_predicted(camvid: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--epochs", "0"], "recipe: epochs=0, but should be at least 1"),
-        (["--crop", "33", "32"], "recipe: crop=[33, 32], but should be multiples of 8"),
-        (["--scales", "2", "1"], "recipe: scales=[2.0, 1.0], but should be two of 0..100"),
-        (["--learning-rate", "nan"], "recipe: learning_rate=nan, but should be in 0..1"),
-        (["--weighting", "1"], "recipe: weighting=1.0, but should be above 1"),
-        (["--optimiser", "adam"], "recipe: optimiser='adam', but should be one of muon, adamw"),
-        (["--precision", "half"], "recipe: precision='half', but should be one of float32, bfloat16"),
-        (["--dropout", "-1"], "recipe: dropout=-1.0, but should be in 0..5"),
-        (["--batch-size", "5"], "recipe: batch_size=5, but there are 4 photographs"),
+        (["--epochs", "0"], "recipe: epochs=0, expected at least 1"),
+        (["--crop", "33", "32"], "recipe: crop=(33, 32), expected multiples of 8"),
+        (["--scales", "2", "1"], "recipe: scales=(2.0, 1.0), expected two numbers in 0..100"),
+        (["--learning-rate", "nan"], "recipe: learning_rate=nan, expected a number in 0..1"),
+        (["--weighting", "1"], "recipe: weighting=1.0, expected a number in 1..1e6, above 1"),
+        (["--optimiser", "adam"], "recipe: optimiser='adam', expected one of muon, adamw"),
+        (["--precision", "half"], "recipe: precision='half', expected one of float32, bfloat16"),
+        (["--dropout", "-1"], "recipe: dropout=-1.0, expected a number in 0..5"),
+        (["--batch-size", "5"], "recipe: batch_size=5, expected at most the number of training images, 4"),
         (["--device", "gpu"], "--device gpu: "),
         (["--device", "cuda:99"], "--device cuda:99: "),
         (["--data-root", "absent"], "data set absent: no such folder"),
         (["--train-split", "trian"], "trian"),
         (["--deliverable", "camvit"], "did you mean 'camvid'?"),
-        (["--output", "{camvid}/tiny.toml"], "tiny.toml: can't be made (File exists)"),
+        (["--output", "{camvid}/tiny.toml"], "tiny.toml: cannot be created (File exists)"),
     ],
 )
-def test_a_mistake_is_told_in_a_line(
+def test_wrong_argument_gives_one_line_error(
     words: list[str], message: str, camvid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = [word.format(camvid=camvid) for word in words]
     assert run_command("enet.training", lambda: int(bool(train(camvid, tmp_path / "out", *more)))) == 2
-    told = capsys.readouterr().err
-    assert message in told
-    assert told.startswith("enet.training: ")
-    assert told.count("\n") == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("enet.training: ")
+    assert error.count("\n") == 1
     assert not list((tmp_path / "out").glob("*"))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", None], ids=["empty", "text", "another dict"])
-def test_a_damaged_state_is_refused(content: bytes | None, camvid: Path, tmp_path: Path) -> None:
+def test_resume_damaged_state_is_an_error(content: bytes | None, camvid: Path, tmp_path: Path) -> None:
     if content is None:
         torch.save({"epoch": 3}, tmp_path / "state.pth")
     else:
         (tmp_path / "state.pth").write_bytes(content)
-    with pytest.raises(InputError, match=r"state\.pth: damaged \(\w+\)\. Remove it to start anew"):
+    with pytest.raises(InputError, match=r"state\.pth: damaged \(\w+\)\. Remove it to start again"):
         train(camvid, tmp_path, "--epochs", "1")
 
 
-def test_the_log_goes_on_after_the_last_state(tmp_path: Path) -> None:
-    log = tmp_path / "log.csv"
-    log.write_text("")
+def test_remove_rows_keeps_saved_epochs(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("")
     for epoch in (1, 2, 3):
-        loop.append_row(log, {"epoch": epoch, "loss": 0.5})
-    with log.open("a") as file:
+        training.log.append_row(path, {"epoch": epoch, "loss": 0.5})
+    with path.open("a") as file:
         file.write("4,0.")  # cut short
-    loop.forget_rows(log, after=2)
-    assert log.read_text().split() == ["epoch,loss", "1,0.5", "2,0.5"]
+    training.log.remove_rows(path, after=2)
+    assert path.read_text().split() == ["epoch,loss", "1,0.5", "2,0.5"]
 
 
-def test_views_are_seeded_and_keep_image_and_label_together() -> None:
+def test_random_view_is_seeded_and_keeps_labels_aligned() -> None:
     label = np.kron(np.arange(16).reshape(4, 4) % 5, np.ones((16, 16))).astype(np.uint8)
     image = np.repeat(label[..., None] * 50, 3, axis=2)
-    first, second = (
-        augment.random_view(image, label, (32, 24), np.random.default_rng(3), scales=(0.5, 2.0)) for _ in range(2)
-    )
+    rngs = (np.random.default_rng(3) for _ in range(2))
+    first, second = (training.augment.random_view(image, label, (32, 24), rng, scales=(0.5, 2.0)) for rng in rngs)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a, b)
     view, target = first
@@ -247,7 +229,7 @@ def test_views_are_seeded_and_keep_image_and_label_together() -> None:
     assert means == sorted(means)
 
 
-def test_soft_iou_of_certain_logits_is_the_iou() -> None:
+def test_soft_iou_of_certain_logits_equals_iou() -> None:
     """Probabilities of 0 and 1: the definition, over the classes that are there; what is ignored counts nowhere."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, (2, 6, 5))  # of 5 classes, one is in no label
@@ -260,47 +242,47 @@ def test_soft_iou_of_certain_logits_is_the_iou() -> None:
         / np.count_nonzero(((predicted == i) | (labels == i)) & known)
         for i in range(4)
     ]
-    found = loss.soft_iou(logits.softmax(1), torch.from_numpy(labels))
+    found = training.loss.soft_iou(logits.softmax(1), torch.from_numpy(labels))
     assert found.item() == pytest.approx(np.mean(expected), abs=1e-6)
-    assert loss.soft_iou(logits.softmax(1), torch.full((2, 6, 5), 255)).item() == 0
+    assert training.loss.soft_iou(logits.softmax(1), torch.full((2, 6, 5), 255)).item() == 0
 
 
-def test_soft_iou_is_learnt_from() -> None:
+def test_soft_iou_gradient_increases_it() -> None:
     labels = torch.tensor([[[0, 1], [1, 255]]])
     logits = torch.zeros(1, 3, 2, 2, requires_grad=True)
-    (gradient,) = torch.autograd.grad(1 - loss.soft_iou(logits.softmax(1), labels), logits)
+    (gradient,) = torch.autograd.grad(1 - training.loss.soft_iou(logits.softmax(1), labels), logits)
     better = logits - 10 * gradient
-    assert loss.soft_iou(better.softmax(1), labels) > loss.soft_iou(logits.softmax(1), labels)
+    assert training.loss.soft_iou(better.softmax(1), labels) > training.loss.soft_iou(logits.softmax(1), labels)
     assert not gradient[..., 1, 1].any()
 
 
-def test_loss_is_weighted_cross_entropy_and_the_missing_iou() -> None:
+def test_loss_is_weighted_cross_entropy_plus_soft_iou_loss() -> None:
     rng = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 3, 4, 5, generator=rng)
     labels = torch.randint(0, 3, (2, 4, 5), generator=rng)
     labels[0, 0] = 255
     weights = torch.tensor([1.0, 2.0, 0.5])
     expected = torch.nn.functional.cross_entropy(logits, labels, weights, ignore_index=255)
-    torch.testing.assert_close(loss.Loss(weights, 0.0)(logits, labels), expected)
-    missing = 1 - loss.soft_iou(logits.softmax(1), labels)
-    torch.testing.assert_close(loss.Loss(weights, 2.0)(logits, labels), expected + 2 * missing)
-    assert loss.Loss(weights, 2.0)(logits, torch.full_like(labels, 255)).item() == 0
+    torch.testing.assert_close(training.loss.Loss(weights, 0.0)(logits, labels), expected)
+    missing = 1 - training.loss.soft_iou(logits.softmax(1), labels)
+    torch.testing.assert_close(training.loss.Loss(weights, 2.0)(logits, labels), expected + 2 * missing)
+    assert training.loss.Loss(weights, 2.0)(logits, torch.full_like(labels, 255)).item() == 0
 
 
-def test_rare_classes_weigh_more() -> None:
+def test_class_weights_follow_the_formula() -> None:
     labels = [np.array([[0] * 9 + [1], [255] * 10], np.uint8)]
     expected = 1 / np.log(1.1 + np.array([0.9, 0.1, 0.0]))
-    np.testing.assert_allclose(loss.class_weights(labels, 3, 1.1), expected / expected.mean(), rtol=1e-6)
+    np.testing.assert_allclose(training.loss.class_weights(labels, 3, 1.1), expected / expected.mean(), rtol=1e-6)
     with pytest.raises(InputError, match="no class at all"):
-        loss.class_weights([np.full((2, 2), 255, np.uint8)], 3, 1.1)
+        training.loss.class_weights([np.full((2, 2), 255, np.uint8)], 3, 1.1)
 
 
-def test_quick_prelu_is_the_prelu() -> None:
+def test_quick_prelu_equals_prelu() -> None:
     """Values and both gradients, and the state dict."""
     plain = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU(), torch.nn.PReLU(4))
     quick = copy.deepcopy(plain)
-    prelu.quicken(quick)
-    assert [type(module) for module in quick] == [torch.nn.Conv2d, prelu.QuickPReLU, torch.nn.PReLU]
+    training.prelu.use_quick_prelus(quick)
+    assert [type(module) for module in quick] == [torch.nn.Conv2d, training.prelu.QuickPReLU, torch.nn.PReLU]
     assert list(quick.state_dict()) == list(plain.state_dict())
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     for network in (plain, quick):
@@ -311,19 +293,19 @@ def test_quick_prelu_is_the_prelu() -> None:
 
 
 @pytest.mark.parametrize("with_muon", [True, False])
-def test_every_parameter_is_stepped_and_resumed(with_muon: bool) -> None:
+def test_optimiser_updates_and_restores_every_parameter(with_muon: bool) -> None:
     """Also those that Muon sees through another view; a state that was saved and loaded steps to the same."""
 
-    def steps(network: torch.nn.Module, optimise: optimiser.Optimiser) -> None:
+    def steps(network: torch.nn.Module, optimise: training.optimiser.Optimiser) -> None:
         x = torch.ones(2, 3, 4, 4)
         network(x).square().mean().backward()
         optimise.step()
         assert all(p.grad is None for p in network.parameters())
 
-    def made() -> tuple[torch.nn.Module, optimiser.Optimiser]:
+    def made() -> tuple[torch.nn.Module, training.optimiser.Optimiser]:
         torch.manual_seed(0)
         network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.PReLU())
-        return network, optimiser.Optimiser(network, 1e-2, 0.1, with_muon=with_muon)
+        return network, training.optimiser.Optimiser(network, 1e-2, 0.1, with_muon=with_muon)
 
     (network, optimise), (_, other) = made(), made()
     before = copy.deepcopy(network.state_dict())
@@ -332,7 +314,7 @@ def test_every_parameter_is_stepped_and_resumed(with_muon: bool) -> None:
     assert all(not torch.equal(value, before[name]) for name, value in network.state_dict().items())
     resumed, _ = made()
     resumed.load_state_dict(network.state_dict())
-    other = optimiser.Optimiser(resumed, 1e-2, 0.1, with_muon=with_muon)
+    other = training.optimiser.Optimiser(resumed, 1e-2, 0.1, with_muon=with_muon)
     other.load_state_dict(copy.deepcopy(optimise.state_dict()))
     for one in ((network, optimise), (resumed, other)):
         steps(*one)
@@ -340,7 +322,7 @@ def test_every_parameter_is_stepped_and_resumed(with_muon: bool) -> None:
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
-def test_training_begins_with_given_weights(camvid: Path, tmp_path: Path) -> None:
+def test_weights_option_starts_training(camvid: Path, tmp_path: Path) -> None:
     train(camvid, tmp_path / "first", "--epochs", "1")
     best = tmp_path / "first" / "best.pth"
     more = ["--epochs", "1", "--iou-loss", "1", "--learning-rate", "1e-9", "--weights", str(best)]

@@ -1,21 +1,57 @@
-"""What lies flat: grass, pavements, the road and its markings, tram rails, a parking place.
+"""The landscape: sky and skyline, then the flat things: grass, pavements, the road and its markings, rails, parking.
 
-All of it is painted before anything that stands, each piece over the one that it lies on.
+All of it is painted before the things that stand, each over the one below it.
 """
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from enet.datasets.scenery.canvas import NEAR, Canvas, Colour, pick
-from enet.datasets.scenery.labels import GROUND, PARKING, RAIL_TRACK, ROAD, SIDEWALK, TERRAIN
+from enet.datasets.scenery.labels import BUILDING, GROUND, PARKING, RAIL_TRACK, ROAD, SIDEWALK, SKY, TERRAIN, VEGETATION
 from enet.datasets.scenery.street import Street
 
+DISTANCE = 85  # of the skyline, in metres
+CLOUD, PALE = (240, 240, 242), (206, 222, 236)
 END = 86  # where the ground ends, in metres: just behind the skyline
 
 
+def sky(canvas: Canvas, rng: np.random.Generator) -> None:
+    """A gradient from deep to pale blue, and clouds, down to the horizon."""
+    width, horizon = canvas.labels.shape[1], int(canvas.centre[1]) + 2
+    deep = pick(rng, ((70, 124, 200), (96, 148, 212), (120, 160, 206), (146, 172, 204)), 12)
+    share = np.linspace(0, 1, 64)[:, None, None]
+    # Drawn small and enlarged, because clouds have no edges and float arithmetic on fewer pixels is faster.
+    small = deep * (1 - share) + np.asarray(PALE) * share + np.zeros((64, 128, 3))
+    noise = rng.integers(0, 256, (8, 12), dtype=np.uint8)
+    cloud = cv2.resize(noise, (128, 64), interpolation=cv2.INTER_LINEAR_EXACT)
+    cover = np.clip((cloud.astype(np.float64) - 110 - 50 * rng.random()) / 90, 0, 0.85)[..., None]
+    small = small * (1 - cover) + np.asarray(CLOUD) * cover
+    picture = np.clip(small, 0, 255).astype(np.uint8)
+    canvas.image[:horizon] = cv2.resize(picture, (width, horizon), interpolation=cv2.INTER_LINEAR_EXACT)
+    canvas.labels[:horizon] = SKY
+
+
+def skyline(canvas: Canvas, rng: np.random.Generator) -> None:
+    """Small buildings and woods side by side all along the horizon."""
+    x = -70.0
+    while x < 70:
+        wide, high = 6 + 8 * rng.random(), 4 + 7 * rng.random()
+        if rng.random() < 0.5:
+            colour = pick(rng, ((150, 130, 120), (170, 164, 156), (140, 110, 96)))
+            canvas.front((x, x + wide, 0, high), DISTANCE, colour, BUILDING)
+            for k in range(int(wide / 2)):
+                canvas.front((x + 2 * k + 0.5, x + 2 * k + 1.5, 2, high - 1.5), DISTANCE, colour * 0.7)
+        else:
+            for a, b in rng.random((10, 2)):
+                at = (x + a * wide, 0.6 * high * b, DISTANCE)
+                canvas.disc(at, 2.2, (56 + 20 * a, 92 + 20 * b, 44), VEGETATION)
+        x += wide * 0.9
+
+
 def ground(street: Street) -> None:
-    """Everything that lies flat, from the grass up."""
+    """Paint all flat things, from the grass up."""
     canvas, rng, kerb = street.canvas, street.rng, street.kerb
     grass = pick(rng, ((138, 150, 70), (126, 142, 64), (152, 146, 80), (112, 138, 62)), 8)
     asphalt = pick(rng, ((92, 92, 96), (108, 106, 106), (78, 80, 86)), 8)
@@ -67,7 +103,7 @@ def rails(canvas: Canvas, x: float) -> None:
 
 
 def parking_place(street: Street) -> None:
-    """A paved place beside the pavement: parking or plain ground, which no evaluated class holds."""
+    """A paved place beside the pavement: parking or plain ground, both of no evaluated class."""
     z, label = street.between(10, 16), PARKING if street.rng.random() < 0.5 else GROUND
     x0, x1 = street.rails * (street.edge + 0.1), street.rails * (street.edge + 4)
     street.canvas.flat((x0, x1, z, z + 4), 0, (140, 132, 126), label)

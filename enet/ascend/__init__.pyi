@@ -1,0 +1,1 @@
+from . import ais_bench as ais_bench, om as om

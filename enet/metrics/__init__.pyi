@@ -1,0 +1,1 @@
+from . import labels as labels, latency as latency, segmentation as segmentation

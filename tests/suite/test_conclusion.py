@@ -1,0 +1,78 @@
+"""The conclusion from outside: what did not run is not accepted, however it was left out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Node ids of every gate at batch size 1 that the small deliverable has: nine passes, and batch size 4 never ran.
+BATCH_1 = [
+    f"tests/acceptance/{node}"
+    for node in (
+        "test_accuracy.py::test_reference_miou[small]",
+        "test_accuracy.py::test_miou[small-onnxruntime-bs1]",
+        "test_accuracy.py::test_class_iou[small-onnxruntime-bs1]",
+        "test_preprocessing.py::test_preprocessing[small]",
+        "test_parity.py::test_onnx_logits[small-bs1]",
+        "test_parity.py::test_io_formats[small-float-labels]",
+        "test_parity.py::test_io_formats[small-uint8-logits]",
+        "test_parity.py::test_io_formats[small-uint8-labels]",
+    )
+]
+
+#: Ways to leave cases out, and how many passes remain.
+LEFT_OUT = {
+    "node ids": (BATCH_1, 8),
+    "-k": (["-m", "accuracy", "-k", "not bs4"], 8),
+    "--batch-size": (["-m", "accuracy", "--batch-size", "1"], 8),
+    "--deselect": (["-m", "accuracy", "--deselect", "tests/acceptance/test_parity.py::test_equal_rows"], 13),
+}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def accept(small: Path, scenes: Path, cache: Path, folder: Path, *more: str) -> tuple[str, dict[str, Any]]:
+    """Terminal output, and ``verdicts.json``."""
+    inputs = ["--deliverable", str(small), "--data-root", str(scenes), "--artifact-cache", str(cache)]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        *inputs,
+        "--evidence",
+        str(folder),
+        *more,
+    ]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout, json.loads((folder / "verdicts.json").read_text())
+
+
+@pytest.mark.parametrize("way", LEFT_OUT)
+def test_cases_left_out_are_not_accepted(way: str, small: Path, scenes: Path, cache: Path, tmp_path: Path) -> None:
+    words, passes = LEFT_OUT[way]
+    output, table = accept(small, scenes, cache, tmp_path, *words)
+    assert f"small: NOT ACCEPTED: {passes} gates passed, not run: " in output
+    assert (table["accepted"], table["counts"]["PASS"]) == (False, passes)
+    left = {(row["gate"], row["case"]) for row in table["not_run"]}
+    assert ("equal_rows", "small-onnxruntime-bs4") in left
+    assert len(left) == 14 - passes
+
+
+def test_recorded_figures_are_no_part_of_the_conclusion(small: Path, scenes: Path, cache: Path, tmp_path: Path) -> None:
+    output, table = accept(small, scenes, cache, tmp_path, "tests/acceptance/test_recorded.py")
+    assert "small: NOT ACCEPTED: nothing was checked" in output
+    assert (table["verdicts"], table["aspects"], table["accepted"]) == ([], [], False)
+    assert {row["gate"] for row in table["recorded_figures"]} == {"recorded"}

@@ -1,0 +1,40 @@
+"""Backends that are ready, and what is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+
+import pytest
+import torch
+
+from enet.backends import BACKENDS
+from tests.unit.recipes import enet
+
+
+def test_doctor_shows_versions_and_what_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without CANN
+    assert enet("doctor") == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert list(lines) == list(BACKENDS)
+    ready = {name: line.split()[1] == "ready" for name, line in lines.items()}
+    assert ready["pytorch"]
+    assert ready["onnxruntime"]
+    assert not ready["ascend"]
+    assert ready["openvino"] == bool(importlib.util.find_spec("openvino"))
+    assert ready["cuda"] == torch.cuda.is_available()
+    assert f"torch {torch.__version__}" in lines["pytorch"]
+    assert "set_env.sh" in lines["ascend"]
+    assert enet("doctor", "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["pytorch"]["versions"]["torch"] == torch.__version__
+    assert "set_env.sh" in table["ascend"]["missing"]
+    monkeypatch.delitem(sys.modules, "enet.backends.onnxruntime", raising=False)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert enet("doctor") == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.split()[:2] == ["onnxruntime", "missing"]
+    assert "pip install onnxruntime" in line

@@ -1,0 +1,18 @@
+"""Options of the guide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit import recipes
+from tests.unit.recipes import enet
+
+
+def test_preprocess_accepts_the_guides_spelling_and_a_limit(folder: Path, work: Path) -> None:
+    arguments = ["--src-path", folder / "data", "--deliverable", folder / "tiny.toml", "--limit", 2]
+    assert enet("preprocess", *arguments, "--save_path", "prep") == 0
+    assert recipes.files(work / "prep") == [
+        "alpha_000001_leftImg8bit.bin",
+        "alpha_000003_leftImg8bit.bin",
+        "preprocessed.json",
+    ]

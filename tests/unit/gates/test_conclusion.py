@@ -1,0 +1,103 @@
+"""The conclusion: accepted only if every required (gate, case) passed and nothing else went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from enet import deliverable
+from enet.gates import Outcome, conclude
+from enet.gates.catalogue import Plan
+from enet.gates.conclusion import Conclusion, Key
+
+SCENES = deliverable.load("scenes")
+PLAN = Plan(deliverable=SCENES, backends=("onnxruntime",), host_backends=("onnxruntime",), batch_sizes=(1, 16))
+KEYS = [(gate.name, str(case)) for gate, case in PLAN.required()]
+ACCURACY = [
+    (key, Outcome.PASS) for key, (gate, _) in zip(KEYS, PLAN.required(), strict=True) if gate.aspect == "accuracy"
+]
+TOTAL = len(ACCURACY)
+
+
+def without(*left: Key) -> list[tuple[Key, Outcome]]:
+    return [(key, outcome) for key, outcome in ACCURACY if key not in left]
+
+
+def said(conclusion: Conclusion) -> tuple[bool, str]:
+    return conclusion.accepted, str(conclusion)
+
+
+def test_all_passed_is_accepted() -> None:
+    found = conclude(PLAN, ACCURACY)
+    assert said(found) == (True, f"ACCEPTED (accuracy): all {TOTAL} gates passed")
+    assert found.to_json() == {
+        "accepted": True,
+        "conclusion": f"ACCEPTED (accuracy): all {TOTAL} gates passed",
+        "aspects": ["accuracy"],
+        "scope": "accuracy",
+        "recorded": False,
+        "counts": {"PASS": TOTAL, "FAIL": 0, "NO EVIDENCE": 0, "INFO": 0},
+        "not_run": [],
+        "broken": [],
+    }
+
+
+def test_both_aspects_are_named() -> None:
+    found = conclude(PLAN, [(key, Outcome.PASS) for key in KEYS])
+    assert said(found) == (True, f"ACCEPTED (accuracy and performance): all {len(KEYS)} gates passed")
+
+
+@pytest.mark.parametrize("key", [key for key, _ in ACCURACY], ids=" ".join)
+def test_one_case_not_run_is_not_accepted(key: Key) -> None:
+    found = conclude(PLAN, without(key))
+    assert said(found) == (False, f"NOT ACCEPTED: {TOTAL - 1} gates passed, not run: {key[0]} [{key[1]}]")
+    assert found.not_run == (key,)
+
+
+@pytest.mark.parametrize("key", [key for key, _ in ACCURACY], ids=" ".join)
+@pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.NO_EVIDENCE, Outcome.INFO])
+def test_one_case_that_did_not_pass_is_not_accepted(key: Key, outcome: Outcome) -> None:
+    assert not conclude(PLAN, [*without(key), (key, outcome)]).accepted
+
+
+def test_batch_16_never_run_is_not_accepted_although_every_gate_has_a_pass() -> None:
+    single = Plan(deliverable=SCENES, backends=("onnxruntime",), batch_sizes=(1,))
+    verdicts = [(key, outcome) for key, outcome in ACCURACY if "bs16" not in key[1]]
+    assert ("batch_parity", "scenes-onnxruntime-bs16") in conclude(single, verdicts).not_run
+    assert not conclude(single, verdicts).accepted
+
+
+def test_several_verdicts_on_one_case_must_all_pass() -> None:
+    """As after a rerun: the pass does not undo the failure."""
+    key = KEYS[0]
+    assert not conclude(PLAN, [*ACCURACY, (key, Outcome.FAIL)]).accepted
+    assert conclude(PLAN, [*ACCURACY, (key, Outcome.PASS)]).accepted
+
+
+def test_broken_test_is_not_accepted() -> None:
+    found = conclude(PLAN, ACCURACY, broken=["test_miou[scenes-onnxruntime-bs1]"])
+    assert said(found) == (False, f"NOT ACCEPTED: no evidence for 1 of {TOTAL + 1} gates")
+
+
+def test_failure_is_named_before_missing_evidence() -> None:
+    key, other = KEYS[0], KEYS[1]
+    found = conclude(PLAN, [*without(key, other), (key, Outcome.FAIL), (other, Outcome.NO_EVIDENCE)])
+    assert said(found) == (False, f"NOT ACCEPTED: 1 of {TOTAL} gates failed")
+    assert found.counts == {"PASS": TOTAL - 2, "FAIL": 1, "NO EVIDENCE": 1, "INFO": 0}
+
+
+def test_information_alone_is_not_accepted() -> None:
+    assert said(conclude(PLAN, [(KEYS[0], Outcome.INFO)])) == (False, "NOT ACCEPTED: nothing was checked")
+    assert not conclude(PLAN, []).accepted
+
+
+def test_unrequired_failure_is_not_accepted() -> None:
+    """Such as of a log among the results, whose figures contradict each other."""
+    assert not conclude(PLAN, [*ACCURACY, (("throughput", ""), Outcome.FAIL)]).accepted
+
+
+def test_records_are_named_as_such() -> None:
+    plan = replace(PLAN, backends=("recorded",), host_backends=(), recorded=True)
+    verdicts = [((gate.name, str(case)), Outcome.PASS) for gate, case in plan.required()]
+    assert str(conclude(plan, verdicts)).startswith("ACCEPTED (accuracy of recorded results): all ")
