@@ -184,7 +184,7 @@ class Backend(ABC):
         exported = self.export(request)
         onnx_sha256 = hash_file(exported)
         whole = {"onnx": onnx_sha256, "batch_size": request.batch_size, "code": code_digest(type(self).__module__)}
-        whole["backend"] = dict(key)
+        whole["backend"] = key
         folder = request.store.get_or_build(self.info.name, whole, lambda folder: write(exported, folder))
         (path,) = folder.glob(pattern)
         return self.describe(request, path, onnx_sha256=onnx_sha256, **more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from enet.errors import format_list
@@ -34,7 +34,11 @@ class Conclusion:
     counts: Mapping[str, int]
     not_run: tuple[Key, ...] = ()
     broken: tuple[str, ...] = ()
-    total: int = field(default=0)
+
+    @property
+    def total(self) -> int:
+        """Number of gates that decide: verdicts other than INFO, and tests that ended without one."""
+        return sum(self.counts.values()) - self.counts["INFO"] + len(self.broken)
 
     @property
     def scope(self) -> str:
@@ -90,5 +94,4 @@ def conclude(plan: Plan, verdicts: Sequence[tuple[Key, Outcome]], broken: Sequen
         counts=counts,
         not_run=not_run,
         broken=tuple(broken),
-        total=len(verdicts) - counts["INFO"] + len(broken),
     )

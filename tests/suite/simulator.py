@@ -11,8 +11,7 @@ from typing import Any
 
 from enet.evidence import Throughput
 from fixtures.ascend_simulator import environment
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.suite.acceptance import ROOT, run_pytest
 
 #: Milliseconds per image: so fast that every gate of throughput would pass.
 MS = 0.25
@@ -33,8 +32,8 @@ def enet(*words: object, **settings: object) -> subprocess.CompletedProcess[str]
 
 def accept(inputs: list[object], *more: object, **settings: object) -> subprocess.CompletedProcess[str]:
     """Run an acceptance of accuracy and performance."""
-    words = ["-m", "pytest", "-p", "no:cacheprovider", "-q", "-m", "accuracy or perf", "tests/acceptance"]
-    return run(sys.executable, *words, *inputs, *more, **settings)
+    words = ["-m", "accuracy or perf", "tests/acceptance", *inputs, *more]
+    return run_pytest(*words, env=environment(**settings))
 
 
 def verdicts(evidence: Path) -> list[dict[str, Any]]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from enet import cli, deliverable
+from tests.suite.acceptance import run_pytest
 from tests.unit import recipes
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -43,27 +41,8 @@ def mine(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def accept(mine: Path, scenes: Path, folder: Path, *more: object) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "accuracy",
-        "tests/acceptance",
-        "--deliverable",
-        mine,
-        "--data-root",
-        scenes,
-        "--artifact-cache",
-        mine.parent / "cache",
-        "--evidence",
-        folder / "evidence",
-        *more,
-    ]
-    return subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    inputs = ["--deliverable", mine, "--data-root", scenes, "--artifact-cache", mine.parent / "cache"]
+    return run_pytest("-m", "accuracy", "tests/acceptance", *inputs, "--evidence", folder / "evidence", *more)
 
 
 def test_accepted(mine: Path, scenes: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from enet import deliverable, evidence, gates
 from enet.deliverable import baselines
 from enet.evidence import Accuracy, Throughput
 from enet.gates import Outcome
-from tests.suite.simulator import MS, ROOT, accept, enet, run, verdicts, without_mark
+from tests.suite.acceptance import ROOT
+from tests.suite.simulator import MS, accept, enet, run, verdicts, without_mark
 
 
 @pytest.fixture(scope="module")

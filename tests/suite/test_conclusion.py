@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.suite.acceptance import run_pytest
 
 #: Node ids of every gate at batch size 1 that the small deliverable has: nine passes, and batch size 4 never ran.
 BATCH_1 = [
@@ -43,20 +41,8 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def accept(small: Path, scenes: Path, cache: Path, folder: Path, *more: str) -> tuple[str, dict[str, Any]]:
     """Terminal output, and ``verdicts.json``."""
-    inputs = ["--deliverable", str(small), "--data-root", str(scenes), "--artifact-cache", str(cache)]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        *inputs,
-        "--evidence",
-        str(folder),
-        *more,
-    ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", cache]
+    done = run_pytest(*inputs, "--evidence", folder, *more)
     return done.stdout, json.loads((folder / "verdicts.json").read_text())
 
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.suite.acceptance import run_pytest
 
 
 def perf(small: Path, scenes: Path, folder: Path, evidence: Path, *more: object) -> subprocess.CompletedProcess[str]:
     clock = ["-p", "tests.suite.fake_clock", "--benchmark-timer", "tests.suite.fake_clock.perf_counter"]
     inputs = ["--deliverable", small, "--data-root", scenes, "--batch-size", 1]
     folders = ["--artifact-cache", folder / "cache", "--evidence", evidence]
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *clock]
-    command = [*pytest_, "-m", "perf", "tests/acceptance/test_speed.py", *inputs, *folders, *more]
     # Without workers, also if this test's own session has some.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    words = [str(word) for word in command]
-    return subprocess.run(words, cwd=ROOT, env=variables, capture_output=True, text=True, check=False)
+    words = [*clock, "-m", "perf", "tests/acceptance/test_speed.py", *inputs, *folders, *more]
+    return run_pytest(*words, env=variables)
 
 
 @pytest.fixture(scope="module")

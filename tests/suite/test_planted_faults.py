@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.suite.acceptance import run_pytest
 
 
 def accept(small: Path, scenes: Path, folder: Path, fault: str, *more: str) -> subprocess.CompletedProcess[str]:
     """An acceptance run in a process of its own, on a cold cache, with a fault."""
-    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "tests.suite.planted"]
-    inputs = ["--fault", fault, "--deliverable", str(small), "--data-root", str(scenes)]
-    folders = ["--artifact-cache", str(folder / "cache"), "--evidence", str(folder / "evidence")]
-    command = [*pytest_, "-m", "accuracy", "tests/acceptance", *inputs, *folders, *more]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    inputs = ["--deliverable", small, "--data-root", scenes]
+    folders = ["--artifact-cache", folder / "cache", "--evidence", folder / "evidence"]
+    planted = ["-p", "tests.suite.planted", "--fault", fault]
+    return run_pytest(*planted, "-m", "accuracy", "tests/acceptance", *inputs, *folders, *more)
 
 
 #: Fault, and the gates that must notice it, in the terminal's words. The self-test injects all others, in one process.

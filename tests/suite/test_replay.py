@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import pytest
 
 from enet import cli
 from enet.selftest import result_folders
+from tests.suite.acceptance import ROOT, run_pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"
 TRTEXEC = """\
 &&&& RUNNING TensorRT.trtexec [TensorRT v8401] # trtexec --onnx=enet.onnx --shapes=image:4x3x480x480
@@ -25,22 +24,7 @@ percentile(99%) = 54.0 ms
 
 
 def replay(folder: Path, evidence: Path, *more: str) -> subprocess.CompletedProcess[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "accuracy or perf",
-        "--replay",
-        str(folder),
-        "--evidence",
-        str(evidence),
-        *more,
-    ]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return run_pytest("-m", "accuracy or perf", "--replay", folder, "--evidence", evidence, *more)
 
 
 def verdicts(folder: Path) -> dict[str, dict[str, Any]]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
@@ -15,7 +13,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.suite.acceptance import run_pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
@@ -34,32 +33,10 @@ HANG_TIMEOUT = 300_000
 def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An accepted run, with its report."""
     folder = tmp_path_factory.mktemp("report")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-m",
-        "accuracy",
-        "tests/acceptance",
-        "--deliverable",
-        small,
-        "--data-root",
-        scenes,
-        "--artifact-cache",
-        folder / "cache",
-        "--evidence",
-        folder / "evidence",
-        "--html-report",
-        folder / "report.html",
-        "--markdown-summary",
-        folder / "summary.md",
-        "--junit-xml",
-        folder / "junit.xml",
-    ]
-    done = subprocess.run([str(word) for word in command], cwd=ROOT, capture_output=True, text=True, check=False)
+    inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache"]
+    reports = ["--html-report", folder / "report.html", "--markdown-summary", folder / "summary.md"]
+    outputs = ["--evidence", folder / "evidence", *reports, "--junit-xml", folder / "junit.xml"]
+    done = run_pytest("-m", "accuracy", "tests/acceptance", *inputs, *outputs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"report: {folder / 'report.html'}" in done.stdout
     return folder

@@ -1,4 +1,4 @@
-"""What several unit tests need: the facts folder, seeded networks, and small files. No fixture, no test."""
+"""What several unit tests need: the facts folder, seeded networks, small files, a provenance. No fixture, no test."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from enet import cli, model
+from enet.evidence import Provenance
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -25,6 +26,24 @@ def fact(name: str) -> Path:
     if not SHARED.is_dir():
         pytest.skip("../shared/facts is not here")
     return SHARED / "facts" / name
+
+
+def provenance(**changes: Any) -> Provenance:
+    """One run of ``cityscapes`` at batch size 1 by ONNX Runtime, with changes."""
+    known: dict[str, Any] = {
+        "deliverable": "cityscapes",
+        "backend": "onnxruntime",
+        "device": "cpu",
+        "batch_size": 1,
+        "io_format": {},
+        "weights_sha256": "w",
+        "onnx_sha256": "o",
+        "artifact_sha256": "a",
+        "dataset_sha256": "d",
+        "preprocessing_sha256": "p",
+        "versions": {},
+    }
+    return Provenance(**{**known, **changes})
 
 
 def seeded_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:

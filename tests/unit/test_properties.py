@@ -15,10 +15,11 @@ from PIL import Image
 from enet import deliverable, evidence, gates
 from enet.datasets import preprocess
 from enet.deliverable import Deliverable, Preprocessing
-from enet.evidence import Accuracy, Parity, Provenance
+from enet.evidence import Accuracy, Parity
 from enet.gates import Outcome
 from enet.measure import reference_preprocessing
 from enet.metrics import segmentation
+from tests.unit import recipes
 
 thorough = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -119,19 +120,7 @@ def test_preprocessing_of_every_size_follows_the_recipe(
 
 # Gates.
 
-PROVENANCE = Provenance(
-    deliverable="cityscapes",
-    backend="onnxruntime",
-    device="cpu",
-    batch_size=1,
-    io_format={},
-    weights_sha256="w",
-    onnx_sha256="o",
-    artifact_sha256="a",
-    dataset_sha256="d",
-    preprocessing_sha256="p",
-    versions={},
-)
+PROVENANCE = recipes.provenance()
 
 
 def deliverable_of(images: int) -> Deliverable:

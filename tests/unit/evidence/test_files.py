@@ -14,22 +14,12 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Provenance, Throughput
+from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Throughput
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
-PROVENANCE = Provenance(
-    deliverable="scenes",
-    backend="onnxruntime",
-    device="cpu",
-    batch_size=16,
-    io_format={"input": "float"},
-    weights_sha256="w",
-    onnx_sha256="o",
-    artifact_sha256="a",
-    dataset_sha256="d",
-    preprocessing_sha256="p",
-    versions={"numpy": "2"},
+PROVENANCE = recipes.provenance(
+    deliverable="scenes", batch_size=16, io_format={"input": "float"}, versions={"numpy": "2"}
 )
 STATE = DeviceState(
     device=1,

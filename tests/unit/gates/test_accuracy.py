@@ -10,9 +10,10 @@ import pytest
 
 from enet import deliverable, gates
 from enet.deliverable import Deliverable
-from enet.evidence import Accuracy, Digests, LogitComparison, Parity, Provenance
+from enet.evidence import Accuracy, Digests, LogitComparison, Parity
 from enet.gates import Outcome
 from enet.gates.parity import onnx_logits, parity
+from tests.unit.recipes import provenance
 
 IMAGES = 20
 CLASSES = ("road", "sky", "car")
@@ -23,23 +24,6 @@ def spec() -> Deliverable:
     """The guide's deliverable (54.627 %, 1 % relative), over a few images."""
     spec = deliverable.load("cityscapes")
     return dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=IMAGES))
-
-
-def provenance(**changes: Any) -> Provenance:
-    known: dict[str, Any] = {
-        "deliverable": "cityscapes",
-        "backend": "onnxruntime",
-        "device": "cpu",
-        "batch_size": 1,
-        "io_format": {},
-        "weights_sha256": "w",
-        "onnx_sha256": "o",
-        "artifact_sha256": "a",
-        "dataset_sha256": "d",
-        "preprocessing_sha256": "p",
-        "versions": {},
-    }
-    return Provenance(**{**known, **changes})
 
 
 def accuracy(miou_percent: float, images: int = IMAGES, *, non_finite: int | None = 0, **changes: Any) -> Accuracy:

@@ -12,12 +12,14 @@ import pytest
 from enet import deliverable, gates
 from enet.deliverable import Deliverable, baselines
 from enet.deliverable.target import DeviceState
-from enet.evidence import DeviceTiming, Provenance, Throughput
+from enet.evidence import DeviceTiming, Throughput
 from enet.gates import Outcome
 from enet.gates.throughput import throughput
+from tests.unit import recipes
 
 TABLE = baselines.load()
 IMAGES = 500
+PLACE = {"backend": "ascend", "device": "310P3 0", "chip": "310P3"}
 
 
 @pytest.fixture
@@ -41,24 +43,6 @@ def state(**changes: Any) -> DeviceState:
     return DeviceState(**{**known, **changes})
 
 
-def provenance(**changes: Any) -> Provenance:
-    known: dict[str, Any] = {
-        "deliverable": "cityscapes",
-        "backend": "ascend",
-        "device": "310P3 0",
-        "batch_size": 1,
-        "io_format": {},
-        "weights_sha256": "w",
-        "onnx_sha256": "o",
-        "artifact_sha256": "a",
-        "dataset_sha256": "d",
-        "preprocessing_sha256": "p",
-        "versions": {},
-        "chip": "310P3",
-    }
-    return Provenance(**{**known, **changes})
-
-
 def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, **changes: Any) -> Throughput:
     """One device at so many images/s over the whole data set."""
     executions = math.ceil(IMAGES / batch)
@@ -67,7 +51,7 @@ def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, *
         device="0", images=IMAGES, executions=executions, compute_ms=(mean,) * executions, mean_ms=mean, claimed=rate
     )
     known: dict[str, Any] = {
-        "provenance": provenance(batch_size=batch, **(where or {})),
+        "provenance": recipes.provenance(**{**PLACE, "batch_size": batch, **(where or {})}),
         "tool": "ais_bench",
         "batch_size": batch,
         "batch_size_source": "the model",
