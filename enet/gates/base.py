@@ -63,6 +63,7 @@ class Verdict:
         check: what decided, if something was measured.
         numbers: further values, for reports.
         notes: what a reader should know beside it.
+        caveats: what a PASS leaves unproven, such as "model not proven"; the conclusion's headline repeats it.
         incomplete: there is no evidence only because fewer images than expected were measured.
     """
 
@@ -72,6 +73,7 @@ class Verdict:
     check: Check | None = None
     numbers: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     incomplete: bool = False
 
     @property
@@ -79,7 +81,7 @@ class Verdict:
         return self.check.measured if self.check else None
 
     def __str__(self) -> str:
-        return "; ".join([f"{self.outcome.value} {self.gate}: {self.sentence}", *self.notes])
+        return "; ".join([f"{self.outcome.value} {self.gate}: {self.sentence}", *self.notes, *self.caveats])
 
     def to_json(self) -> dict[str, Any]:
         """As ``verdicts.json`` holds it: value, limits, unit and margin as numbers, or null."""
@@ -91,6 +93,7 @@ class Verdict:
             "unit": self.check.unit if self.check else None,
             "sentence": self.sentence,
             "notes": list(self.notes),
+            "caveats": list(self.caveats),
             "numbers": self.numbers,
         }
 

@@ -26,6 +26,7 @@ class Conclusion:
         counts: number of verdicts by outcome.
         not_run: required (gate, case) pairs without a verdict.
         broken: acceptance tests that ended without one, by an error.
+        caveats: what stays unproven although all passed, such as "model not proven".
     """
 
     accepted: bool
@@ -34,6 +35,7 @@ class Conclusion:
     counts: Mapping[str, int]
     not_run: tuple[Key, ...] = ()
     broken: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:
@@ -49,7 +51,7 @@ class Conclusion:
     def __str__(self) -> str:
         failed, unproved = self.counts["FAIL"], self.counts["NO EVIDENCE"] + len(self.broken)
         if self.accepted:
-            return f"ACCEPTED ({self.scope}): all {self.total} gates passed"
+            return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): all {self.total} gates passed"
         if failed:
             return f"NOT ACCEPTED: {failed} of {self.total} gates failed"
         if unproved:
@@ -69,16 +71,20 @@ class Conclusion:
             "counts": dict(self.counts),
             "not_run": [{"gate": gate, "case": case} for gate, case in self.not_run],
             "broken": list(self.broken),
+            "caveats": list(self.caveats),
         }
 
 
-def conclude(plan: Plan, verdicts: Sequence[tuple[Key, Outcome]], broken: Sequence[str] = ()) -> Conclusion:
+def conclude(
+    plan: Plan, verdicts: Sequence[tuple[Key, Outcome]], broken: Sequence[str] = (), caveats: Sequence[str] = ()
+) -> Conclusion:
     """Draw the conclusion.
 
     Args:
         plan: what the run was asked to check.
         verdicts: of the deliverable's own gates; a pair may have several, of which all must pass.
         broken: acceptance tests that ended in an error, not in a verdict.
+        caveats: of the verdicts.
     """
     outcomes = Counter(outcome.value for _, outcome in verdicts)
     counts = {outcome.value: outcomes[outcome.value] for outcome in Outcome}
@@ -94,4 +100,5 @@ def conclude(plan: Plan, verdicts: Sequence[tuple[Key, Outcome]], broken: Sequen
         counts=counts,
         not_run=not_run,
         broken=tuple(broken),
+        caveats=tuple(dict.fromkeys(caveats)),
     )

@@ -40,6 +40,7 @@ def test_all_passed_is_accepted() -> None:
         "counts": {"PASS": TOTAL, "FAIL": 0, "NO EVIDENCE": 0, "INFO": 0},
         "not_run": [],
         "broken": [],
+        "caveats": [],
     }
 
 
@@ -101,3 +102,8 @@ def test_records_are_named_as_such() -> None:
     plan = replace(PLAN, backends=("recorded",), host_backends=(), recorded=True)
     verdicts = [((gate.name, str(case)), Outcome.PASS) for gate, case in plan.required()]
     assert str(conclude(plan, verdicts)).startswith("ACCEPTED (accuracy of recorded results): all ")
+
+
+def test_what_stays_unproven_stands_in_the_headline() -> None:
+    found = conclude(PLAN, ACCURACY, caveats=["model not proven", "model not proven"])
+    assert said(found) == (True, f"ACCEPTED (accuracy; model not proven): all {TOTAL} gates passed")
