@@ -10,9 +10,9 @@ import pytest
 
 from enet import deliverable, gates
 from enet.deliverable import Deliverable
-from enet.evidence import Accuracy, Digests, LogitComparison, Parity
+from enet.evidence import Accuracy
 from enet.gates import Outcome
-from enet.gates.parity import onnx_logits, parity
+from tests.unit import recipes
 from tests.unit.recipes import provenance
 
 IMAGES = 20
@@ -71,45 +71,92 @@ SOUND = accuracy(54.627)
 ONE_IMAGE = SOUND.matrices.copy()
 ONE_IMAGE[3] = 0
 ONE_IMAGE[3, :, 1] = SOUND.matrices[3].sum(axis=1)
+ONE_NEGATIVE = SOUND.matrices.copy()
+ONE_NEGATIVE[3, 0, 2] = -1
 ONE_CLASS = np.zeros((IMAGES, 3, 3), np.int64)
 ONE_CLASS[:, :, 0] = 100
-REFUSED = {
-    "simulated": accuracy(54.627, simulated=True),
-    "another deliverable": accuracy(54.627, deliverable="scenes"),
-    "not finite": accuracy(54.627, non_finite=1),
-    "too few images": accuracy(54.627, images=IMAGES - 1),
-    "expecting fewer": edited(accuracy(54.627, images=5), images_expected=5),
-    "an image twice": edited(SOUND, images=("image000", "image000", *SOUND.images[2:])),
-    "too many images": accuracy(54.627, images=IMAGES + 1),
-    "limited": accuracy(54.627, limited=True),
-    "logits not checked": accuracy(54.627, non_finite=None, io_format={"output": "logits"}),
-    "one class everywhere": edited(SOUND, matrices=ONE_CLASS),
-    "copies of images": edited(SOUND, duplicate_images=3),
-    "nothing scored": edited(SOUND, matrices=np.zeros_like(SOUND.matrices)),
-    "negative counts": edited(SOUND, matrices=SOUND.matrices - 10**8),
+#: Evidence that cannot be used, and why.
+REFUSED: dict[str, tuple[Accuracy, str]] = {
+    "absent": (accuracy(54.627, missing_reason="no run of batch size 16"), "no run of batch size 16"),
+    "simulated": (accuracy(54.627, simulated=True), "measured on a simulated device"),
+    "on a busy device": (
+        accuracy(54.627, devices_before=(recipes.device_state(utilisation=40.0),)),
+        "device 0 (310P3): 40 % of its cores are in use (--allow-busy-device accepts that)",
+    ),
+    "another deliverable": (accuracy(54.627, deliverable="scenes"), "evidence for 'scenes', expected 'cityscapes'"),
+    "not finite": (accuracy(54.627, non_finite=1), "1 of 20 images gave logits that are not finite numbers"),
+    "expecting fewer": (
+        edited(accuracy(54.627, images=5), images_expected=5),
+        "measured as 5 images, expected 20",
+    ),
+    "expecting more": (edited(SOUND, images_expected=21), "measured as 21 images, expected 20"),
+    "an image twice": (
+        edited(SOUND, images=("image000", "image000", *SOUND.images[2:])),
+        "an image was counted more than once",
+    ),
+    "too many images": (accuracy(54.627, images=IMAGES + 1), "21 images, expected 20"),
+    "logits not checked": (
+        accuracy(54.627, non_finite=None, io_format={"output": "logits"}),
+        "logits were not checked for NaN and infinity",
+    ),
+    "one class everywhere": (edited(SOUND, matrices=ONE_CLASS), "one class is predicted everywhere"),
+    "copies of images": (edited(SOUND, duplicate_images=3), "3 of 20 images are copies of others"),
+    "nothing scored": (edited(SOUND, matrices=np.zeros_like(SOUND.matrices)), "no pixel was scored"),
+    "negative counts": (edited(SOUND, matrices=SOUND.matrices - 10**8), "no pixel was scored"),
+    "one negative count": (edited(SOUND, matrices=ONE_NEGATIVE), "no pixel was scored"),
 }
+MISSING: dict[str, tuple[Accuracy, str]] = {
+    "too few images": (accuracy(54.627, images=IMAGES - 1), "1 of 20 images missing"),
+    "far too few images": (accuracy(10.0, images=3), "17 of 20 images missing"),
+    "no images": (accuracy(54.627, images=0), "no pixel was scored"),
+    "limited": (accuracy(54.627, limited=True), "only some images were requested"),
+    "limited and wrong": (accuracy(99.0, limited=True), "only some images were requested"),
+}
+ALONE = [gates.accuracy.reference_miou, gates.accuracy.miou]
+PAIRED = [
+    lambda ours, theirs, spec: gates.accuracy.miou(ours, spec, theirs),
+    gates.accuracy.int8_miou,
+    gates.accuracy.class_iou,
+]
 
 
-@pytest.mark.parametrize("reason", REFUSED)
-@pytest.mark.parametrize("gate", [gates.accuracy.reference_miou, gates.accuracy.miou])
-def test_miou_unusable_evidence_is_no_evidence(spec: Deliverable, gate: Any, reason: str) -> None:
-    verdict = gate(REFUSED[reason], spec)
-    assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert verdict.incomplete == (reason in ("too few images", "limited"))
+@pytest.mark.parametrize("why", REFUSED)
+@pytest.mark.parametrize("gate", ALONE)
+def test_miou_unusable_evidence_is_no_evidence(spec: Deliverable, gate: Any, why: str) -> None:
+    evidence, reason = REFUSED[why]
+    verdict = gate(evidence, spec)
+    assert (verdict.gate, verdict.outcome, verdict.incomplete) == (gate.__name__, Outcome.NO_EVIDENCE, False)
+    assert verdict.sentence == f"mIoU {100 * evidence.miou:.4f} %, but {reason}"
+    assert (verdict.check.unit, verdict.check.low, verdict.check.high) == ("%", None, None)
+    assert verdict.measured == pytest.approx(100 * evidence.miou, nan_ok=True)
 
 
-def test_miou_other_checkpoint_is_no_evidence(spec: Deliverable) -> None:
-    """Results that were recorded on a device do not name their checkpoint; they pass with a note."""
-    network = dataclasses.replace(spec.network, sha256="0" * 64)
-    named = dataclasses.replace(spec, network=network)
-    verdict = gates.accuracy.miou(SOUND, named)
-    assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert "weights w, expected 000000000000 of the deliverable" in verdict.sentence
-    for weights in ("0" * 64, ""):
-        known = edited(SOUND, provenance=provenance(weights_sha256=weights))
-        verdict = gates.accuracy.miou(known, named)
-        assert verdict.outcome is Outcome.PASS
-        assert any("do not record their checkpoint" in note for note in verdict.notes) == (not weights)
+@pytest.mark.parametrize("why", REFUSED)
+@pytest.mark.parametrize("gate", PAIRED)
+@pytest.mark.parametrize("side", [0, 1])
+def test_paired_gates_need_both_sides_fit(spec: Deliverable, gate: Any, why: str, side: int) -> None:
+    """A reference that is simulated, busy or of other images is as worthless as such an artifact."""
+    evidence, reason = REFUSED[why]
+    sides = [evidence, SOUND] if side == 0 else [SOUND, evidence]
+    verdict = gate(*sides, spec)
+    assert (verdict.outcome, verdict.incomplete) == (Outcome.NO_EVIDENCE, False)
+    if why == "another deliverable":
+        reason = "evidence from different deliverable: measure both again"
+    elif evidence.images != SOUND.images:
+        reason = "evidence over different images or classes"
+    assert verdict.sentence.removeprefix(f"mIoU {100 * sides[0].miou:.4f} %, but ") == reason
+
+
+@pytest.mark.parametrize("why", MISSING)
+@pytest.mark.parametrize("gate", ALONE)
+def test_miou_of_some_images_is_incomplete_whatever_it_is(spec: Deliverable, gate: Any, why: str) -> None:
+    """The stated figure is of all images: fewer can neither reach nor miss it."""
+    evidence, reason = MISSING[why]
+    verdict = gate(evidence, spec)
+    assert (verdict.gate, verdict.outcome) == (gate.__name__, Outcome.NO_EVIDENCE)
+    assert verdict.incomplete == (why != "no images")
+    assert verdict.sentence == (f"mIoU {100 * evidence.miou:.4f} %, but {reason}" if evidence.images else reason)
+    assert (verdict.check is None) == (why == "no images")
 
 
 def test_miou_single_class_image_is_no_evidence_unless_pytorch_agrees(spec: Deliverable) -> None:
@@ -134,11 +181,6 @@ def test_single_class_images_of_two_true_classes_are_not_counted(spec: Deliverab
     matrices[3, :2, 1] = 10_000_000
     assert edited(SOUND, matrices=matrices).single_class_images == ()
     assert edited(SOUND, matrices=ONE_IMAGE).single_class_images == ("image003",)
-
-
-def test_miou_of_fewer_images_is_no_evidence(spec: Deliverable) -> None:
-    for measured in (54.627, 10.0, 99.0):
-        assert gates.accuracy.miou(accuracy(measured, images=3), spec).outcome is Outcome.NO_EVIDENCE
 
 
 @pytest.mark.parametrize("field", ["weights_sha256", "dataset_sha256", "preprocessing_sha256", "deliverable"])
@@ -206,140 +248,200 @@ def test_class_iou_of_a_lost_class_fails(spec: Deliverable) -> None:
     assert gates.accuracy.class_iou(SOUND, SOUND, spec).outcome is Outcome.PASS
 
 
-def compared(differing: int = 0, images: int = IMAGES, **changes: Any) -> Parity:
-    known: dict[str, Any] = {
-        "comparison": "batch parity",
-        "first": provenance(batch_size=16, artifact_sha256="a16"),
-        "second": provenance(),
-        "pixels_per_image": 10_000,
-        "images": SOUND.images[:images],
-        "images_expected": IMAGES,
-        "differing_pixels": tuple([differing] + [0] * images)[:images],
-        "non_finite": 0,
-        "is_single_class": False,
-        "miou": (0.5, 0.5),
-    }
-    return Parity(**{**known, **changes})
-
-
-def test_parity_within_limits_passes(spec: Deliverable) -> None:
-    assert parity(compared(0), spec).outcome is Outcome.PASS
-    assert parity(compared(10), spec).outcome is Outcome.PASS
-    assert parity(compared(0, miou=(0.5, 0.50011)), spec).outcome is Outcome.FAIL
-
-
-def test_parity_limits_hold_overall_and_per_image(spec: Deliverable) -> None:
-    """99.99 % of 200,000 pixels are 20 that may differ, but no more than 10 of one image's 10,000."""
-    spread = compared(0)
-    spread = dataclasses.replace(spread, differing_pixels=(10, 10, *spread.differing_pixels[2:]))
-    assert parity(spread, spec).outcome is Outcome.PASS
-    one_more = dataclasses.replace(spread, differing_pixels=(10, 10, 1, *spread.differing_pixels[3:]))
-    assert parity(one_more, spec).outcome is Outcome.FAIL
-    in_one = parity(compared(11), spec)
-    assert in_one.outcome is Outcome.FAIL
-    assert "image000" in in_one.sentence
-
-
-def test_equal_rows_with_one_differing_pixel_fail(spec: Deliverable) -> None:
-    rows: dict[str, Any] = {"comparison": "equal rows", "first": provenance(), "second": provenance(), "miou": None}
-    assert parity(compared(0, **rows), spec).outcome is Outcome.PASS
-    assert parity(compared(1, **rows), spec).outcome is Outcome.FAIL
-    other = provenance(artifact_sha256="other")
-    assert parity(compared(0, **{**rows, "second": other}), spec).outcome is Outcome.NO_EVIDENCE
-
-
-WORTHLESS: dict[str, dict[str, Any]] = {
-    "no pixels": {"pixels_per_image": 0},
-    "no images": {"images": 0},
-    "simulated": {"first": provenance(simulated=True, batch_size=16, artifact_sha256="a16")},
-    "other weights": {"second": provenance(weights_sha256="other")},
-    "other ONNX": {"second": provenance(onnx_sha256="other")},
-    "the same batch size": {"second": provenance(batch_size=16)},
-    "the same artifact": {"second": provenance(artifact_sha256="a16")},
-    "weights not recorded": {
-        "first": provenance(weights_sha256="", batch_size=16),
-        "second": provenance(weights_sha256=""),
-    },
-    "not finite": {"non_finite": 1},
-    "one class everywhere": {"is_single_class": True},
-    "too few images": {"images": 3},
-    "limited": {"first": provenance(limited=True, batch_size=16, artifact_sha256="a16")},
-}
-
-
-@pytest.mark.parametrize("reason", WORTHLESS)
-def test_parity_unusable_evidence_is_no_evidence(spec: Deliverable, reason: str) -> None:
-    verdict = parity(compared(**WORTHLESS[reason]), spec)
-    assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert verdict.incomplete == (reason in ("too few images", "limited"))
-
-
-def test_parity_of_some_images_can_fail(spec: Deliverable) -> None:
-    assert parity(compared(9000, images=3), spec).outcome is Outcome.FAIL
-
-
-def test_parity_unknown_comparison_raises(spec: Deliverable) -> None:
-    with pytest.raises(ValueError, match="expected one of batch_parity"):
-        parity(compared(comparison="taste"), spec)
-
-
-def difference(**changes: Any) -> LogitComparison:
-    known: dict[str, Any] = {
-        "comparison": "logits",
-        "first": provenance(),
-        "second": provenance(backend="pytorch"),
-        "values": 1000,
-        "largest": 2e-6,
-        "limit": 1e-4,
-        "relative": 1.3e-6,
-        "over_limit": 0,
-        "over_limit_unexcused": 0,
-        "near_tie_share": 0.0,
-        "non_finite": 0,
-    }
-    return LogitComparison(**{**known, **changes})
-
-
-def test_onnx_logits_outcomes(spec: Deliverable) -> None:
-    assert onnx_logits(difference(), spec).outcome is Outcome.PASS
-    assert onnx_logits(difference(largest=0.3, over_limit=5, near_tie_share=0.1), spec).outcome is Outcome.PASS
-    assert onnx_logits(difference(largest=0.3, over_limit=5, over_limit_unexcused=1), spec).outcome is Outcome.FAIL
-    assert onnx_logits(difference(over_limit=9, near_tie_share=1.0), spec).outcome is Outcome.PASS
-    assert (
-        onnx_logits(difference(over_limit=9, over_limit_unexcused=1, near_tie_share=0.99), spec).outcome is Outcome.FAIL
-    )
-    for nothing in (
-        {"values": 0},
-        {"non_finite": 1},
-        {"limit": 1e-3},
-        {"relative": 1e-3},
-        {"near_tie_share": 0.9, "over_limit": 11},
-    ):
-        assert onnx_logits(difference(**nothing), spec).outcome is Outcome.NO_EVIDENCE
-    assert onnx_logits(difference(second=provenance(weights_sha256="x")), spec).outcome is Outcome.NO_EVIDENCE
-
-
-def test_preprocessing_outcomes() -> None:
-    def outcome(ours: dict[str, str], theirs: dict[str, str], *, limited: bool = False) -> Outcome:
-        evidence = Digests(
-            comparison="",
-            dataset_sha256="",
-            preprocessing_sha256="",
-            limited=limited,
-            images_expected=1,
-            ours=ours,
-            theirs=theirs,
-        )
-        return gates.parity.preprocessing(evidence).outcome
-
-    assert outcome({"a": "1"}, {"a": "1"}) is Outcome.PASS
-    assert outcome({"a": "1"}, {"a": "2"}) is Outcome.FAIL
-    assert outcome({}, {}) is Outcome.NO_EVIDENCE
-    assert outcome({"a": "1"}, {"a": "1", "b": "2"}) is Outcome.NO_EVIDENCE
-    assert outcome({"a": "1"}, {"a": "1"}, limited=True) is Outcome.NO_EVIDENCE
-
-
 def test_verdict_text_is_one_line(spec: Deliverable) -> None:
     text = str(gates.accuracy.miou(accuracy(53.0), spec))
     assert text.startswith("FAIL miou: mIoU 53.0000 % (-1.6270 pp), expected 54.0807 to 55.1733 %")
     assert "\n" not in text
+
+
+def stating(spec: Deliverable, percent: float, relative: float = 0.5, **network: Any) -> Deliverable:
+    """The deliverable with another reference figure and tolerance, and with changes to its network."""
+    return dataclasses.replace(
+        spec,
+        reference=dataclasses.replace(spec.reference, miou_percent=percent),
+        tolerances=dataclasses.replace(spec.tolerances, miou_relative=relative),
+        network=dataclasses.replace(spec.network, **network),
+    )
+
+
+#: mIoU in percent within 50 % of 50 %: figures that float64 holds exactly; one pixel of 10 million is 1e-5 pp.
+EDGES = [(25.0, Outcome.PASS), (24.99998, Outcome.FAIL), (75.0, Outcome.PASS), (75.00002, Outcome.FAIL)]
+
+
+@pytest.mark.parametrize(("measured", "outcome"), EDGES)
+@pytest.mark.parametrize("gate", ALONE)
+def test_miou_at_the_limit_passes_just_beyond_fails(
+    spec: Deliverable, gate: Any, measured: float, outcome: Outcome
+) -> None:
+    verdict = gate(accuracy(measured), stating(spec, 50.0))
+    assert (verdict.gate, verdict.outcome) == (gate.__name__, outcome)
+    assert (verdict.check.measured, verdict.check.unit) == (pytest.approx(measured, abs=1e-9), "%")
+    assert (verdict.check.low, verdict.check.high) == (25.0, 75.0)
+    assert verdict.numbers == {"points": pytest.approx(measured - 50)}
+    assert verdict.sentence == (
+        f"mIoU {measured:.4f} % ({measured - 50:+.4f} pp), expected 25.0000 to 75.0000 % (0.5 relative to 50.0000 %)"
+        + ("; above the band it is not the same model or data" if measured > 75 else "")
+    )
+    assert verdict.notes == ()
+
+
+@pytest.mark.parametrize(("measured", "outcome"), EDGES)
+def test_int8_miou_at_the_limit_passes_just_beyond_fails(
+    spec: Deliverable, measured: float, outcome: Outcome
+) -> None:
+    """Of PyTorch's 50 %, whatever the deliverable states."""
+    verdict = gates.accuracy.int8_miou(accuracy(measured), accuracy(50.0), stating(spec, 99.0))
+    assert (verdict.gate, verdict.outcome) == ("int8_miou", outcome)
+    assert verdict.check == gates.Check(measured=pytest.approx(measured, abs=1e-9), unit="%", low=25.0, high=75.0)
+    points = f"{measured - 50:+.4f}"  # all images are equally hard here, so the interval has no width
+    assert verdict.sentence == (
+        f"mIoU {measured:.4f} % in INT8, 50.0000 % in float32 ({points} pp, 95 % CI {points} to {points}), "
+        "expected 25.0000 to 75.0000 %"
+    )
+
+
+@pytest.mark.parametrize("gate", [gates.accuracy.int8_miou, gates.accuracy.class_iou])
+def test_paired_gates_of_some_images_are_incomplete_or_fail(spec: Deliverable, gate: Any) -> None:
+    few, limited = accuracy(54.0, images=5), accuracy(54.0, limited=True)
+    for evidence, reason in ((few, "15 of 20 images missing"), (limited, "only some images were requested")):
+        verdict = gate(evidence, evidence, spec)
+        assert (verdict.gate, verdict.outcome, verdict.incomplete) == (gate.__name__, Outcome.NO_EVIDENCE, True)
+        assert verdict.sentence.endswith(f"; {reason}")
+        wrong = gate(edited(evidence, matrices=accuracy(30.0, images=len(evidence.images)).matrices), evidence, spec)
+        assert wrong.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("claimed", "outcome"),
+    [
+        (50.0, Outcome.PASS), (50.00059, Outcome.PASS), (49.99941, Outcome.PASS), (50.00061, Outcome.FAIL),
+        (49.99939, Outcome.FAIL), (float("nan"), Outcome.FAIL), (None, Outcome.PASS),
+    ],
+)  # fmt: skip
+def test_log_may_claim_the_measured_miou_to_three_decimals(
+    spec: Deliverable, claimed: float | None, outcome: Outcome
+) -> None:
+    """A log that contradicts the outputs fails, also beside some images, and whatever the figures are."""
+    evidence = edited(accuracy(50.0), claimed_miou_percent=claimed)
+    verdict = gates.accuracy.miou(evidence, stating(spec, 50.0))
+    assert (verdict.gate, verdict.outcome) == ("miou", outcome)
+    if outcome is Outcome.FAIL:
+        assert verdict.sentence == f"the log beside the results claims {claimed:.7g} %, but the outputs have mIoU 50 %"
+        assert verdict.check is not None
+        assert (verdict.check.low, verdict.check.high) == (pytest.approx(49.9994), pytest.approx(50.0006))
+        assert (verdict.check.measured, verdict.check.unit) == (pytest.approx(claimed, nan_ok=True), "%")
+        few = edited(accuracy(50.0, images=3), claimed_miou_percent=claimed)
+        assert gates.accuracy.miou(few, stating(spec, 50.0)).outcome is Outcome.FAIL
+
+
+NAMED = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("named", "given", "outcome", "words"),
+    [
+        (None, "w", Outcome.PASS, None),
+        (None, "", Outcome.PASS, None),
+        (NAMED, NAMED, Outcome.PASS, None),
+        (NAMED, "", Outcome.PASS, "the results do not record their checkpoint, so the named one is not enforced"),
+        (NAMED, "123456789abcdef", Outcome.NO_EVIDENCE, "weights 123456789abc, expected 000000000000 of the deliverable"),
+    ],
+)  # fmt: skip
+def test_miou_of_a_named_checkpoint(
+    spec: Deliverable, named: str | None, given: str, outcome: Outcome, words: str | None
+) -> None:
+    """Results that were recorded on a device do not name their checkpoint; they pass with a note."""
+    verdict = gates.accuracy.miou(accuracy(54.627, weights_sha256=given), stating(spec, 54.627, sha256=named))
+    assert verdict.outcome is outcome
+    if outcome is Outcome.PASS:
+        assert verdict.notes == ((words,) if words else ())
+    else:
+        assert verdict.sentence == f"mIoU 54.6270 %, but {words}"
+
+
+def test_miou_beside_pytorch_shows_the_difference_and_its_interval(spec: Deliverable) -> None:
+    verdict = gates.accuracy.miou(accuracy(54.0), spec, accuracy(54.25))
+    assert verdict.notes == ("-0.2500 pp to PyTorch (95 % CI -0.2500 to -0.2500)",)
+    assert verdict.numbers == {
+        "points": pytest.approx(54 - 54.627),
+        "difference_low": pytest.approx(-0.25),
+        "difference_high": pytest.approx(-0.25),
+    }
+    assert verdict.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize(
+    ("theirs", "noted"), [(50.0, False), (62.5, False), (62.50002, True), (37.5, False), (37.49998, True)]
+)
+def test_miou_is_near_the_limit_if_the_interval_crosses_it(spec: Deliverable, theirs: float, noted: bool) -> None:
+    """50 % and the difference to PyTorch again: 37.5 to 62.5 are the limits."""
+    verdict = gates.accuracy.miou(accuracy(50.0), stating(spec, 50.0, 0.25), accuracy(theirs))
+    assert verdict.outcome is Outcome.PASS
+    assert ("near the limit: other images could have decided otherwise" in verdict.notes) == noted
+
+
+def losing(loss: int, number: int = 2) -> Accuracy:
+    """Half of all right, and one class with its hits moved to a fourth, absent class, in steps of 1e-5 pp of IoU."""
+    evidence = edited(accuracy(50.0), classes=(*CLASSES, "void"), matrices=np.zeros((IMAGES, 4, 4), np.int64))
+    matrices = evidence.matrices.copy()
+    matrices[:, :3, :3] = accuracy(50.0).matrices
+    matrices[:, number, number] -= loss
+    matrices[:, number, 3] += loss
+    return edited(evidence, matrices=matrices)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outcome"), [(0, Outcome.PASS), (500_000, Outcome.PASS), (500_001, Outcome.FAIL), (-900_000, Outcome.PASS)]
+)
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_class_iou_may_lose_5_pp_in_every_class(spec: Deliverable, loss: int, outcome: Outcome, number: int) -> None:
+    sound = losing(0)
+    matrices = sound.matrices.copy()
+    matrices[:, number, number] -= loss  # the union stays: what is lost is ground truth of the class still
+    matrices[:, number, (number + 1) % 3] += loss
+    matrices[:, (number + 1) % 3, (number + 1) % 3] += abs(loss)  # the other class gains more than it loses
+    verdict = gates.accuracy.class_iou(edited(sound, matrices=matrices), sound, spec)
+    assert (verdict.gate, verdict.outcome) == ("class_iou", outcome), verdict
+    if loss > 0:
+        assert verdict.check == gates.Check(measured=pytest.approx(loss / 100_000), unit="pp", high=5.0)
+        assert verdict.sentence == (
+            f"largest loss {loss / 100_000:.4f} pp of IoU ({CLASSES[number]}: 50.0000 to {50 - loss / 100_000:.4f} %), "
+            "expected at most 5"
+        )
+
+
+def test_class_that_appears_only_in_the_artifact_has_lost_nothing(spec: Deliverable) -> None:
+    """A class that is absent with PyTorch has IoU 0 there; one that PyTorch finds and the artifact does not is lost."""
+    found, absent = losing(0), losing(1)
+    assert gates.accuracy.class_iou(absent, found, spec).outcome is Outcome.PASS
+    matrices = found.matrices.copy()
+    matrices[0, 3, 3] = 10
+    verdict = gates.accuracy.class_iou(found, edited(found, matrices=matrices), spec)
+    assert verdict.outcome is Outcome.FAIL
+    assert verdict.measured == 100
+
+
+def test_runs_over_other_classes_are_not_paired(spec: Deliverable) -> None:
+    for gate in PAIRED:
+        verdict = gate(SOUND, edited(SOUND, classes=("road", "car", "sky")), spec)
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert verdict.sentence.endswith("evidence over different images or classes")
+
+
+def test_single_class_images_are_named_unless_pytorch_has_them(spec: Deliverable) -> None:
+    matrices = SOUND.matrices.copy()
+    matrices[[3, 7, 9]] = ONE_IMAGE[3]
+    flat = edited(SOUND, matrices=matrices)
+    words = "one class is predicted everywhere in "
+    for gate in PAIRED:
+        assert f"{words}image003, image007 and 1 more" in gate(flat, SOUND, spec).sentence
+        assert f"{words}image007, image009" in gate(flat, edited(SOUND, matrices=ONE_IMAGE), spec).sentence
+        assert words not in gate(SOUND, flat, spec).sentence
+    assert f"{words}image003, image007 and 1 more" in gates.accuracy.miou(flat, spec).sentence
+
+
+def test_one_scored_class_may_be_predicted_everywhere(spec: Deliverable) -> None:
+    single = edited(SOUND, classes=("road",), matrices=np.full((IMAGES, 1, 1), 100, np.int64))
+    assert gates.accuracy.miou(single, stating(spec, 100.0)).outcome is Outcome.PASS
+    unchecked = accuracy(54.627, non_finite=None, io_format={"output": "labels"})
+    assert gates.accuracy.miou(unchecked, spec).outcome is Outcome.PASS

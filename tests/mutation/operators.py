@@ -1,0 +1,221 @@
+"""Mutants of a module: one small change each, that some unit test should notice."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import re
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from os.path import commonprefix
+from types import CodeType
+from typing import NamedTuple
+
+COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
+    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
+    ast.NotIn: (ast.In,),
+}  # fmt: skip
+ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div,
+    ast.Mod: ast.FloorDiv, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
+}  # fmt: skip
+#: Names that are easily confused: each becomes the other, if the module has both.
+PAIRS = "any all, min max, argmin argmax, first second, low high, lower upper, ours theirs, evidence reference, "
+PAIRS += "devices_before devices_after, busy_before busy_after, started ended, label_agreement image_agreement, "
+PAIRS += "rows columns, mean median, minimum maximum, images images_expected, over_limit over_limit_unexcused"
+SWAPS = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), reversed(pair.split()))}
+#: Parts of the syntax tree that decide nothing: types, decorators, the format of a figure in a sentence.
+SKIPPED = ("annotation", "returns", "decorator_list", "format_spec", "ctx", "op", "ops", "type_params")
+#: A text that is looked up or compared, not read by people.
+IDENTIFIER = re.compile(r"[\w./%-]*")
+#: Characters of the source that are shown before and after a change.
+CONTEXT = 24
+
+
+class Mutant(NamedTuple):
+    """A change to a module.
+
+    Attributes:
+        name: module, place and change; does not depend on line numbers.
+        code: of the whole changed module.
+        function: dotted name of the function whose body is changed; empty if it is anything else.
+    """
+
+    name: str
+    code: CodeType
+    function: str
+
+
+def mutants(source: str, path: str) -> Iterator[Mutant]:
+    """Yield every mutant of a module."""
+    tree = ast.parse(source)
+    words = set(re.findall(r"\w+", source))
+    for ancestors, field, index in places(tree, ()):
+        parent, node = ancestors[-1], child(ancestors[-1], field, index)
+        scope = ".".join(each.name for each in ancestors if isinstance(each, ast.FunctionDef | ast.ClassDef))
+        shown = [each for each in ancestors if isinstance(each, ast.stmt)][-1:]
+        for changed in alternatives(node, ancestors, words):
+            before = ast.unparse(shown[0] if shown and shown[0] is not parent else node)
+            put(parent, field, index, ast.copy_location(changed, node))
+            after = ast.unparse(shown[0] if shown and shown[0] is not parent else changed)
+            code = compile(ast.fix_missing_locations(tree), path, "exec")
+            put(parent, field, index, node)
+            name = f"{path} {scope or 'module'}: {difference(before, after)}"
+            yield Mutant(name, code, changed_function((*ancestors, node)))
+
+
+def changed_function(ancestors: tuple[ast.AST, ...]) -> str:
+    """Dotted name of the outermost function whose body holds a place; empty if there is none."""
+    names = []
+    for each, inner in pairwise(ancestors):
+        names += [each.name] if isinstance(each, ast.FunctionDef | ast.ClassDef) else []
+        if isinstance(each, ast.FunctionDef):
+            return "" if inner is each.args else ".".join(names)
+    return ""
+
+
+def difference(before: str, after: str) -> str:
+    """Two texts as "start[old => new]end", with little of what they share.
+
+    >>> difference("measured >= low", "measured > low")
+    'measured >[= => ] low'
+    """
+    before, after = " ".join(before.split()), " ".join(after.split())
+    start = len(commonprefix([before, after]))
+    end = min(len(commonprefix([before[start:][::-1], after[start:][::-1]])), len(before) - start, len(after) - start)
+    left, right = before[max(0, start - CONTEXT) : start], before[len(before) - end :][:CONTEXT]
+    return f"{left}[{before[start : len(before) - end]} => {after[start : len(after) - end]}]{right}"
+
+
+def child(parent: ast.AST, field: str, index: int | None) -> ast.AST:
+    value = getattr(parent, field)
+    return value if index is None else value[index]
+
+
+def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
+    if index is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[index] = node
+
+
+def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], str, int | None]]:
+    """Yield (ancestors, field, index) of every part of the tree that may change, from the outside inwards."""
+    if is_type(node):
+        return
+    ancestors = (*ancestors, node)
+    for field, value in ast.iter_fields(node):
+        if field in SKIPPED:
+            continue
+        parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+        for index, part in parts:
+            is_docstring = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
+            is_text = isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant)
+            if isinstance(part, ast.AST) and not is_docstring and not is_text:
+                yield ancestors, field, index
+                yield from places(part, ancestors)
+
+
+def is_type(node: ast.AST) -> bool:
+    """Whether it is there for the type checker, such as ``Literal["a", "b"]`` or a ``TypeVar``."""
+    name = node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else None
+    return isinstance(name, ast.Name) and name.id in ("Literal", "TypeVar", "NDArray", "Callable")
+
+
+def alternatives(node: ast.AST, ancestors: tuple[ast.AST, ...], words: set[str]) -> Iterator[ast.AST]:
+    """Yield what may stand in a node's place."""
+    parent = ancestors[-1]
+    if isinstance(node, ast.expr) and is_condition(node, parent):
+        yield ast.UnaryOp(ast.Not(), node)
+    if isinstance(node, ast.Compare):
+        for number, operator in enumerate(node.ops):
+            for other in COMPARISONS[type(operator)]:
+                ops = [*node.ops[:number], other(), *node.ops[number + 1 :]]
+                yield ast.Compare(node.left, ops, node.comparators)
+    elif isinstance(node, ast.BoolOp):
+        yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
+        for rest in without_one(node.values):
+            yield ast.BoolOp(node.op, rest) if len(rest) > 1 else rest[0]
+    elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
+        other_operator = ARITHMETIC[type(node.op)]()
+        if isinstance(node, ast.BinOp):
+            yield ast.BinOp(node.left, other_operator, node.right)
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        yield node.operand
+    elif isinstance(node, ast.Constant):
+        yield from map(ast.Constant, other_constants(node.value))
+    elif isinstance(node, ast.Call):
+        yield from other_calls(node)
+    elif isinstance(node, ast.Tuple | ast.List | ast.Set) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        if len({type(element) for element in node.elts}) == 1:
+            yield from (copied(node, elts=rest) for rest in without_one(node.elts))
+    elif isinstance(node, ast.Dict):
+        items = list(zip(node.keys, node.values, strict=True))
+        yield from (ast.Dict([k for k, _ in rest], [v for _, v in rest]) for rest in without_one(items))
+    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield from (ast.Name(name, ast.Load()) for name in other_names(node.id, ancestors))
+    elif isinstance(node, ast.Attribute) and SWAPS.get(node.attr) in words:
+        yield ast.Attribute(node.value, SWAPS[node.attr], node.ctx)
+    if isinstance(node, ast.Return) and not (node.value is None or is_none(node.value)):
+        yield ast.Return(ast.Constant(None))
+    if isinstance(node, ast.AugAssign | ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
+        yield ast.Pass()
+
+
+def is_condition(node: ast.expr, parent: ast.AST) -> bool:
+    """Whether a part decides what runs, and is not negated anyway, as a comparison is."""
+    tested = [getattr(parent, "test", None), *getattr(parent, "ifs", [])]
+    single = isinstance(node, ast.Compare) and len(node.ops) == 1
+    return any(node is each for each in tested) and not single and not isinstance(node, ast.UnaryOp)
+
+
+def is_none(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def other_constants(value: object) -> list[object]:
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, value - 1]
+    if isinstance(value, float):
+        return [value * 1.1, value * 0.9] if value else [1.0]
+    return [f"{value}X"] if isinstance(value, str) and IDENTIFIER.fullmatch(value) else []
+
+
+def other_calls(node: ast.Call) -> Iterator[ast.Call]:
+    """Two arguments swapped; one keyword, or one of many arguments, left out."""
+    if len(node.args) > 1 and not any(isinstance(argument, ast.Starred) for argument in node.args[:2]):
+        first, second, *others = node.args
+        yield copied(node, args=[second, first, *others])
+    if len(node.args) > 3:
+        yield from (copied(node, args=rest) for rest in without_one(node.args))
+    yield from (copied(node, keywords=rest) for rest in without_one(node.keywords))
+
+
+def other_names(name: str, ancestors: tuple[ast.AST, ...]) -> Iterator[str]:
+    """Names that are easily confused with one: its pair, and parameters of the same type."""
+    functions = [each for each in ancestors if isinstance(each, ast.FunctionDef)]
+    known = {n.id for f in functions for n in ast.walk(f) if isinstance(n, ast.Name)}
+    parameters = {
+        p.arg: ast.unparse(p.annotation).removesuffix(" | None")
+        for p in chain.from_iterable((*f.args.args, *f.args.kwonlyargs) for f in functions)
+        if p.annotation
+    }
+    others = [other for other, kind in parameters.items() if other != name and parameters.get(name) == kind]
+    pair = SWAPS.get(name, "")
+    if pair in ("any", "all", "min", "max") or (pair in known and pair not in others):
+        others.append(pair)
+    yield from others
+
+
+def without_one(items: list[object]) -> list[list[object]]:
+    return [[*items[:n], *items[n + 1 :]] for n in range(len(items))]
+
+
+def copied(node, **changes):
+    new = copy.copy(node)
+    for name, value in changes.items():
+        setattr(new, name, value)
+    return new
