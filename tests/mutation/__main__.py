@@ -1,8 +1,8 @@
 """``python -m tests.mutation [MODULE …]``: do the unit tests notice a change in what decides?
 
-Every mutant runs the module's own unit tests, in a forked process: ``tests/unit/<package>/test_<module>*.py``, or all of
-the package's if there are none. A mutant that passes them must be listed in ``equivalents.txt``, with the reason why it
-changes no decision; any other survivor is an error.
+Every mutant runs the module's own unit tests, in a forked process: ``tests/unit/<package>/test_<module>*.py``, or all
+of the package's if there are none. A mutant that passes them must be listed in ``equivalents.txt``, with the reason why
+it changes no decision; any other survivor is an error.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HEAVY = ("cv2", "hypothesis", "numpy", "onnx", "onnxruntime", "PIL.Image", "torc
 
 def own_tests(path: Path) -> list[str]:
     folder = Path("tests/unit", path.parent.name)
-    return sorted(map(str, folder.glob(f"test_{path.stem}*.py"))) or [str(folder)]
+    return sorted(map(str, folder.glob(f"test_{path.stem}*.py")), reverse=True) or [str(folder)]
 
 
 def state(path: Path, tests: Iterable[str]) -> str:
@@ -92,7 +92,11 @@ def main(arguments: Sequence[str]) -> int:
         CACHE.write_text(json.dumps(sorted(known)))
     killed, deciding = totals["killed"], totals.total()
     share = f"{killed} of {deciding} ({100 * killed / max(deciding, 1):.1f} %)"
-    print(f"{share} of the mutants that change a decision were killed, in {time.monotonic() - begun:.0f} s", *unlisted, sep="\n")
+    print(
+        f"{share} of the mutants that change a decision were killed, in {time.monotonic() - begun:.0f} s",
+        *unlisted,
+        sep="\n",
+    )
     for name in sorted(gone) if not arguments else []:
         print(f"{EQUIVALENTS.name}: no longer survives: {name}")
     return 1 if unlisted else 0

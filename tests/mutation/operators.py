@@ -5,11 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
-from os.path import commonprefix
 from types import CodeType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -31,6 +30,8 @@ SKIPPED = ("annotation", "returns", "decorator_list", "format_spec", "ctx", "op"
 IDENTIFIER = re.compile(r"[\w./%-]*")
 #: Characters of the source that are shown before and after a change.
 CONTEXT = 24
+
+Node = TypeVar("Node", bound=ast.AST)
 
 
 class Mutant(NamedTuple):
@@ -82,10 +83,21 @@ def difference(before: str, after: str) -> str:
     'measured >[= => ] low'
     """
     before, after = " ".join(before.split()), " ".join(after.split())
-    start = len(commonprefix([before, after]))
-    end = min(len(commonprefix([before[start:][::-1], after[start:][::-1]])), len(before) - start, len(after) - start)
+    start = shared(before, after)
+    end = shared(before[start:][::-1], after[start:][::-1])
     left, right = before[max(0, start - CONTEXT) : start], before[len(before) - end :][:CONTEXT]
-    return f"{left}[{before[start : len(before) - end]} => {after[start : len(after) - end]}]{right}"
+    old, new = (each[start : len(each) - end] for each in (before, after))
+    return f"{left}[{shortened(old)} => {shortened(new)}]{right}"
+
+
+def shared(first: str, second: str) -> int:
+    """Length of the common beginning of two texts."""
+    pairs = zip(first, second, strict=False)
+    return next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(first), len(second)))
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= 2 * CONTEXT else f"{text[:CONTEXT]} ... {text[-CONTEXT:]}"
 
 
 def child(parent: ast.AST, field: str, index: int | None) -> ast.AST:
@@ -125,42 +137,88 @@ def is_type(node: ast.AST) -> bool:
 
 def alternatives(node: ast.AST, ancestors: tuple[ast.AST, ...], words: set[str]) -> Iterator[ast.AST]:
     """Yield what may stand in a node's place."""
-    parent = ancestors[-1]
-    if isinstance(node, ast.expr) and is_condition(node, parent):
+    if isinstance(node, ast.expr) and is_condition(node, ancestors[-1]):
         yield ast.UnaryOp(ast.Not(), node)
-    if isinstance(node, ast.Compare):
-        for number, operator in enumerate(node.ops):
-            for other in COMPARISONS[type(operator)]:
-                ops = [*node.ops[:number], other(), *node.ops[number + 1 :]]
-                yield ast.Compare(node.left, ops, node.comparators)
-    elif isinstance(node, ast.BoolOp):
-        yield ast.BoolOp(ast.And() if isinstance(node.op, ast.Or) else ast.Or(), node.values)
-        for rest in without_one(node.values):
-            yield ast.BoolOp(node.op, rest) if len(rest) > 1 else rest[0]
-    elif isinstance(node, ast.BinOp | ast.AugAssign) and type(node.op) in ARITHMETIC:
-        other_operator = ARITHMETIC[type(node.op)]()
-        if isinstance(node, ast.BinOp):
-            yield ast.BinOp(node.left, other_operator, node.right)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
-        yield node.operand
-    elif isinstance(node, ast.Constant):
-        yield from map(ast.Constant, other_constants(node.value))
-    elif isinstance(node, ast.Call):
-        yield from other_calls(node)
-    elif isinstance(node, ast.Tuple | ast.List | ast.Set) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-        if len({type(element) for element in node.elts}) == 1:
-            yield from (copied(node, elts=rest) for rest in without_one(node.elts))
-    elif isinstance(node, ast.Dict):
-        items = list(zip(node.keys, node.values, strict=True))
-        yield from (ast.Dict([k for k, _ in rest], [v for _, v in rest]) for rest in without_one(items))
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield from (ast.Name(name, ast.Load()) for name in other_names(node.id, ancestors))
-    elif isinstance(node, ast.Attribute) and SWAPS.get(node.attr) in words:
+    if isinstance(node, ast.Attribute) and SWAPS.get(node.attr) in words:
         yield ast.Attribute(node.value, SWAPS[node.attr], node.ctx)
-    if isinstance(node, ast.Return) and not (node.value is None or is_none(node.value)):
+    if type(node) in CHANGES:
+        yield from CHANGES[type(node)](node)
+
+
+def other_comparisons(node: ast.Compare) -> Iterator[ast.AST]:
+    for number, operator in enumerate(node.ops):
+        for other in COMPARISONS[type(operator)]:
+            yield copied(node, ops=[*node.ops[:number], other(), *node.ops[number + 1 :]])
+
+
+def other_conditions(node: ast.BoolOp) -> Iterator[ast.AST]:
+    """``and`` for ``or``, or the other way round; one of the conditions left out."""
+    yield copied(node, op=ast.And() if isinstance(node.op, ast.Or) else ast.Or())
+    for rest in without_one(node.values):
+        yield copied(node, values=rest) if len(rest) > 1 else rest[0]
+
+
+def other_arithmetic(node: ast.BinOp) -> Iterator[ast.AST]:
+    if type(node.op) in ARITHMETIC:
+        yield copied(node, op=ARITHMETIC[type(node.op)]())
+
+
+def other_sign(node: ast.UnaryOp) -> Iterator[ast.AST]:
+    yield node.operand
+
+
+def other_constants(node: ast.Constant) -> Iterator[ast.AST]:
+    value, others = node.value, list[object]()
+    if isinstance(value, bool):
+        others = [not value]
+    elif isinstance(value, int):
+        others = [value + 1, value - 1]
+    elif isinstance(value, float):
+        others = [value * 1.1, value * 0.9] if value else [1.0]
+    elif isinstance(value, str) and IDENTIFIER.fullmatch(value):
+        others = [f"{value}X"]
+    yield from map(ast.Constant, others)  # type: ignore[arg-type]
+
+
+def other_elements(node: ast.Tuple | ast.List | ast.Set) -> Iterator[ast.AST]:
+    """One element left out, if all are of one kind; the parts of a record are not."""
+    if isinstance(getattr(node, "ctx", ast.Load()), ast.Load) and len({type(each) for each in node.elts}) == 1:
+        yield from (copied(node, elts=rest) for rest in without_one(node.elts))
+
+
+def other_items(node: ast.Dict) -> Iterator[ast.AST]:
+    items = list(zip(node.keys, node.values, strict=True))
+    yield from (copied(node, keys=[k for k, _ in rest], values=[v for _, v in rest]) for rest in without_one(items))
+
+
+def other_calls(node: ast.Call) -> Iterator[ast.AST]:
+    """Two arguments swapped, if they are no equals; one keyword, or one of many arguments, left out."""
+    equals = isinstance(node.func, ast.Name) and node.func.id in ("max", "min")
+    if len(node.args) > 1 and not equals and not any(isinstance(a, ast.Starred | ast.Tuple) for a in node.args[:2]):
+        first, second, *others = node.args
+        yield copied(node, args=[second, first, *others])
+    if len(node.args) > 3:
+        yield from (copied(node, args=rest) for rest in without_one(node.args))
+    yield from (copied(node, keywords=rest) for rest in without_one(node.keywords))
+
+
+def other_returns(node: ast.Return) -> Iterator[ast.AST]:
+    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
         yield ast.Return(ast.Constant(None))
-    if isinstance(node, ast.AugAssign | ast.Raise) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)):
-        yield ast.Pass()
+
+
+def nothing(node: ast.stmt) -> Iterator[ast.AST]:
+    yield ast.Pass()
+
+
+CHANGES: dict[type[ast.AST], Callable[[Any], Iterator[ast.AST]]] = {
+    ast.Compare: other_comparisons, ast.BoolOp: other_conditions, ast.BinOp: other_arithmetic,
+    ast.UnaryOp: other_sign, ast.Constant: other_constants, ast.Tuple: other_elements, ast.List: other_elements,
+    ast.Set: other_elements, ast.Dict: other_items, ast.Call: other_calls, ast.Return: other_returns,
+    ast.AugAssign: nothing, ast.Raise: nothing, ast.Expr: nothing, ast.Continue: nothing, ast.Break: nothing,
+}  # fmt: skip
 
 
 def is_condition(node: ast.expr, parent: ast.AST) -> bool:
@@ -168,30 +226,6 @@ def is_condition(node: ast.expr, parent: ast.AST) -> bool:
     tested = [getattr(parent, "test", None), *getattr(parent, "ifs", [])]
     single = isinstance(node, ast.Compare) and len(node.ops) == 1
     return any(node is each for each in tested) and not single and not isinstance(node, ast.UnaryOp)
-
-
-def is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
-
-
-def other_constants(value: object) -> list[object]:
-    if isinstance(value, bool):
-        return [not value]
-    if isinstance(value, int):
-        return [value + 1, value - 1]
-    if isinstance(value, float):
-        return [value * 1.1, value * 0.9] if value else [1.0]
-    return [f"{value}X"] if isinstance(value, str) and IDENTIFIER.fullmatch(value) else []
-
-
-def other_calls(node: ast.Call) -> Iterator[ast.Call]:
-    """Two arguments swapped; one keyword, or one of many arguments, left out."""
-    if len(node.args) > 1 and not any(isinstance(argument, ast.Starred) for argument in node.args[:2]):
-        first, second, *others = node.args
-        yield copied(node, args=[second, first, *others])
-    if len(node.args) > 3:
-        yield from (copied(node, args=rest) for rest in without_one(node.args))
-    yield from (copied(node, keywords=rest) for rest in without_one(node.keywords))
 
 
 def other_names(name: str, ancestors: tuple[ast.AST, ...]) -> Iterator[str]:
@@ -210,11 +244,11 @@ def other_names(name: str, ancestors: tuple[ast.AST, ...]) -> Iterator[str]:
     yield from others
 
 
-def without_one(items: list[object]) -> list[list[object]]:
+def without_one(items: list[Any]) -> list[list[Any]]:
     return [[*items[:n], *items[n + 1 :]] for n in range(len(items))]
 
 
-def copied(node, **changes):
+def copied(node: Node, **changes: object) -> Node:
     new = copy.copy(node)
     for name, value in changes.items():
         setattr(new, name, value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import importlib.util
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -18,10 +20,19 @@ from tests.mutation.operators import Mutant
 
 #: Seconds after which a mutant counts as killed: it hangs.
 PATIENCE = 120
-OPTIONS = ("-q", "-x", "--assert=plain", "--confcutdir=tests/unit", "-p", "no:cacheprovider", "-p", "no:unraisableexception")
+OPTIONS = (
+    "-q",
+    "-x",
+    "--assert=plain",
+    "--confcutdir=tests/unit",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:unraisableexception",
+)
 
 
-class Changed:
+class Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
     """Finder and loader of one module whose code is given."""
 
     def __init__(self, path: Path, code: CodeType) -> None:
@@ -58,13 +69,13 @@ class Trial:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         module = importlib.import_module(".".join(self.path.with_suffix("").parts))
-        running = {fork(lambda: run_collected(session)): ""}
+        running = {fork(partial(run_collected, session)): ""}
         self.is_sound = bool(session.items) and os.wait()[1] == 0
         running.clear()
         for key, mutant in self.waiting.items() if self.is_sound else ():
             if len(running) == (os.cpu_count() or 1):
                 self.finish(running)
-            running[fork(lambda mutant=mutant: self.run(session, module, mutant))] = key
+            running[fork(partial(self.run, session, module, mutant))] = key
         while running:
             self.finish(running)
         return True

@@ -47,6 +47,11 @@ def provenance(**changes: Any) -> Provenance:
     return Provenance(**{**known, **changes})
 
 
+def about(value: float | None, **tolerance: float) -> Any:
+    """``pytest.approx``, also of NaN, as a figure that a dataclass may hold."""
+    return pytest.approx(value, nan_ok=True, **tolerance)
+
+
 def device_state(**changes: Any) -> DeviceState:
     """An idle, healthy 310P3, with changes."""
     known: dict[str, Any] = {

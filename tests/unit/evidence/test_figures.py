@@ -19,7 +19,7 @@ from enet.evidence.provenance import RECORDED, now
 from enet.metrics.latency import Times, speedup
 from tests.unit import recipes
 
-NAN = pytest.approx(float("nan"), nan_ok=True)
+NAN = recipes.about(float("nan"))
 
 
 def test_kinds_are_those_that_the_files_name() -> None:
@@ -40,7 +40,7 @@ def test_load_as_accepts_its_kind_only(tmp_path: Path) -> None:
     )
     evidence.save(digests, path)
     assert evidence.load_as(Digests, path) == digests
-    with pytest.raises(InputError, match="Digests, expected LogitComparison. Measure again"):
+    with pytest.raises(InputError, match=r"Digests, expected LogitComparison\. Measure again"):
         evidence.load_as(LogitComparison, path)
 
 
@@ -64,7 +64,12 @@ def test_provenance_is_of_a_real_run_unless_it_says_otherwise() -> None:
     assert (plain.simulated, plain.missing_reason, plain.chip, plain.allow_busy, plain.limited) == (
         False, "", "", False, False
     )  # fmt: skip
-    assert (plain.precision, plain.calibration_sha256, plain.devices_before, plain.devices_after) == ("fp32", "", (), ())
+    assert (plain.precision, plain.calibration_sha256, plain.devices_before, plain.devices_after) == (
+        "fp32",
+        "",
+        (),
+        (),
+    )
     assert plain.argv == tuple(sys.argv)
     assert RECORDED == "recorded"
     assert datetime.datetime.fromisoformat(now()).utcoffset() == datetime.timedelta(0)
@@ -95,10 +100,7 @@ def test_device_problems_are_those_before_and_after_each_once(changes: dict[str,
 
 #: Two images of three classes and a fourth that is nowhere; the second image gets one class everywhere.
 MATRICES = np.array(
-    [
-        [[5, 1, 0, 0], [0, 2, 0, 0], [0, 0, 4, 0], [0, 0, 0, 0]],
-        [[3, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0]],
-    ]
+    [[[5, 1, 0, 0], [0, 2, 0, 0], [0, 0, 4, 0], [0, 0, 0, 0]], [[3, 0, 0, 0], [1, 0, 0, 0], [2, 0, 0, 0], [0, 0, 0, 0]]]
 )
 
 

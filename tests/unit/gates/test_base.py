@@ -164,7 +164,10 @@ def test_first_reason_is_the_first_that_holds() -> None:
         ({}, None),
         ({"limited": True}, None),
         ({"missing_reason": "no run", "simulated": True}, "no run"),
-        ({"simulated": True, "devices_before": (recipes.device_state(health="Alarm"),)}, "measured on a simulated device"),
+        (
+            {"simulated": True, "devices_before": (recipes.device_state(health="Alarm"),)},
+            "measured on a simulated device",
+        ),
         (
             {"devices_before": (recipes.device_state(health="Alarm", temperature=99.0, utilisation=40.0),)},
             "device 0 (310P3): health is Alarm, device 0 (310P3): 99 °C, expected at most 85 and 1 more "

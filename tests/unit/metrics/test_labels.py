@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases
+from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases, pad_batch
 
 
 def logits_with_ties(kind: str) -> NDArray[np.float32]:
@@ -62,3 +62,10 @@ def test_is_finite_does_not_depend_on_sums() -> None:
     both = np.ones((2, 4, 5), np.float32)
     both[0, 0, 0], both[1, 0, 0] = np.inf, -np.inf  # their sum is no number either
     assert not is_finite(both)
+
+
+@pytest.mark.parametrize(("rows", "size", "padded"), [(3, 3, [0, 1, 2]), (2, 5, [0, 1, 0, 0, 0]), (1, 2, [0, 0])])
+def test_pad_batch_repeats_the_first_row(rows: int, size: int, padded: list[int]) -> None:
+    images = np.arange(6.0).reshape(3, 2)[:rows]
+    np.testing.assert_array_equal(pad_batch(images, size), np.arange(6.0).reshape(3, 2)[padded])
+    assert (pad_batch(images, size) is images) == (rows == size)
