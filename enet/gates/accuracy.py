@@ -100,7 +100,9 @@ def unusable(gate: str, evidence: Accuracy, reason: str) -> Verdict:
 
 def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """Quantising has changed mIoU by no more than the tolerance, relative to PyTorch's, both sides."""
-    if problem := comparison_problem(evidence, reference, deliverable):
+    precisions = evidence.provenance.precision, reference.provenance.precision
+    problem = comparison_problem(evidence, reference, deliverable)
+    if problem := problem or first_reason((precisions != ("int8", "fp32"), "this is not INT8 against float32")):
         return unusable("int8_miou", evidence, problem)
     ours, theirs = 100 * evidence.miou, 100 * reference.miou
     low, high = tolerance_band(theirs, deliverable.tolerances.miou_relative)

@@ -55,11 +55,11 @@ def mutants(source: str, path: str) -> Iterator[Mutant]:
     for ancestors, field, index in places(tree, ()):
         parent, node = ancestors[-1], child(ancestors[-1], field, index)
         scope = ".".join(each.name for each in ancestors if isinstance(each, ast.FunctionDef | ast.ClassDef))
-        shown = [each for each in ancestors if isinstance(each, ast.stmt)][-1:]
+        part = shown_part(ancestors)
         for changed in alternatives(node, ancestors, words):
-            before = ast.unparse(shown[0] if shown and shown[0] is not parent else node)
+            before = ast.unparse(part or node)
             put(parent, field, index, ast.copy_location(changed, node))
-            after = ast.unparse(shown[0] if shown and shown[0] is not parent else changed)
+            after = ast.unparse(part or changed)
             code = compile(ast.fix_missing_locations(tree), path, "exec")
             put(parent, field, index, node)
             name = f"{path} {scope or 'module'}: {difference(before, after)}"
@@ -74,6 +74,13 @@ def changed_function(ancestors: tuple[ast.AST, ...]) -> str:
         if isinstance(each, ast.FunctionDef):
             return "" if inner is each.args else ".".join(names)
     return ""
+
+
+def shown_part(ancestors: tuple[ast.AST, ...]) -> ast.AST | None:
+    """Return the statement around a place, or the part of it if it has a body; None if that is the place itself."""
+    last = max((n for n, each in enumerate(ancestors) if isinstance(each, ast.stmt)), default=-1)
+    parts = [each for each in ancestors[last:] if not hasattr(each, "body")]
+    return parts[0] if parts and isinstance(parts[0], ast.expr | ast.stmt) else None
 
 
 def difference(before: str, after: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.abc
 import importlib.util
@@ -54,7 +55,7 @@ class Trial:
     """A pytest plugin that runs the collected tests once for every mutant, each in a process of its own.
 
     A mutant of a function's body replaces the code of the function that is loaded. Any other needs all modules loaded
-    anew, and so a pytest session of its own.
+    anew, and so a pytest session of its own. A test that killed a mutant is the first to run on the next one.
 
     Attributes:
         is_sound: whether the tests pass on the module as it is.
@@ -66,34 +67,48 @@ class Trial:
     def __init__(self, path: Path, tests: Sequence[str], waiting: Mapping[str, Mutant]) -> None:
         self.path, self.tests, self.waiting = path, tests, waiting
         self.is_sound, self.survivors = False, list[str]()
+        self.killers, self.killer = os.pipe()
+        os.set_blocking(self.killers, False)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         module = importlib.import_module(".".join(self.path.with_suffix("").parts))
-        running = {fork(partial(run_collected, session)): ""}
+        fork(partial(self.run_collected, session))
         self.is_sound = bool(session.items) and os.wait()[1] == 0
-        running.clear()
+        running: dict[int, str] = {}
         for key, mutant in self.waiting.items() if self.is_sound else ():
             if len(running) == (os.cpu_count() or 1):
-                self.finish(running)
+                self.finish(running, session.items)
             running[fork(partial(self.run, session, module, mutant))] = key
         while running:
-            self.finish(running)
+            self.finish(running, session.items)
         return True
 
-    def finish(self, running: dict[int, str]) -> None:
+    def finish(self, running: dict[int, str], items: list[pytest.Item]) -> None:
         pid, status = os.wait()
         key = running.pop(pid)
         self.survivors += [key] if status == 0 else []
+        with contextlib.suppress(BlockingIOError):
+            killers = os.read(self.killers, 2**16).decode().splitlines()
+            items.sort(key=lambda item: item.nodeid not in killers)
 
     def run(self, session: pytest.Session, module: ModuleType, mutant: Mutant) -> int:
         function = find_function(module, mutant.function)
         if function is not None:
             function.__code__ = find_code(mutant.code, mutant.function.split("."))
-            return run_collected(session)
+            return self.run_collected(session)
         for name in [name for name in sys.modules if name.split(".")[0] in ("enet", "tests", "conftest")]:
             del sys.modules[name]
         sys.meta_path.insert(0, Changed(self.path, mutant.code))
         return pytest.main([*self.tests, *OPTIONS])
+
+    def run_collected(self, session: pytest.Session) -> int:
+        """Run the collected tests up to the first that fails; return 1 if one did."""
+        for item, following in zip(session.items, [*session.items[1:], None], strict=True):
+            session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            if session.testsfailed:
+                os.write(self.killer, f"{item.nodeid}\n".encode())
+                return 1
+        return 0
 
 
 def fork(work: Callable[[], int]) -> int:
@@ -110,15 +125,6 @@ def fork(work: Callable[[], int]) -> int:
         finally:
             os._exit(code)
     return pid
-
-
-def run_collected(session: pytest.Session) -> int:
-    """Run the collected tests up to the first that fails; return 1 if one did."""
-    for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        if session.testsfailed:
-            return 1
-    return 0
 
 
 def find_function(module: ModuleType, dotted: str) -> FunctionType | None:
