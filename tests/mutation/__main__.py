@@ -59,7 +59,7 @@ def survivors(path: Path, known: set[str]) -> tuple[list[str], int]:
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         pytest.main([*tests, *trial.options], plugins=[trial])
     if not trial.is_sound:
-        raise SystemExit(f"{path}: its own tests fail as it is: {' '.join(tests)}\n{printed.getvalue()}")
+        raise SystemExit(f"{path}: {trial.first_failure or 'its tests'} fails as it is\n{printed.getvalue()}")
     known.update(key for key in named if key not in trial.survivors)
     return [named[key].name for key in trial.survivors], len(named)
 
@@ -67,7 +67,7 @@ def survivors(path: Path, known: set[str]) -> tuple[list[str], int]:
 def listed() -> set[str]:
     """Names of mutants that are known to be equivalent; every group of them follows its reason, a comment."""
     lines = EQUIVALENTS.read_text(encoding="utf-8").splitlines()
-    return {line for line in lines if line and not line.startswith("#")}
+    return {line.rstrip() for line in lines if line and not line.startswith("#")}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -77,29 +77,25 @@ def main(arguments: Sequence[str]) -> int:
         importlib.import_module(library)
     gc.freeze()  # so that forks neither look through nor copy what is loaded
     known = set(json.loads(CACHE.read_text())) if CACHE.is_file() else set()
-    begun, totals, equivalent, unlisted, gone = time.monotonic(), Counter[str](), listed(), list[str](), listed()
+    begun, totals, equivalent, gone = time.monotonic(), Counter[str](), listed(), listed()
     print(f"{'module':32}{'mutants':>9}{'killed':>9}{'listed':>9}{'survived':>9}{'seconds':>9}")
     for path in (each for each in paths if each.name != "__init__.py"):
         since = time.monotonic()
         found, count = survivors(path, known)
-        survived = [name for name in found if name not in equivalent]
+        survived = [name for name in found if name.rstrip() not in equivalent]
         figures = [count, count - len(found), len(found) - len(survived), len(survived)]
-        print(f"{path!s:32}" + "".join(f"{n:9}" for n in figures), f"{time.monotonic() - since:8.0f}", flush=True)
+        print(f"{path!s:32}" + "".join(f"{n:9}" for n in figures), f"{time.monotonic() - since:8.0f}")
+        print(*(f"    {name}" for name in survived), sep="\n", end="\n" if survived else "", flush=True)
         totals.update(killed=figures[1], survived=figures[3])
-        unlisted += survived
-        gone -= set(found)
+        gone -= {name.rstrip() for name in found}
         CACHE.parent.mkdir(exist_ok=True)
         CACHE.write_text(json.dumps(sorted(known)))
     killed, deciding = totals["killed"], totals.total()
     share = f"{killed} of {deciding} ({100 * killed / max(deciding, 1):.1f} %)"
-    print(
-        f"{share} of the mutants that change a decision were killed, in {time.monotonic() - begun:.0f} s",
-        *unlisted,
-        sep="\n",
-    )
+    print(f"{share} of the mutants that change a decision were killed, in {time.monotonic() - begun:.0f} s")
     for name in sorted(gone) if not arguments else []:
         print(f"{EQUIVALENTS.name}: no longer survives: {name}")
-    return 1 if unlisted else 0
+    return 1 if totals["survived"] else 0
 
 
 if __name__ == "__main__":

@@ -121,8 +121,6 @@ def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
 
 def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], str, int | None]]:
     """Yield (ancestors, field, index) of every part of the tree that may change, from the outside inwards."""
-    if is_type(node):
-        return
     ancestors = (*ancestors, node)
     for field, value in ast.iter_fields(node):
         if field in SKIPPED:
@@ -131,7 +129,7 @@ def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tupl
         for index, part in parts:
             is_docstring = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
             is_text = isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant)
-            if isinstance(part, ast.AST) and not is_docstring and not is_text:
+            if isinstance(part, ast.AST) and not (is_docstring or is_text or is_type(part)):
                 yield ancestors, field, index
                 yield from places(part, ancestors)
 
@@ -139,7 +137,7 @@ def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tupl
 def is_type(node: ast.AST) -> bool:
     """Whether it is there for the type checker, such as ``Literal["a", "b"]`` or a ``TypeVar``."""
     name = node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else None
-    return isinstance(name, ast.Name) and name.id in ("Literal", "TypeVar", "NDArray", "Callable")
+    return isinstance(name, ast.Name) and name.id in ("Literal", "TypeVar", "NDArray", "Callable", "tuple")
 
 
 def alternatives(node: ast.AST, ancestors: tuple[ast.AST, ...], words: set[str]) -> Iterator[ast.AST]:
@@ -202,7 +200,8 @@ def other_items(node: ast.Dict) -> Iterator[ast.AST]:
 
 def other_calls(node: ast.Call) -> Iterator[ast.AST]:
     """Two arguments swapped, if they are no equals; one keyword, or one of many arguments, left out."""
-    equals = isinstance(node.func, ast.Name) and node.func.id in ("max", "min")
+    called = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    equals = called in ("max", "min", "maximum", "minimum", "multiply")
     if len(node.args) > 1 and not equals and not any(isinstance(a, ast.Starred | ast.Tuple) for a in node.args[:2]):
         first, second, *others = node.args
         yield copied(node, args=[second, first, *others])

@@ -59,6 +59,7 @@ class Trial:
 
     Attributes:
         is_sound: whether the tests pass on the module as it is.
+        first_failure: name of the test that does not.
         survivors: keys of the mutants that pass all tests.
     """
 
@@ -66,14 +67,15 @@ class Trial:
 
     def __init__(self, path: Path, tests: Sequence[str], waiting: Mapping[str, Mutant]) -> None:
         self.path, self.tests, self.waiting = path, tests, waiting
-        self.is_sound, self.survivors = False, list[str]()
+        self.is_sound, self.first_failure, self.survivors = False, "", list[str]()
         self.killers, self.killer = os.pipe()
         os.set_blocking(self.killers, False)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         module = importlib.import_module(".".join(self.path.with_suffix("").parts))
         fork(partial(self.run_collected, session))
-        self.is_sound = bool(session.items) and os.wait()[1] == 0
+        self.is_sound = os.wait()[1] == 0 and bool(session.items)
+        self.first_failure = "".join(self.read_killers())
         running: dict[int, str] = {}
         for key, mutant in self.waiting.items() if self.is_sound else ():
             if len(running) == (os.cpu_count() or 1):
@@ -87,9 +89,13 @@ class Trial:
         pid, status = os.wait()
         key = running.pop(pid)
         self.survivors += [key] if status == 0 else []
+        killers = self.read_killers()
+        items.sort(key=lambda item: item.nodeid not in killers)
+
+    def read_killers(self) -> list[str]:
         with contextlib.suppress(BlockingIOError):
-            killers = os.read(self.killers, 2**16).decode().splitlines()
-            items.sort(key=lambda item: item.nodeid not in killers)
+            return os.read(self.killers, 2**16).decode().splitlines()
+        return []
 
     def run(self, session: pytest.Session, module: ModuleType, mutant: Mutant) -> int:
         function = find_function(module, mutant.function)

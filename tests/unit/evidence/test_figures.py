@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import json
 import math
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from enet import evidence
-from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceShare, DeviceTiming, Digests, LogitComparison, Parity, Speed, Throughput
+from enet.evidence import Accuracy, DeviceShare, DeviceTiming, Parity, Speed, Throughput
 from enet.evidence.provenance import RECORDED, now
 from enet.metrics.latency import Times, speedup
 from tests.unit import recipes
 
 NAN = recipes.about(float("nan"))
-
-
-def test_kinds_are_those_that_the_files_name() -> None:
-    """A file of another version is read by these names."""
-    assert {kind: evidence.KINDS[kind].__name__ for kind in ("accuracy", "parity", "difference", "digests")} == {
-        "accuracy": "Accuracy",
-        "parity": "Parity",
-        "difference": "LogitComparison",
-        "digests": "Digests",
-    }
-    assert (evidence.KINDS["throughput"], evidence.KINDS["speed"]) == (Throughput, Speed)
-
-
-def test_load_as_accepts_its_kind_only(tmp_path: Path) -> None:
-    path = tmp_path / "evidence.json"
-    digests = Digests(
-        comparison="", dataset_sha256="", preprocessing_sha256="", limited=False, images_expected=0, ours={}, theirs={}
-    )
-    evidence.save(digests, path)
-    assert evidence.load_as(Digests, path) == digests
-    with pytest.raises(InputError, match=r"Digests, expected LogitComparison\. Measure again"):
-        evidence.load_as(LogitComparison, path)
 
 
 # Provenance.
@@ -159,6 +136,15 @@ def test_accuracy_in_json_is_its_fields_and_summary() -> None:
     }
 
 
+def test_accuracy_is_rebuilt_from_json() -> None:
+    """Two images of four classes: the counts of an image are one row of the file."""
+    table = json.loads(json.dumps(scored().to_json()))
+    again = Accuracy.from_json(table)
+    assert isinstance(again, Accuracy)
+    np.testing.assert_array_equal(again.matrices, MATRICES)
+    assert (again.images, again.classes) == (("x", "y"), ("a", "b", "c", "d"))
+
+
 @pytest.mark.parametrize("changes", [{"images": ("x",)}, {"classes": ("a", "b")}, {"matrices": MATRICES[:, :3]}])
 def test_accuracy_of_another_shape_is_an_error(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"matrices\.shape=.*, expected "):
@@ -232,7 +218,7 @@ def test_throughput_is_a_weighted_mean_over_devices() -> None:
     assert [each.mean for each in found.device_timings] == [2.0, 7.0]
     assert found.mean_ms == pytest.approx((2 * 2 + 3 * 7) / 5)
     assert found.images_per_second == pytest.approx(1000 * 4 / 5)
-    assert found.device_images_per_second(2.0) == 2000
+    assert (found.device_images_per_second(2.0), found.device_images_per_second(0.5)) == (2000, 8000)
     assert (found.images, found.seconds, found.wall_images_per_second) == (10, 2.0, 5.0)
     assert found.percentile_99_ms == pytest.approx(1 + 2 * 0.99)
     assert found.drift == pytest.approx(2.0)
@@ -254,6 +240,7 @@ def test_throughput_is_a_weighted_mean_over_devices() -> None:
         ({"started": 1.0, "ended": 3.0}, {}, None),
         ({"started": 1.0, "ended": 3.0}, {"started": 1.0}, None),
         ({"started": 1.0}, {"ended": 2.0}, None),
+        ({"ended": 2.0}, {"ended": 2.0}, None),
         ({}, {}, None),
     ],
 )

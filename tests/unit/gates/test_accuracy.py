@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 import numpy as np
@@ -106,11 +107,11 @@ MISSING: dict[str, tuple[Accuracy, str]] = {
     "limited and wrong": (accuracy(99.0, limited=True), "only some images were requested"),
 }
 ALONE = [gates.accuracy.reference_miou, gates.accuracy.miou]
-PAIRED = [
-    lambda ours, theirs, spec: gates.accuracy.miou(ours, spec, theirs),
-    gates.accuracy.int8_miou,
-    gates.accuracy.class_iou,
-]
+PAIRED: dict[str, Any] = {
+    "miou": lambda ours, theirs, spec: gates.accuracy.miou(ours, spec, theirs),
+    "int8_miou": gates.accuracy.int8_miou,
+    "class_iou": gates.accuracy.class_iou,
+}
 
 
 @pytest.mark.parametrize("why", REFUSED)
@@ -127,12 +128,12 @@ def test_miou_unusable_evidence_is_no_evidence(spec: Deliverable, gate: Any, why
 @pytest.mark.parametrize("why", REFUSED)
 @pytest.mark.parametrize("gate", PAIRED)
 @pytest.mark.parametrize("side", [0, 1])
-def test_paired_gates_need_both_sides_fit(spec: Deliverable, gate: Any, why: str, side: int) -> None:
+def test_paired_gates_need_both_sides_fit(spec: Deliverable, gate: str, why: str, side: int) -> None:
     """A reference that is simulated, busy or of other images is as worthless as such an artifact."""
     evidence, reason = REFUSED[why]
     sides = [evidence, SOUND] if side == 0 else [SOUND, evidence]
-    verdict = gate(*sides, spec)
-    assert (verdict.outcome, verdict.incomplete) == (Outcome.NO_EVIDENCE, False)
+    verdict = PAIRED[gate](*sides, spec)
+    assert (verdict.gate, verdict.outcome, verdict.incomplete) == (gate, Outcome.NO_EVIDENCE, False)
     if why == "another deliverable":
         reason = "evidence from different deliverable: measure both again"
     elif evidence.images != SOUND.images:
@@ -213,6 +214,8 @@ def test_miou_at_the_limit_passes_just_beyond_fails(
         + ("; above the band it is not the same model or data" if measured > 75 else "")
     )
     assert verdict.notes == ()
+    checked = accuracy(measured, io_format={"output": "logits"})
+    assert gate(checked, stating(spec, 50.0)).outcome is outcome
 
 
 @pytest.mark.parametrize(("measured", "outcome"), EDGES)
@@ -246,6 +249,8 @@ def test_paired_gates_of_some_images_are_incomplete_or_fail(spec: Deliverable, g
         assert verdict.sentence.endswith(f"; {reason}")
         wrong = gate(edited(evidence, matrices=accuracy(30.0, images=len(evidence.images)).matrices), reference, spec)
         assert wrong.outcome is Outcome.FAIL
+    whole = accuracy(54.0, precision="int8")  # PyTorch's side was limited, as it says
+    assert gate(whole, limited, spec).sentence.endswith("; only some images were requested")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +267,7 @@ def test_log_may_claim_the_measured_miou_to_three_decimals(
     evidence = edited(accuracy(50.0), claimed_miou_percent=claimed)
     verdict = gates.accuracy.miou(evidence, stating(spec, 50.0))
     assert (verdict.gate, verdict.outcome) == ("miou", outcome)
+    assert verdict.sentence.startswith("mIoU 50.0000 %") == (outcome is Outcome.PASS)
     if outcome is Outcome.FAIL:
         assert verdict.sentence == f"the log beside the results claims {claimed:.7g} %, but the outputs have mIoU 50 %"
         assert verdict.check is not None
@@ -317,6 +323,27 @@ def test_miou_is_near_the_limit_if_the_interval_crosses_it(spec: Deliverable, th
     assert ("near the limit: other images could have decided otherwise" in verdict.notes) == noted
 
 
+def mixed(first: float, second: float, **changes: Any) -> Accuracy:
+    """Half of the images at one mIoU, half at another."""
+    halves = [accuracy(each, images=IMAGES // 2).matrices for each in (first, second)]
+    return edited(accuracy(first, **changes), matrices=np.concatenate(halves))
+
+
+@pytest.mark.parametrize(
+    ("stated", "noted"), [(54.0, True), (54.5, True), (53.5, True), (53.995, True), (100.0, False)]
+)
+def test_interval_may_cross_either_limit(spec: Deliverable, stated: float, noted: bool) -> None:
+    """54 %, and about 53.1 to 54.9 with other images; the limits are 1 % from the stated figure, or 60 %."""
+    limits = stating(spec, stated, 0.01 if stated < 100 else 0.6)
+    verdict = gates.accuracy.miou(mixed(52.0, 56.0), limits, accuracy(54.0))
+    assert verdict.outcome is Outcome.PASS
+    assert ("near the limit: other images could have decided otherwise" in verdict.notes) == noted
+    assert -1 < verdict.numbers["difference_low"] < -0.5 < 0.5 < verdict.numbers["difference_high"] < 1
+    quantised = gates.accuracy.int8_miou(mixed(52.0, 56.0, precision="int8"), accuracy(54.0), limits)
+    for text in (verdict.notes[0], quantised.sentence):
+        assert re.search(r"95 % CI -0\.\d{4} to \+0\.\d{4}\)", text)
+
+
 def with_void(pixels: int = 0) -> Accuracy:
     """Three classes of 50 % IoU, and a fourth that is found in all of its so many pixels."""
     matrices = np.zeros((IMAGES, 4, 4), np.int64)
@@ -353,7 +380,7 @@ def test_class_that_is_absent_has_iou_0(spec: Deliverable) -> None:
 
 
 def test_runs_over_other_classes_are_not_paired(spec: Deliverable) -> None:
-    for gate in PAIRED:
+    for gate in PAIRED.values():
         verdict = gate(SOUND, edited(SOUND, classes=("road", "car", "sky")), spec)
         assert verdict.outcome is Outcome.NO_EVIDENCE
         assert verdict.sentence.endswith("evidence over different images or classes")
@@ -364,7 +391,7 @@ def test_single_class_images_are_named_unless_pytorch_has_them(spec: Deliverable
     matrices[[3, 7, 9]] = ONE_IMAGE[3]
     flat = edited(SOUND, matrices=matrices)
     words = "one class is predicted everywhere in "
-    for gate in PAIRED:
+    for gate in PAIRED.values():
         assert f"{words}image003, image007 and 1 more" in gate(flat, SOUND, spec).sentence
         assert f"{words}image007, image009" in gate(flat, edited(SOUND, matrices=ONE_IMAGE), spec).sentence
         assert words not in gate(SOUND, flat, spec).sentence
@@ -374,5 +401,7 @@ def test_single_class_images_are_named_unless_pytorch_has_them(spec: Deliverable
 def test_one_scored_class_may_be_predicted_everywhere(spec: Deliverable) -> None:
     single = edited(SOUND, classes=("road",), matrices=np.full((IMAGES, 1, 1), 100, np.int64))
     assert gates.accuracy.miou(single, stating(spec, 100.0)).outcome is Outcome.PASS
+    two = edited(SOUND, classes=("road", "sky"), matrices=np.full((IMAGES, 2, 2), [[100, 0], [100, 0]]))
+    assert gates.accuracy.miou(two, spec).sentence.endswith("one class is predicted everywhere")
     unchecked = accuracy(54.627, non_finite=None, io_format={"output": "labels"})
     assert gates.accuracy.miou(unchecked, spec).outcome is Outcome.PASS

@@ -40,9 +40,9 @@ def test_argmax_is_that_of_numpy(kind: str) -> None:
 def test_labels_from_phases_equal_those_of_logits() -> None:
     """Labels of phases equal those of the logits that PyTorch's pixel shuffle makes of them."""
     rng = np.random.default_rng(0)
-    phases = rng.normal(size=(2, 4 * 5, 3, 6)).astype(np.float32)
+    phases = rng.normal(size=(3, 4 * 5, 3, 6)).astype(np.float32)
     logits = logits_from_phases(phases)
-    by_channel = phases.reshape(2, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(2, 20, 3, 6)
+    by_channel = phases.reshape(3, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(3, 20, 3, 6)
     np.testing.assert_array_equal(logits, torch.nn.functional.pixel_shuffle(torch.from_numpy(by_channel), 2).numpy())
     for image, expected in zip(phases, logits, strict=True):
         np.testing.assert_array_equal(labels_from_phases(image, 4), expected[:4].argmax(axis=0))

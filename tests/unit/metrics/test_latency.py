@@ -100,6 +100,8 @@ def test_rate_is_of_rounds_and_latency_of_executions() -> None:
     assert [found.latency(percent) for percent in (0, 24, 25, 74, 75, 99, 100)] == [0.1, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4]
     assert found.variation == pytest.approx(0.5)
     assert found.drift == pytest.approx(2)
+    assert times([1.0, 1.0, 4.0]).variation == pytest.approx(2**0.5 / 2)
+    assert times([float(n) for n in range(1000)][1:]).latency(50) == 500
     assert "executions" not in repr(found)  # thousands of figures
 
 
