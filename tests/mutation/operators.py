@@ -136,8 +136,9 @@ def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tupl
 
 def is_type(node: ast.AST) -> bool:
     """Whether it is there for the type checker, such as ``Literal["a", "b"]`` or a ``TypeVar``."""
-    name = node.value if isinstance(node, ast.Subscript) else node.func if isinstance(node, ast.Call) else None
-    return isinstance(name, ast.Name) and name.id in ("Literal", "TypeVar", "NDArray", "Callable", "tuple")
+    if isinstance(node, ast.Subscript):
+        return getattr(node.value, "id", "") in ("Literal", "NDArray", "Callable", "tuple")
+    return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "TypeVar"
 
 
 def alternatives(node: ast.AST, ancestors: tuple[ast.AST, ...], words: set[str]) -> Iterator[ast.AST]:
