@@ -249,8 +249,9 @@ def test_paired_gates_of_some_images_are_incomplete_or_fail(spec: Deliverable, g
         assert verdict.sentence.endswith(f"; {reason}")
         wrong = gate(edited(evidence, matrices=accuracy(30.0, images=len(evidence.images)).matrices), reference, spec)
         assert wrong.outcome is Outcome.FAIL
-    whole = accuracy(54.0, precision="int8")  # PyTorch's side was limited, as it says
-    assert gate(whole, limited, spec).sentence.endswith("; only some images were requested")
+    for ours, theirs in ((True, False), (False, True)):
+        sides = accuracy(54.0, precision="int8", limited=ours), accuracy(54.0, limited=theirs)
+        assert gate(*sides, spec).sentence.endswith("; only some images were requested")
 
 
 @pytest.mark.parametrize(
