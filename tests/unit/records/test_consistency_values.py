@@ -25,7 +25,7 @@ from tests.unit.records.summaries import IMAGES, NUMBERED, console, counted, sta
 @pytest.mark.parametrize(
     ("first", "second", "close"),
     [
-        (1.0, 1.0, True), (0.0, 0.0, True), (1e6, 1e6 + 1, True), (1e6, 1e6 + 1.1, False), (1e6 + 1.1, 1e6, False),
+        (1.0, 1.0, True), (0.0, 0.0, True), (1e6, 1e6 + 1, True), (1e6, 1e6 + 1.0000005, True), (1e6 + 1.0000005, 1e6, True), (1e6, 1e6 + 1.1, False), (1e6 + 1.1, 1e6, False),
         (-1e6, -1e6 - 1, True), (-1e6, -1e6 - 1.1, False), (1.0, -1.0, False), (0.0, 1e-9, False),
         (float("nan"), 1.0, False),
     ],
@@ -114,6 +114,20 @@ CLAIM = Claim(2000.0, 2.0)
 CONTRADICTIONS: dict[str, tuple[dict[str, Any], list[Claim], list[str]]] = {
     "sound": ({}, [CLAIM], []),
     "no console": ({}, [], []),
+    "uneven times": ({"times": TIMES}, [], []),
+    "another maximum": (
+        {"statistics": {**statistics([2.0]), "max": 3.0}},
+        [],
+        ["max is claimed as 3 ms, but its raw times give 2"],
+    ),
+    "scaled by neither": (
+        {"flag": "16", "throughput": 2250.0},
+        [],
+        [
+            "throughput is claimed for batch 16, the model has 4 (its counts): overstated 4 times",
+            "throughput is claimed as 2250 images/s, but 1000 * 16 / 2 ms is 8000",
+        ],
+    ),
     "one of several": ({}, [Claim(9.0, 9.0), CLAIM], []),
     "a console without means": ({}, [Claim(2000.0, None)], []),
     "no flag": ({"flag": ""}, [CLAIM], []),
