@@ -296,3 +296,11 @@ def test_required_cases_are_in_the_catalogues_order() -> None:
     assert {gate.name for gate, _ in recorded.required()} & set(RECORDS) == {
         name for name, (*_, of_records) in RECORDS.items() if of_records
     }
+
+
+def test_batches_are_of_two_and_more_and_a_live_run_always_makes_a_tail() -> None:
+    filled = replace(SCENES, dataset=replace(SCENES.dataset, images=48))
+    plan = replace(FULL, deliverable=filled, batch_sizes=(1, 2, 16))
+    assert [case.batch_size for case in plan.batched()] == [2, 16, 2, 16]
+    assert plan.partly_filled() == plan.batched()
+    assert (Case(deliverable="scenes").precision, plan.case("ascend").precision) == ("fp32", "fp32")
