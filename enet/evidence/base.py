@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from enet.deliverable.toml_reader import parse
 
 #: Raised when a field is renamed or changes its meaning; evidence of another schema is not read.
-SCHEMA = 5
+SCHEMA = 6
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 from . import (
     device_throughput as device_throughput,
+    golden as golden,
     label_files as label_files,
     parity as parity,
     race as race,
