@@ -3,6 +3,7 @@ from . import (
     golden as golden,
     label_files as label_files,
     parity as parity,
+    pinning as pinning,
     race as race,
     recorded_accuracy as recorded_accuracy,
     reference_preprocessing as reference_preprocessing,

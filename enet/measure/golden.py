@@ -14,7 +14,7 @@ from enet.deliverable import Deliverable, Tolerances
 from enet.errors import InputError
 from enet.evidence import GoldenComparison, GoldenLogits
 from enet.measure.subject import Subject
-from enet.model import architectures, golden
+from enet.model import architectures, checkpoint, golden
 from enet.model.golden import Golden
 from enet.storage.files import hash_file
 
@@ -68,19 +68,21 @@ def compare_logits(name: str, weights_sha256: str, model: PyTorchModel, recorded
     )
 
 
-def record(model: PyTorchModel, weights_sha256: str) -> Golden:
-    """Record logits of a network, computed in float64, at positions that rounding cannot move.
+def record(spec: Deliverable, weights: Path, weights_sha256: str | None = None) -> Golden:
+    """Record logits of a checkpoint, computed in float64, at positions that rounding cannot move.
 
+    Args:
+        weights_sha256: None for that of the checkpoint.
     Raises:
-        InputError: rounding moves too many, or they are not finite.
+        InputError: the checkpoint does not fit; rounding moves too many logits, or they are not finite.
     """
-    network, image = model.network.double(), golden.image().astype(np.float64)
+    network = checkpoint.load(weights, spec.network.variant, spec.network.outputs).double()
+    image = golden.image().astype(np.float64)
     changes = [2 * golden.noise(f"change {i}", image.size).reshape(image.shape) - 1 for i in range(CHANGES)]
     with torch.inference_mode():
         logits, *others = (
             network(torch.from_numpy(image + CHANGE * change)).numpy().ravel() for change in (0 * image, *changes)
         )
-    network.float()
     is_certain = np.max([np.abs(other - logits) for other in others], axis=0) <= LIMIT
     order = np.argsort(golden.noise("positions", logits.size), kind="stable")
     certain = order[is_certain[order]][: golden.VALUES]
@@ -88,4 +90,5 @@ def record(model: PyTorchModel, weights_sha256: str) -> Golden:
         problem = f"only {len(certain)} of {logits.size} values do not depend on rounding"
         raise InputError(f"golden logits: {problem}, expected at least {golden.VALUES}. Check the checkpoint")
     positions = np.sort(certain)
-    return Golden(weights_sha256=weights_sha256, positions=positions, logits=logits[positions].astype(np.float32))
+    sha256 = hash_file(weights) if weights_sha256 is None else weights_sha256
+    return Golden(weights_sha256=sha256, positions=positions, logits=logits[positions].astype(np.float32))
