@@ -77,7 +77,9 @@ def require_usable(spec: Deliverable) -> None:
             raise InputError(f"{path} [network]: {seen}, expected a file at {weights}. Correct the path")
         if golden is not None and not golden.is_file():
             seen = f"golden={spec.network.golden!r}"
-            raise InputError(f"{path} [network]: {seen}, expected a file at {golden}. Write it with: enet deliverables pin")
+            raise InputError(
+                f"{path} [network]: {seen}, expected a file at {golden}. Write it with: enet deliverables pin"
+            )
         if limit is not None and limit.baseline not in recorded:
             raise unknown_name_error("baseline", limit.baseline, recorded, where=f"{path} [throughput]")
     except InputError as error:

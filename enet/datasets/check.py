@@ -61,7 +61,7 @@ def digest(manifest: Mapping[str, Any]) -> str:
 def pixel_digest(pixels: NDArray[np.uint8]) -> str:
     """SHA-256 of a decoded picture, uint8: its shape, such as "(1024, 2048, 3)", then its bytes, row by row."""
     sha = hashlib.sha256(str(pixels.shape).encode())
-    sha.update(np.ascontiguousarray(pixels))
+    sha.update(np.ascontiguousarray(pixels).data)
     return sha.hexdigest()
 
 

@@ -33,7 +33,12 @@ PLACEHOLDER = "say where the figure is from"
 def expect_digest(owner: object, name: str) -> None:
     """Raise ValueError unless the field is None or a SHA-256 in hexadecimal."""
     value = getattr(owner, name)
-    expect(owner, name, value is None or re.fullmatch(r"[0-9a-f]{64}", value), "64 digits of 0-9 and a-f, as sha256sum prints")
+    expect(
+        owner,
+        name,
+        value is None or re.fullmatch(r"[0-9a-f]{64}", value),
+        "64 digits of 0-9 and a-f, as sha256sum prints",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

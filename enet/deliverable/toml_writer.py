@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from enet.deliverable.toml_reader import read_toml, tomllib
+from enet.deliverable.toml_reader import read_toml, tables
 from enet.errors import InputError
 from enet.storage.files import write_bytes
 
@@ -21,15 +21,19 @@ def add_keys(path: Path, added: Mapping[str, Mapping[str, str]]) -> None:
     """
     before = read_toml(path, "deliverable")
     text = path.read_bytes().decode()
-    expected = {name: value | added.get(name, {}) if isinstance(value, dict) else value for name, value in before.items()}
+    expected = {
+        name: {**value, **added.get(name, {})} if isinstance(value, dict) else value for name, value in before.items()
+    }
     for table, values in added.items():
         text = add_lines(text, table, [f'{key} = "{value}"' for key, value in values.items()])
     try:
-        is_right = tomllib.loads(text) == expected
+        is_right = tables(text) == expected
     except ValueError:
         is_right = False
     if not is_right:
-        words = "; ".join(f'[{table}] {key} = "{value}"' for table, keys in added.items() for key, value in keys.items())
+        words = "; ".join(
+            f'[{table}] {key} = "{value}"' for table, keys in added.items() for key, value in keys.items()
+        )
         raise InputError(f"{path}: its tables are written in a way that cannot be added to. Add yourself: {words}")
     write_bytes(path.resolve(), text.encode())  # a link stays one
 
@@ -41,7 +45,9 @@ def add_lines(text: str, table: str, added: list[str]) -> str:
     start = next((number for number, line in enumerate(lines) if header.match(line)), None)
     if start is None:
         return text
-    end = next((n for n in range(start + 1, len(lines)) if re.match(r"\s*\[[^\[\]]+\]\s*(#.*)?$", lines[n])), len(lines))
+    end = next(
+        (n for n in range(start + 1, len(lines)) if re.match(r"\s*\[[^\[\]]+\]\s*(#.*)?$", lines[n])), len(lines)
+    )
     last = max(n for n in range(start, end) if n == start or re.match(r"\s*[^\s#]", lines[n]))
     ending = "\r" if lines[start].endswith("\r") else ""
     lines[last + 1 : last + 1] = [line + ending for line in added]

@@ -174,13 +174,13 @@ class Gate:
 CATALOGUE = (
     Gate(
         name="reference_miou", aspect="accuracy", title="reference mIoU", needs=("accuracy",), cases=Plan.whole,
-        sentence="PyTorch, measured now with these weights on these images, has the mIoU that the deliverable states; to "
-        "0.01 pp if it names both by hash",
+        sentence="PyTorch, measured now with these weights on these images, has the mIoU that the deliverable states; "
+        "to 0.01 pp if it names both by hash",
     ),
     Gate(
         name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.whole,
-        sentence="PyTorch gives logits that were recorded before: of the variant with weights by formula, and of the checkpoint "
-        "if the deliverable has them",
+        sentence="PyTorch gives logits that were recorded before: of the variant with weights by formula, and of the "
+        "checkpoint if the deliverable has them",
     ),
     Gate(
         name="preprocessing", aspect="accuracy", title="preprocessing", needs=("digests",), cases=Plan.whole,

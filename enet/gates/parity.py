@@ -7,7 +7,16 @@ import numpy as np
 from enet.deliverable import Deliverable
 from enet.errors import format_list
 from enet.evidence import Digests, LogitComparison, Parity
-from enet.gates.base import LIMITED, Check, Verdict, decide, first_reason, missing_images, named_data_problem, no_evidence
+from enet.gates.base import (
+    LIMITED,
+    Check,
+    Verdict,
+    decide,
+    first_reason,
+    missing_images,
+    named_data_problem,
+    no_evidence,
+)
 from enet.gates.relation import RELATIONS, relation_problem
 
 #: Largest share of logits that may lie beside near-ties of a max-pool before a comparison says too little, unless at
@@ -104,6 +113,8 @@ def preprocessing(evidence: Digests, deliverable: Deliverable) -> Verdict:
     checks = [Check(measured=len(wrong), unit=f"of {count}", high=0)]
     if named and not wrong and not missing_part and evidence.inputs_sha256 != named:
         # The reference recipe and the pipeline agree with each other, but not with what they gave before.
-        sentence += f"; but all inputs together are {evidence.inputs_sha256[:12]}, expected {named[:12]} of the deliverable"
+        sentence += (
+            f"; but all inputs together are {evidence.inputs_sha256[:12]}, expected {named[:12]} of the deliverable"
+        )
         checks = [Check(measured=count, unit=f"of {count}", high=0)]
     return decide("preprocessing", checks, sentence, missing_part)

@@ -29,7 +29,9 @@ def pin(subject: Subject) -> list[str]:
         path = spec.golden or spec.path.with_suffix(".golden.json")
         found["network"] = {"sha256": hash_file(subject.weights), "golden": spec.network.golden or path.name}
         require_same(subject, found)
-        compared = replace(spec, network=replace(spec.network, golden=found["network"]["golden"] if path.exists() else None))
+        compared = replace(
+            spec, network=replace(spec.network, golden=found["network"]["golden"] if path.exists() else None)
+        )
         recorded = golden.record(spec, subject.weights)
         require_pass(network_gate.network(golden.compare(replace(subject, deliverable=compared)), compared))
         if not path.exists():
@@ -40,7 +42,8 @@ def pin(subject: Subject) -> list[str]:
         table: {key: value for key, value in values.items() if getattr(getattr(spec, table), key) is None}
         for table, values in found.items()
     }
-    add_keys(spec.path, added)
+    if any(added.values()):
+        add_keys(spec.path, added)
     lines = [f"[{table}] {key} = {value}" for table, values in added.items() for key, value in values.items()]
     return [*written, *(f"Wrote to {spec.path}: {line}" for line in lines)]
 

@@ -77,7 +77,7 @@ def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:
     text = f"{image.dtype}{image.shape}{label.dtype}{label.shape}"
     sha = hashlib.sha256(text.encode())
     for array in (image, label):
-        sha.update(np.ascontiguousarray(array))
+        sha.update(np.ascontiguousarray(array).data)
     return sha.hexdigest()
 
 

@@ -145,9 +145,9 @@ class Subject:
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
-        unnamed = {"sha256": None, "inputs_sha256": None}  # the deliverable names the data of its own split
-        try:
-            other = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name, **unnamed)))
+        try:  # the deliverable names the data of its own split alone
+            split = replace(spec.dataset, split=name, sha256=None, inputs_sha256=None)
+            other = replace(self, deliverable=replace(spec, dataset=split))
             count = len(replace(other, limit=None).dataset.samples)
         except (ValueError, InputError) as error:
             raise InputError(f"--split {name}: {error}") from error

@@ -80,7 +80,9 @@ def save(golden: Golden, path: Path) -> None:
         "positions": golden.positions.tolist(),
         "logits": [float(str(value)) for value in golden.logits],
     }
-    write_text(path, "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items()) + "\n}\n")
+    write_text(
+        path, "{\n" + ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items()) + "\n}\n"
+    )
 
 
 def noise(name: str, count: int) -> NDArray[np.float64]:
