@@ -30,6 +30,8 @@ def add_options(add: AddOption) -> None:
 
 def run(args: Namespace) -> int:
     names = builtin_names()
+    if args.action != "pin" and (args.data_root or args.weights):
+        raise InputError("deliverables: --data-root and --weights are options of: enet deliverables pin")
     if args.action is None:
         summaries, width = {name: load(name).summary for name in names}, max(map(len, names))
         return print_table([f"{name:<{width}}  {summary}" for name, summary in summaries.items()], summaries, args)
