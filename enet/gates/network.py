@@ -13,20 +13,18 @@ def network(evidence: GoldenLogits, deliverable: Deliverable) -> Verdict:
     them, as the source is no part of it."""
     compared, named = evidence.comparisons, deliverable.network.golden
     limit, relative = Tolerances.logits, Tolerances.logits_relative
-    other = next((each for each in compared if each.weights_sha256 != each.golden_weights_sha256), None)
+    others = [
+        f"{each.name} is of the weights {each.golden_weights_sha256[:12]}, but run were {each.weights_sha256[:12]}"
+        for each in compared
+        if each.weights_sha256 != each.golden_weights_sha256
+    ]
     problem = first_reason(
         (evidence.deliverable != deliverable.name, f"evidence for {evidence.deliverable!r}"),
         (evidence.variant != deliverable.network.variant, f"evidence for the variant {evidence.variant!r}"),
         (evidence.limit > limit or evidence.relative > relative, f"counted beyond {evidence.limit:.3g}"),
         (not compared or any(each.values < 1 for each in compared), "no value was compared"),
         (named and not any(each.golden_weights_sha256 for each in compared), f"{named} was not compared"),
-        (
-            other,
-            f"{other.name} is of the weights {other.golden_weights_sha256[:12]}, but run were "
-            f"{other.weights_sha256[:12]}"
-            if other
-            else "",
-        ),
+        (others, "; ".join(others)),
     )
     if problem:
         return no_evidence("network", problem)
