@@ -6,7 +6,6 @@ from enet.deliverable import Deliverable, Tolerances
 from enet.evidence import GoldenLogits
 from enet.gates.base import Check, Verdict, decide, first_reason, no_evidence
 
-
 #: Number of logits that ``enet deliverables pin`` records; fewer say too little.
 LEAST = 512
 
