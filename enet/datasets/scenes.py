@@ -27,7 +27,7 @@ from enet.deliverable import SCENE_SPLITS
 from enet.errors import EnetError
 from enet.storage.files import make_folder, write_bytes
 
-#: Increase it if a pixel changes: it is part of the cache key of generated scenes.
+#: Increase it if a pixel changes: it is part of the cache key of generated scenes. `scenes.toml` names their hash, too.
 SCENES_VERSION = 1
 
 CITIES = {
