@@ -76,6 +76,16 @@ class Subject:
         found = datasets.find(spec.layout, root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
+    @cached_property
+    def image_names(self) -> frozenset[str] | None:
+        """Names of the split's images; None if the data set is neither here nor generated. Generates nothing."""
+        spec = self.deliverable.dataset
+        if self.data_root is not None:
+            return frozenset(sample.name for sample in self.dataset.samples)
+        if not spec.is_generated:
+            return None
+        return frozenset(scenes.scene_paths(Path(), spec.split, index)[0].stem for index in range(spec.images))
+
     def generate_scenes(self) -> Path:
         """Generate the deliverable's scenes in the artifact cache, once, and return their folder."""
         spec = self.deliverable.dataset
