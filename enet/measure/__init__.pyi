@@ -3,6 +3,7 @@ from . import (
     label_files as label_files,
     parity as parity,
     race as race,
+    rebuilt as rebuilt,
     recorded_accuracy as recorded_accuracy,
     reference_preprocessing as reference_preprocessing,
 )

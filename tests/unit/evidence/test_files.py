@@ -14,7 +14,7 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Throughput
+from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Rebuilt, Throughput
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -81,6 +81,7 @@ ALL: dict[str, evidence.Evidence] = {
         ours={"x": "1"},
         theirs={"x": "2"},
     ),
+    "rebuilt": Rebuilt(cache="c", seed=1, limited=False, cached={"x": "1"}, built={"x": "2"}),
     "throughput": Throughput(
         provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
         tool="ais_bench",
