@@ -38,7 +38,7 @@ def places() -> list[Path]:
     if not found:
         with contextlib.suppress(RuntimeError):  # the user has no home folder
             found.append(Path.home() / ".local" / "state")
-    folders = [*(path / "enet" for path in found), Path(tempfile.gettempdir()) / f"enet-{os.getuid()}"]
+    folders = [*(path / "enet" for path in found), Path(tempfile.gettempdir()) / f"enet-{os.geteuid()}"]
     return [folder / "cache-key" for folder in folders]
 
 
@@ -62,7 +62,7 @@ def read(path: Path) -> bytes | None:
         return None
     with os.fdopen(handle, "rb") as file:
         status = os.fstat(file.fileno())
-        is_private = status.st_uid == os.getuid() and not stat.S_IMODE(status.st_mode) & 0o077
+        is_private = status.st_uid == os.geteuid() and not stat.S_IMODE(status.st_mode) & 0o077
         content = file.read(1 << 16).strip()
     return content if is_private and len(content) >= LENGTH else None
 
@@ -74,7 +74,7 @@ def create(path: Path) -> bytes:
         OSError: the folder or the file cannot be written, or the folder is another user's.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if path.parent.lstat().st_uid != os.getuid():
+    if path.parent.lstat().st_uid != os.geteuid():
         raise PermissionError(f"{path.parent}: owned by another user")
     with FileLock(path.with_suffix(".lock")):
         if content := read(path):

@@ -32,7 +32,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 
 #: Chooses the ONNX among the entries that are built again whole.
-SEED = 2
+SEED = 3
 
 
 def build_all(subject: Subject) -> None:

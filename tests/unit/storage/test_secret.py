@@ -66,7 +66,7 @@ def test_secret_is_not_read_through_a_link(file: Path, tmp_path: Path) -> None:
 def test_secret_without_a_home_is_in_the_temporary_folder(file: Path, tmp_path: Path) -> None:
     file.parents[1].write_text("a file, where a folder should be")
     found = secret.read_or_create()
-    assert (tmp_path / f"enet-{os.getuid()}" / "cache-key").read_bytes() == found
+    assert (tmp_path / f"enet-{os.geteuid()}" / "cache-key").read_bytes() == found
 
 
 def test_secret_without_any_place_is_of_this_process(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,7 +80,7 @@ def test_secret_without_any_place_is_of_this_process(file: Path, monkeypatch: py
 
 def test_secret_is_not_put_into_another_users_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file.parent.mkdir(parents=True)
-    user = os.getuid()
-    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     assert secret.read_or_create() == secret.OF_THIS_PROCESS
     assert not file.exists()
