@@ -215,12 +215,12 @@ DELIVERABLES = [
     check("number of images of 6001 digits", "not valid TOML", toml("images = 5", f"images = 1{'0' * 6000}")),
     check(
         "tolerance not a number",
-        "miou_relative=nan, expected between 0 and 1",
+        "miou_relative=nan, expected above 0 and at most 0.05",
         toml("[reference]", "[tolerances]\nmiou_relative = nan\n[reference]"),
     ),
     check(
         "tolerance too large",
-        "miou_relative=1e+300, expected between 0 and 1",
+        "miou_relative=1e+300, expected above 0 and at most 0.05",
         toml("[reference]", "[tolerances]\nmiou_relative = 1e300\n[reference]"),
     ),
     check("unknown table", "did you mean 'reference'?", toml("[reference]", "[referenz]")),

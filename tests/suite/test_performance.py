@@ -44,7 +44,7 @@ def test_speedup_verdict_and_times_agree_with_pytest_benchmark(
     measured: subprocess.CompletedProcess[str], folder: Path
 ) -> None:
     assert measured.returncode == 0, measured.stdout + measured.stderr
-    assert "small: NOT ACCEPTED: 1 gates passed, not run: speedup [small-onnxruntime-bs4]" in measured.stdout
+    assert "small: NOT ACCEPTED: 1 gate passed, not run: speedup [small-onnxruntime-bs4]" in measured.stdout
     speedup = verdicts(folder / "evidence")["speedup"]
     assert (speedup["outcome"], speedup["unit"], speedup["low"], speedup["high"]) == ("PASS", "x", 1.2, None)
     assert (speedup["measured"], speedup["margin"]) == (pytest.approx(3), pytest.approx(1.8))

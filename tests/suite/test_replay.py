@@ -134,4 +134,4 @@ def test_an_earlier_conclusion_does_not_stay(tmp_path: Path) -> None:
     taken.write_text("")
     done = replay(tmp_path, taken)
     assert done.returncode == 4
-    assert done.stderr.strip() == f"ERROR: --evidence {taken}: Not a directory. Give a folder of your own"
+    assert done.stderr.strip() == f"ERROR: {taken}: cannot be created (File exists). Choose another folder"

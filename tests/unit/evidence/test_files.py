@@ -14,7 +14,7 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Rebuilt, Throughput
+from enet.evidence import SCHEMA, Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Rebuilt, Throughput
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -150,7 +150,7 @@ def test_load_wrong_checksum_is_refused(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema": 1}, "schema=1, expected 5"),
+        ({"schema": 1}, f"schema=1, expected {SCHEMA}"),
         ({"kind": "opinion"}, "KeyError: 'opinion'"),
         ({"matrices": [[1, 2]]}, "ValueError: cannot reshape"),
         ({"matrices": "none"}, "ValueError: invalid literal"),
@@ -170,7 +170,7 @@ def test_load_of_other_fields_is_refused(changes: dict[str, Any], words: str, tm
     assert recipes.is_plain(str(caught.value))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 5}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": %d}' % SCHEMA])
 def test_load_damaged_file_gives_one_line_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)

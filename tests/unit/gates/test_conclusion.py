@@ -41,6 +41,7 @@ def test_all_passed_is_accepted() -> None:
         "not_run": [],
         "broken": [],
         "caveats": [],
+        "stopped": "",
     }
 
 
