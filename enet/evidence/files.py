@@ -61,7 +61,8 @@ def load(path: Path) -> Evidence:
         if schema == SCHEMA:
             evidence = KINDS[table["kind"]].from_json(table)
             figures = [(name, table.get(name), figure) for name, figure in evidence.summary().items()]
-            unknown = [name for name in table if name not in evidence.to_json()]
+            known = evidence.to_json()
+            unknown = [name for name in table if name not in known]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
     except InputError as error:

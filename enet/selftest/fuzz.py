@@ -12,17 +12,14 @@ from pathlib import Path
 import numpy as np
 from numpy.random import Generator
 
-from enet.selftest import fuzz_conclusions, fuzz_evidence, fuzz_records
-from enet.selftest.fuzzed import Kind, Trial
+from enet.selftest.fuzzed import KINDS, Kind, Trial
 from enet.selftest.table import Row
 
 #: Trials of each kind, in a whole run and in a quick one.
-COUNT, QUICK_COUNT = 300, 60
+COUNT, QUICK_COUNT = 300, 40
 
 #: Of so many trials one changes nothing that matters.
 SOUND_EVERY = 5
-
-KINDS: tuple[Kind, ...] = (*fuzz_conclusions.KINDS, *fuzz_evidence.KINDS, *fuzz_records.KINDS)
 
 
 def run(folder: Path, *, quick: bool = False, seed: int = 0, count: int | None = None) -> Iterator[Row]:

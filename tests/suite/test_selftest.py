@@ -12,7 +12,7 @@ import pytest
 
 from enet import cli, selftest
 from enet.selftest import drawn, families, fuzz
-from enet.selftest.fuzzed import Trial
+from enet.selftest.fuzzed import KINDS, Trial
 from enet.selftest.table import SOUND, Row, closing, line, rates
 from tests.unit.tiny import tiny
 
@@ -82,7 +82,7 @@ def test_fault_that_no_gate_notices_is_missed_unless_it_is_too_small(
 
 
 def test_fuzzer_reports_what_passes_although_it_was_changed() -> None:
-    kind = fuzz.KINDS[0]
+    kind = KINDS[0]
     found = [(True, Trial(words="a", passed=True)), (True, Trial(words="b", passed=False))]
     found += [(False, Trial(words="c", passed=False)), (False, Trial(words="d", passed=True))]
     row = fuzz.summary(kind, found)

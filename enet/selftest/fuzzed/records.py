@@ -18,7 +18,7 @@ from enet.errors import InputError
 from enet.gates import Outcome
 from enet.records import results_folder, throughput_from_folder
 from enet.selftest import result_folders
-from enet.selftest.fuzzed import Attempt, Kind, Trial, pick
+from enet.selftest.fuzzed.base import Attempt, Kind, Trial, pick
 from enet.selftest.planted.records import BATCH, guide, read_run
 
 Summary = dict[str, Any]
@@ -137,7 +137,7 @@ def edit_console(folder: Path, change: Callable[[str], str]) -> None:
 def scaled_number(rng: Generator) -> Callable[[re.Match[str]], str]:
     """Another number of the same form."""
     by = factor(rng)
-    return lambda found: str(float(found[0]) * by if "." in found[0] else int(found[0]) + 1)
+    return lambda found: str(float(found[0]) * by if "." in found[0] else 2 * int(found[0]))
 
 
 def change(rng: Generator, folder: Path) -> str:

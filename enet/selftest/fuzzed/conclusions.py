@@ -13,7 +13,7 @@ from enet.backends import BACKENDS
 from enet.evidence import RECORDED
 from enet.gates import ASPECTS, GATES, Outcome, Plan, conclude
 from enet.gates.conclusion import Key
-from enet.selftest.fuzzed import Attempt, Kind, Trial, pick
+from enet.selftest.fuzzed.base import Attempt, Kind, Trial, pick
 
 Verdicts = list[tuple[Key, Outcome]]
 
@@ -51,11 +51,10 @@ def draw_plan(rng: Generator) -> Plan:
 def must_pass(plan: Plan, aspect: str) -> set[Key]:
     """What an acceptance cannot be without, restated here in few words, apart from the catalogue."""
     name, sizes = plan.deliverable.name, plan.deliverable.batch_sizes
-    runs = [f"{name}-{each}{'-int8' if each in plan.int8_backends else ''}" for each in plan.backends]
-    if aspect == "perf":
-        return set() if plan.recorded or not plan.timed_sizes else {
-            ("speedup", f"{run}-bs{size}") for run in runs for size in sizes
-        }  # fmt: skip
+    backends = plan.backends if aspect == "accuracy" else plan.host_backends
+    runs = [f"{name}-{each}{'-int8' if each in plan.int8_backends else ''}" for each in backends]
+    if aspect == "perf":  # without sizes of the user's, those of the recorded table: whichever they are
+        return {("speedup", f"{run}-bs{size}") for run in runs for size in sizes if plan.timed_sizes}
     keys = {("miou", f"{run}-bs{size}") for run in runs for size in sizes}
     keys |= {("batch_parity", f"{run}-bs{size}") for run in runs for size in sizes if size > 1}
     if not plan.recorded:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from numpy.random import Generator
+
+from enet.selftest.drawn.base import pick as pick
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,3 @@ class Kind:
 
     name: str
     prepare: Callable[[Path], Attempt]
-
-
-def pick(rng: Generator, items: Any) -> Any:
-    """Draw one item."""
-    chosen = list(items)
-    return chosen[int(rng.integers(len(chosen)))]
