@@ -10,5 +10,6 @@ from .parity import (
     Parity as Parity,
 )
 from .provenance import RECORDED as RECORDED, Provenance as Provenance
+from .rebuilt import Rebuilt as Rebuilt
 from .speed import Speed as Speed
 from .throughput import DeviceTiming as DeviceTiming, Throughput as Throughput

@@ -13,6 +13,7 @@ from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
 from enet.evidence.base import SCHEMA, Evidence
 from enet.evidence.parity import Digests, GoldenLogits, LogitComparison, Parity
+from enet.evidence.rebuilt import Rebuilt
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
 from enet.storage.files import hash_json, make_folder, write_text
@@ -20,9 +21,8 @@ from enet.storage.files import hash_json, make_folder, write_text
 Kind = TypeVar("Kind", bound=Evidence)
 
 #: Class of evidence by the name that its files state.
-KINDS: dict[str, type[Evidence]] = {
-    k.kind: k for k in (Accuracy, Parity, LogitComparison, GoldenLogits, Digests, Throughput, Speed)
-}
+CLASSES = (Accuracy, Parity, LogitComparison, GoldenLogits, Digests, Rebuilt, Throughput, Speed)
+KINDS: dict[str, type[Evidence]] = {each.kind: each for each in CLASSES}
 
 
 def save(evidence: Evidence, path: Path) -> None:

@@ -220,6 +220,10 @@ CATALOGUE = (
         sentence="a batch of equal images gives equal label maps",
     ),
     Gate(
+        name="cached_files", aspect="accuracy", title="cached files", needs=("rebuilt",), cases=Plan.whole,
+        sentence="files of the artifact cache, some chosen at random in each run, are built again to the same bytes",
+    ),
+    Gate(
         name="throughput", aspect="perf", title="throughput", needs=("throughput",), cases=Plan.timed, of_records=True,
         sentence="a device, timed now or recorded, reaches 1.2 times the 310's recorded images/s at every batch size "
         "that has one",

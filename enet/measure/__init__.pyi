@@ -5,6 +5,7 @@ from . import (
     parity as parity,
     pinning as pinning,
     race as race,
+    rebuilt as rebuilt,
     recorded_accuracy as recorded_accuracy,
     reference_preprocessing as reference_preprocessing,
 )

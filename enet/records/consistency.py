@@ -121,6 +121,9 @@ def find_contradictions(summary: Summary, consoles: Sequence[Console], finding: 
         yield f"throughput is claimed as {summary.throughput:.7g} images/s, but {formula}"
     for console in consoles:
         claims, name = console.claims, console.path.name
+        counts = [count * summary.int_option("loop", 1) for _, count in console.batches]
+        if counts and finding.executions not in counts:
+            yield f"{name} says {counts[0]} executions, {summary.path.name} {finding.executions}"
         if claims and not any(is_close(claim.rate, summary.throughput) for claim in claims):
             yield f"{name} says {claims[0].rate:.7g} images/s, {summary.path.name} {summary.throughput:.7g}"
         means = [claim.mean_ms for claim in claims if claim.mean_ms is not None]

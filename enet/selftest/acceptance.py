@@ -13,7 +13,7 @@ from enet.datasets import scenes
 from enet.deliverable import Deliverable, IoFormat
 from enet.evidence import Accuracy
 from enet.gates import Plan, Verdict
-from enet.measure import golden, measure_split, parity, reference_preprocessing
+from enet.measure import golden, measure_split, parity, rebuilt, reference_preprocessing
 from enet.measure.subject import Subject
 from enet.storage.store import Store
 
@@ -80,3 +80,4 @@ def verdicts(subject: Subject) -> Iterator[Verdict]:
         for case in Plan(deliverable=spec, backends=(DEFAULT,)).other_formats():
             artifacts = subject.artifact(DEFAULT, 1, case.io_format), subject.artifact(DEFAULT, 1, IoFormat())
             yield gates.parity.parity(parity.compare_artifacts("io formats", subject, artifacts, source), spec)
+        yield gates.cache.cached_files(rebuilt.compare(subject, seed=0))

@@ -23,6 +23,7 @@ from enet.evidence import (
     GoldenLogits,
     LogitComparison,
     Parity,
+    Rebuilt,
     Throughput,
 )
 from enet.storage.files import hash_json
@@ -102,6 +103,7 @@ ALL: dict[str, evidence.Evidence] = {
             ),
         ),
     ),
+    "rebuilt": Rebuilt(cache="c", seed=1, limited=False, cached={"x": "1"}, built={"x": "2"}),
     "throughput": Throughput(
         provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
         tool="ais_bench",
