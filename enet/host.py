@@ -1,12 +1,33 @@
-"""This machine: the cores that this process may use, the CPU, and its load."""
+"""This machine: the cores that this process may use, the CPU, its load, and what decides how fast libraries run."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import time
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+#: Environment variables that decide how fast something runs, by what reads them.
+SPEED_VARIABLES = {
+    "PyTorch": r"ATEN_|TORCH_|PYTORCH_",
+    "oneDNN, inside PyTorch and OpenVINO": r"ONEDNN_|DNNL_",
+    "OpenMP": r"OMP_|GOMP_|KMP_|LIBOMP_",
+    "BLAS libraries": r"MKL_|OPENBLAS_|GOTO_|BLIS_|VECLIB_",
+    "ONNX Runtime": r"ORT_|ONNXRUNTIME_",
+    "OpenVINO": r"OV_|OPENVINO_|TBB_",
+    "CUDA": r"CUDA_|CUDNN_|NVIDIA_",
+    "numpy, OpenCV": r"NPY_|NUMPY_|OPENCV_",
+    "the C library and its memory": r"MALLOC_|GLIBC_TUNABLES|LD_PRELOAD|TCMALLOC_|MIMALLOC_",
+    "pytest's workers, which share the cores": r"PYTEST_XDIST_WORKER_COUNT",
+}
+#: Those that can only make the reference slower: unset, PyTorch uses the best that the CPU has.
+LIMITS_REFERENCE = r"ATEN_|ONEDNN_|DNNL_|MKL_(CBWR|DEBUG_CPU_TYPE|ENABLE_INSTRUCTIONS)"
+#: Instruction sets, among the flags of a CPU, that decide how fast arrays are computed.
+VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 
 def cores() -> int:
@@ -18,12 +39,18 @@ def cores() -> int:
 
 def cpu() -> str:
     """Name and instruction sets of the CPU: code compiled for one CPU may not run on another."""
+    wanted = ("model name", "flags", "Features", "CPU part")
+    found = (value for key, value in cpu_lines() if key in wanted)
+    return "; ".join(dict.fromkeys(found)) or platform.processor() or platform.machine()
+
+
+def cpu_lines() -> list[tuple[str, str]]:
+    """Keys and values of Linux's ``/proc/cpuinfo``; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "; ".join(dict.fromkeys(line.partition(":")[2].strip() for line in lines if line.startswith(wanted)))
+        return []
+    return [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
 
 
 def int8_instructions() -> list[str]:
@@ -31,39 +58,99 @@ def int8_instructions() -> list[str]:
     return sorted({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"} & set(cpu().split()))
 
 
+def speed_variables(pattern: str = "|".join(SPEED_VARIABLES.values())) -> dict[str, str]:
+    """Environment variables of this process whose names begin as the pattern says, sorted."""
+    return {name: value for name, value in sorted(os.environ.items()) if re.match(pattern, name)}
+
+
 def host_conditions() -> dict[str, Any]:
     """Conditions that influence times measured here, for evidence."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
     return {
-        "cpu": cpu().partition(";")[0],
-        "cores": cores(),
+        **host_fingerprint(),
         "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
-        "threads": {name: os.environ[name] for name in threads if name in os.environ},
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "not recorded",
+        "environment": speed_variables(),
+        "limits_reference": sorted(speed_variables(LIMITS_REFERENCE)),
     }
 
 
 def host_fingerprint() -> dict[str, Any]:
-    """Properties that two runs must share for their times to be comparable: CPU, cores, operating system."""
-    return {"cpu": cpu(), "cores": cores(), "system": platform.system(), "machine": platform.machine()}
+    """What two runs must share for their times to be comparable; equal for two machines of a kind.
+
+    PyTorch's version is part of it, because every factor is one over PyTorch. An engine's version is not: an engine
+    that has become slower is what a comparison is to find.
+    """
+    facts = dict(reversed(cpu_lines()))  # the first CPU's
+    names = [facts.get("model name") or platform.processor() or platform.machine()]
+    names += [f"{key} {facts[key]}" for key in ("cpu family", "model", "CPU part") if key in facts]
+    # Linux states a constant: twice the clock of the time stamp counter, in MHz. Names such as "AMD EPYC" are many CPUs'.
+    clock = float(facts.get("bogomips", 0)) / 2
+    return {
+        "cpu": ", ".join(names),
+        "mhz": int(round(clock, -2)),
+        "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
+        "cores": cores(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "torch": installed_version("torch").partition("+")[0],
+    }
+
+
+def installed_version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def cpu_load(seconds: float = 0.2) -> float | None:
     """Fraction in 0..1 of CPU time that other processes use while this one sleeps; None if the system has no figure."""
-    before = cpu_ticks()
-    time.sleep(seconds)
-    after = cpu_ticks()
-    if before is None or after is None or after[0] == before[0]:
-        return None
-    return 1 - (after[1] - before[1]) / (after[0] - before[0])
+    use = CpuUse()
+    with use:
+        time.sleep(seconds)
+    return use.others
+
+
+@dataclass
+class CpuUse:
+    """CPU time of this process's cores, summed over the spans in which this context was entered.
+
+    Attributes:
+        ticks: all, in clock ticks of the system; 0 if it has no figure.
+        unused: those that were idle or this process's own.
+    """
+
+    ticks: float = 0.0
+    unused: float = 0.0
+
+    def __enter__(self) -> CpuUse:
+        self.add(-1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.add(1)
+
+    def add(self, sign: int) -> None:
+        if now := cpu_ticks():
+            self.ticks += sign * now[0]
+            self.unused += sign * (now[1] + time.process_time() * os.sysconf("SC_CLK_TCK"))
+
+    @property
+    def others(self) -> float | None:
+        """Fraction in 0..1 that other processes used; None if it is unknown."""
+        return min(1.0, max(0.0, 1 - self.unused / self.ticks)) if self.ticks > 0 else None
 
 
 def cpu_ticks() -> tuple[int, int] | None:
-    """All and idle clock ticks of the CPU since boot, from Linux's ``/proc/stat``; None on other systems."""
+    """All and idle clock ticks, since boot, of the cores that this process may use; None on systems without
+    ``/proc/stat``."""
     try:
-        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
-    except OSError:
+        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+        allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
+    except (OSError, AttributeError):
         return None
-    ticks = list(map(int, fields))
-    return sum(ticks[:8]), ticks[3] + ticks[4]
+    rows = [list(map(int, line.split()[1:])) for line in lines if line.partition(" ")[0] in allowed]
+    # The fields after the eighth are part of the first.
+    return sum(sum(row[:8]) for row in rows), sum(row[3] + row[4] for row in rows)

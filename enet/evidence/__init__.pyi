@@ -4,5 +4,5 @@ from .base import SCHEMA as SCHEMA, Evidence as Evidence
 from .files import KINDS as KINDS, load as load, load_as as load_as, save as save
 from .parity import Digests as Digests, LogitComparison as LogitComparison, Parity as Parity
 from .provenance import RECORDED as RECORDED, Provenance as Provenance
-from .speed import Speed as Speed
+from .speed import RecordedSpeed as RecordedSpeed, Speed as Speed, TimedOutputs as TimedOutputs
 from .throughput import DeviceTiming as DeviceTiming, Throughput as Throughput
