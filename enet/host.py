@@ -85,7 +85,7 @@ def host_fingerprint() -> dict[str, Any]:
     facts = dict(reversed(cpu_lines()))  # the first CPU's
     names = [facts.get("model name") or platform.processor() or platform.machine()]
     names += [f"{key} {facts[key]}" for key in ("cpu family", "model", "CPU part") if key in facts]
-    # Linux states a constant: twice the clock of the time stamp counter, in MHz. Names such as "AMD EPYC" are many CPUs'.
+    # Twice the clock of the time stamp counter, in MHz: many CPUs share a name such as "AMD EPYC".
     clock = float(facts.get("bogomips", 0)) / 2
     return {
         "cpu": ", ".join(names),
