@@ -17,7 +17,8 @@ MIN_ROUNDS = 3
 OTHER_SPEED = 0.6
 
 #: Smallest fraction of an image's pixels that agree with the reference's labels for the same input, by precision. Only
-#: results of another input are to be noticed here; the gates of accuracy judge the rest.
+#: results of another input are to be noticed here; the gates of accuracy judge the rest. INT8 agreed in 99.2 % at
+#: least, labels of another image in 70 % at most (scenes, CamVid).
 SAME_INPUT = {"fp32": 0.99}
 SAME_INPUT_ROUNDED = 0.8
 
