@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -107,25 +108,38 @@ def installed_version(package: str) -> str:
 
 def cpu_load(seconds: float = 0.2) -> float | None:
     """Fraction in 0..1 of CPU time that other processes use while this one sleeps; None if the system has no figure."""
-    use = CpuUse()
-    with use:
-        time.sleep(seconds)
-    return use.others
+    before = cpu_ticks()
+    time.sleep(seconds)
+    after = cpu_ticks()
+    if before is None or after is None or after[0] == before[0]:
+        return None
+    return 1 - (after[1] - before[1]) / (after[0] - before[0])
+
+
+def cpu_ticks() -> tuple[int, int] | None:
+    """All and idle clock ticks of the CPU since boot, from Linux's ``/proc/stat``; None on other systems."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    ticks = list(map(int, fields))
+    return sum(ticks[:8]), ticks[3] + ticks[4]
 
 
 @dataclass
-class CpuUse:
-    """CPU time of this process's cores, summed over the spans in which this context was entered.
+class CpuTime:
+    """What this process's threads did, summed over the spans in which this context was entered: from Linux's
+    ``/proc/self/task/*/schedstat``; 0 on other systems.
 
     Attributes:
-        ticks: all, in clock ticks of the system; 0 if it has no figure.
-        unused: those that were idle or this process's own.
+        ran: nanoseconds on a CPU.
+        waited: nanoseconds in which they could have run, but others used the CPU. A thread that sleeps does not wait.
     """
 
-    ticks: float = 0.0
-    unused: float = 0.0
+    ran: int = 0
+    waited: int = 0
 
-    def __enter__(self) -> CpuUse:
+    def __enter__(self) -> CpuTime:
         self.add(-1)
         return self
 
@@ -133,24 +147,12 @@ class CpuUse:
         self.add(1)
 
     def add(self, sign: int) -> None:
-        if now := cpu_ticks():
-            self.ticks += sign * now[0]
-            self.unused += sign * (now[1] + time.process_time() * os.sysconf("SC_CLK_TCK"))
+        for path in Path("/proc/self/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # the thread has just ended
+                ran, waited, _ = map(int, path.read_text(encoding="ascii").split())
+                self.ran, self.waited = self.ran + sign * ran, self.waited + sign * waited
 
     @property
-    def others(self) -> float | None:
-        """Fraction in 0..1 that other processes used; None if it is unknown."""
-        return min(1.0, max(0.0, 1 - self.unused / self.ticks)) if self.ticks > 0 else None
-
-
-def cpu_ticks() -> tuple[int, int] | None:
-    """All and idle clock ticks, since boot, of the cores that this process may use; None on systems without
-    ``/proc/stat``."""
-    try:
-        lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
-        allowed = {f"cpu{number}" for number in os.sched_getaffinity(0)}
-    except (OSError, AttributeError):
-        return None
-    rows = [list(map(int, line.split()[1:])) for line in lines if line.partition(" ")[0] in allowed]
-    # The fields after the eighth are part of the first.
-    return sum(sum(row[:8]) for row in rows), sum(row[3] + row[4] for row in rows)
+    def share_waited(self) -> float | None:
+        """Fraction in 0..1 of the time in which threads could run that they waited; None if it is unknown."""
+        return min(1.0, max(0.0, self.waited / (self.ran + self.waited))) if self.ran > 0 else None

@@ -51,8 +51,9 @@ class Speed(Evidence):
 
     Attributes:
         reference: origin of the times that the artifact is compared with.
-        conditions: what decides speed (``host_conditions``, and that of both engines), and the fraction in 0..1 of the
-            CPU that other processes used while each side was timed (``busy_artifact``, ``busy_reference``).
+        conditions: what decides speed (``host_conditions``, and that of both engines), and the fraction in 0..1 of
+            the time that each side's threads waited while others used the CPU (``waited_artifact``,
+            ``waited_reference``); None if the system does not tell.
         outputs: the check of the timed executions' outputs; None if there was none.
     """
 
@@ -75,17 +76,17 @@ class Speed(Evidence):
         return speedup(self.reference_times, self.times)
 
     @property
-    def busy(self) -> float:
-        """Fraction in 0..1 of the CPU that other processes used; 0 if it is unknown."""
-        return max(self.conditions.get(name) or 0.0 for name in ("busy_artifact", "busy_reference"))
+    def waited(self) -> float:
+        """Fraction in 0..1 of their time that threads waited while others used the CPU; 0 if it is unknown."""
+        return max(self.conditions.get(name) or 0.0 for name in ("waited_artifact", "waited_reference"))
 
     @property
     def record(self) -> RecordedSpeed:
         """The figures that later runs are compared with."""
         return RecordedSpeed(
             ratio=self.ratio,
-            artifact=unhindered(self.times, self.conditions.get("busy_artifact")),
-            reference=unhindered(self.reference_times, self.conditions.get("busy_reference")),
+            artifact=unhindered(self.times, self.conditions.get("waited_artifact")),
+            reference=unhindered(self.reference_times, self.conditions.get("waited_reference")),
         )
 
     def summary(self) -> dict[str, Any]:
@@ -97,10 +98,10 @@ class Speed(Evidence):
         }
 
 
-def unhindered(times: Times, busy: float | None) -> Rate:
-    """Images/s, divided by the fraction of the CPU that others left.
+def unhindered(times: Times, waited: float | None) -> Rate:
+    """Images/s without the time that threads waited for others' use of the CPU.
 
-    With 80 % used by others, this gave within 15 % what PyTorch does on the idle machine.
+    A side that sleeps does not wait, so this does not excuse it.
     """
-    found, left = rate(times), 1 - min(busy or 0.0, 0.99)
+    found, left = rate(times), 1 - min(waited or 0.0, 0.99)
     return Rate(found.value / left, found.low / left, found.high / left)

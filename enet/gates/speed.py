@@ -61,7 +61,7 @@ def regression(
 
     A factor passes only if both sides' images/s, without what other processes took, are above ``OTHER_SPEED`` of the
     recorded ones: a reference that was slowed down makes any artifact fast. Speed that was lost while others used the
-    machine is NO EVIDENCE.
+    CPU is NO EVIDENCE.
 
     Args:
         earlier: the earlier run's speed; None if it has none for this case.
@@ -85,8 +85,10 @@ def regression(
     if verdict.outcome is Outcome.PASS and any(each.high < OTHER_SPEED for each in alone.values()):
         problem = f"images/s fell below {OTHER_SPEED:g} of the recorded ones, which says nothing good of the factor"
         return replace(verdict, outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {verdict.sentence}")
-    if verdict.outcome is Outcome.FAIL and evidence.busy > BUSY:
-        problem = f"others used {100 * evidence.busy:.0f} % of the CPU, measure again on an idle machine"
+    if verdict.outcome is Outcome.FAIL and evidence.waited > BUSY:
+        problem = (
+            f"threads waited {100 * evidence.waited:.0f} % of their time for the CPU, measure again on an idle machine"
+        )
         return replace(verdict, outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {verdict.sentence}")
     return verdict
 
@@ -156,12 +158,16 @@ def in_words(ratio: Ratio) -> str:
     return f"{ratio.value:.4g}x ({100 * CONFIDENCE:g} % CI {ratio.low:.4g}x to {ratio.high:.4g}x)"
 
 
+def waiting(evidence: Speed) -> str:
+    return f"threads waited {100 * evidence.waited:.0f} % of their time for the CPU"
+
+
 def run_notes(evidence: Speed) -> tuple[str, ...]:
     """What belongs beside the figure: tail latency, and signs of a noisy machine."""
     variation = evidence.times.variation
     notes = (
         (True, f"p99 {1000 * evidence.times.latency(99):.4g} ms"),
-        (evidence.busy > BUSY, f"others used {100 * evidence.busy:.0f} % of the CPU"),
+        (evidence.waited > BUSY, waiting(evidence)),
         (variation > 4 * UNSTABLE, f"rounds vary by {100 * variation:.0f} %"),
     )
     return tuple(note for holds, note in notes if holds)

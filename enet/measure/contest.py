@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from enet.host import CpuUse
+from enet.host import CpuTime
 from enet.metrics.latency import Times
 
 #: Seconds of rest before each round: threads of the workload before may still spin, those of OpenBLAS for 27 ms.
@@ -71,7 +71,7 @@ class Contest:
     """Workloads, timed in alternating rounds; an outside loop may call ``time_round`` for one of them.
 
     Attributes:
-        cpu_use: of each workload's timed rounds.
+        cpu_time: of each workload's timed rounds.
     """
 
     def __init__(self, workloads: Sequence[Workload]) -> None:
@@ -79,7 +79,7 @@ class Contest:
         self.pools = [ThreadPoolExecutor(workload.threads) for workload in workloads]
         self.rounds: list[list[float]] = [[] for _ in workloads]
         self.executions: list[list[float]] = [[] for _ in workloads]
-        self.cpu_use = [CpuUse() for _ in workloads]
+        self.cpu_time = [CpuTime() for _ in workloads]
 
     def __enter__(self) -> Contest:
         return self
@@ -103,7 +103,7 @@ class Contest:
     def time_round(self, index: int) -> None:
         """Run one round of one workload and keep its times; call ``rest`` before it."""
         number, accept = len(self.rounds[index]), self.workloads[index].accept
-        with self.cpu_use[index]:
+        with self.cpu_time[index]:
             done = self.run_round(index, number)
         self.rounds[index].append(done.seconds)
         self.executions[index] += done.executions

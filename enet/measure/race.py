@@ -50,14 +50,14 @@ class Race:
         """Build evidence from the times; the outputs are checked when the race has been left."""
         reference_times, times = self.contest.times()
         reference, provenance = (self.subject.provenance(each, predictor.model) for each, predictor in self.opened)
-        use = zip(("busy_reference", "busy_artifact"), self.contest.cpu_use, strict=True)
+        waited = zip(("waited_reference", "waited_artifact"), self.contest.cpu_time, strict=True)
         return Speed(
             provenance=provenance,
             batch_size=provenance.batch_size,
             times=times,
             reference=reference,
             reference_times=reference_times,
-            conditions=self.conditions | {name: each.others for name, each in use},
+            conditions=self.conditions | {name: each.share_waited for name, each in waited},
             outputs=self.check.evidence(),
         )
 

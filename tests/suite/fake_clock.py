@@ -46,4 +46,4 @@ def pytest_configure() -> None:
     clock = SimpleNamespace(perf_counter=perf_counter, sleep=advance)
     mock.patch.object(Predictor, "predict_prepared", predict_in_fixed_time).start()
     mock.patch.object(contest, "time", clock).start()
-    mock.patch.object(host, "cpu_ticks", return_value=None).start()  # no other process counts either
+    mock.patch.object(host.CpuTime, "add").start()  # no other process counts either

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import time as clock
 from pathlib import Path
 
 import pytest
@@ -72,25 +72,37 @@ def test_other_variables_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> No
     assert "MY_OMP_NUM_THREADS" not in host.host_conditions()["environment"]
 
 
-def test_cpu_use_leaves_out_this_process_and_what_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    """200 ticks pass: 100 idle, 40 this process's, 60 of others."""
-    ticks, own = iter([(1000, 500), (1200, 600), (9000, 700), (9200, 900)]), iter([1.0, 1.0 + 40 / 100, 2.0, 2.0])
-    monkeypatch.setattr(host, "cpu_ticks", lambda: next(ticks))
-    monkeypatch.setattr("enet.host.time.process_time", lambda: next(own))
-    monkeypatch.setattr(os, "sysconf", lambda _: 100)
-    use = host.CpuUse()
-    assert use.others is None
-    with use:
-        pass
-    assert use.others == pytest.approx(0.3)
-    with use:  # nothing but idle
-        pass
-    assert use.others == pytest.approx(0.15)
+def test_cpu_time_counts_waiting_but_not_sleeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads in a span, one of them new; they ran 60 ns more and waited 20; before and after does not count."""
+
+    def write(**threads: str) -> None:
+        for name, text in threads.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "schedstat").write_text(text)
+
+    monkeypatch.setattr(host, "Path", lambda name: tmp_path if name == "/proc/self/task" else Path(name))
+    time = host.CpuTime()
+    assert time.share_waited is None
+    write(a="1000 500 3\n")
+    with time:
+        write(a="1040 515 4\n", b="20 5 1\n")
+    write(a="9000 9000 5\n")
+    assert (time.ran, time.waited, time.share_waited) == (60, 20, 0.25)
+    with time:
+        write(a="9020 9000 5\n")
+    assert (time.ran, time.waited, time.share_waited) == (80, 20, 0.2)
 
 
-def test_cpu_use_is_unknown_without_the_systems_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host, "cpu_ticks", lambda: None)
-    with host.CpuUse() as use:
+def test_cpu_time_of_this_process_does_not_count_sleep() -> None:
+    with host.CpuTime() as time:
+        begin = clock.perf_counter()
+        clock.sleep(0.3)
+        took = clock.perf_counter() - begin
+    assert (time.ran + time.waited) / 1e9 < took
+
+
+def test_cpu_time_is_unknown_without_the_systems_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "Path", lambda name: tmp_path)
+    with host.CpuTime() as time:
         pass
-    assert use.others is None
-    assert host.cpu_load(0) is None
+    assert time.share_waited is None

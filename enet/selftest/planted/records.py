@@ -133,7 +133,7 @@ def race(subject: Subject, ours: np.ndarray, theirs: np.ndarray) -> Speed:
         batch_size=4,
         times=times[0],
         reference_times=times[1],
-        conditions={"busy_artifact": 0.0, "busy_reference": 0.0},
+        conditions={"waited_artifact": 0.0, "waited_reference": 0.0},
         outputs=TimedOutputs(seed=0, executions=4, compared=4, agreement=1.0, repeated=3, repeat_agreement=1.0),
     )
 

@@ -22,7 +22,7 @@ from enet.metrics.latency import Rate, Ratio, Times
 from tests.unit import tiny as data
 
 #: Whatever else runs on the machine of the tests.
-IDLE = {"busy_artifact": 0.0, "busy_reference": 0.0, "limits_reference": []}
+IDLE = {"waited_artifact": 0.0, "waited_reference": 0.0, "limits_reference": []}
 
 
 SOUND_OUTPUTS = TimedOutputs(seed=0, executions=9, compared=9, agreement=1.0, repeated=3, repeat_agreement=1.0)
@@ -61,7 +61,7 @@ def test_race_evidence_is_saved_and_loaded(raced: Speed, tmp_path: Path) -> None
     assert len(raced.times.rounds) == len(raced.reference_times.rounds) >= 4
     assert raced.times.images % 2 == 0
     known = {"cpu", "mhz", "vector_flags", "cores", "torch", "governor", "affinity", "environment", "limits_reference"}
-    assert known | {"busy_artifact", "busy_reference", "artifact_engine"} <= set(raced.conditions)
+    assert known | {"waited_artifact", "waited_reference", "artifact_engine"} <= set(raced.conditions)
     assert raced.conditions["reference_engine"]["cpu_capability"]
     evidence.save(raced, tmp_path / "speed.json")
     again = evidence.load(tmp_path / "speed.json")
@@ -203,12 +203,12 @@ def test_regression_outcomes(
 def test_record_states_images_per_second_without_other_processes(raced: Speed) -> None:
     """By the median round, so that an interrupted one changes nothing; divided by what the others left."""
     now = altered(raced, [0.5, 0.5, 0.5, 9.0], [1.0, 2.0, 2.0, 2.0])
-    now = dataclasses.replace(now, conditions={"busy_artifact": 0.2, "busy_reference": None})
+    now = dataclasses.replace(now, conditions={"waited_artifact": 0.2, "waited_reference": None})
     assert now.record.ratio == now.ratio
     assert now.record.artifact.value == pytest.approx(2 / 0.8)
     assert (now.record.reference.low, now.record.reference.value, now.record.reference.high) == (0.5, 0.5, 1.0)
-    assert now.busy == 0.2
-    assert dataclasses.replace(now, conditions={"busy_artifact": 1.0}).record.artifact.value == pytest.approx(200)
+    assert now.waited == 0.2
+    assert dataclasses.replace(now, conditions={"waited_artifact": 1.0}).record.artifact.value == pytest.approx(200)
 
 
 def test_regression_without_a_figure_is_no_evidence(raced: Speed, spec: Deliverable) -> None:
@@ -234,7 +234,7 @@ def test_regression_without_a_figure_is_no_evidence(raced: Speed, spec: Delivera
         # The artifact alone is slower: a regression, unless the machine was busy.
         (1 / 2, 1.0, 0.0, Outcome.FAIL, ["the artifact (onnxruntime) at 0.6667x"]),
         (1 / 2, 1.0, 0.1, Outcome.FAIL, ["the artifact (onnxruntime) at 0.7407x"]),
-        (1 / 2, 1.0, 0.2, Outcome.NO_EVIDENCE, ["the artifact (onnxruntime) at 0.8333x", "others used 20 %"]),
+        (1 / 2, 1.0, 0.2, Outcome.NO_EVIDENCE, ["the artifact (onnxruntime) at 0.8333x", "threads waited 20 %"]),
     ],
 )
 def test_regression_holds_both_sides_to_their_recorded_speed(
@@ -242,7 +242,7 @@ def test_regression_holds_both_sides_to_their_recorded_speed(
 ) -> None:
     """Recorded: 1 image/s of PyTorch, 3 of the artifact."""
     now = altered(raced, [ours] * 5, [theirs] * 5)
-    load = {"busy_artifact": busy, "busy_reference": busy}
+    load = {"waited_artifact": busy, "waited_reference": busy}
     now = dataclasses.replace(now, conditions=now.conditions | load)
     verdict = gates.speed.regression(now, recorded(Ratio(3.0, 3.0, 3.0)), spec)
     assert verdict.outcome is outcome, verdict
