@@ -11,5 +11,5 @@ from .parity import (
 )
 from .provenance import RECORDED as RECORDED, Provenance as Provenance
 from .rebuilt import Rebuilt as Rebuilt
-from .speed import Speed as Speed
+from .speed import RecordedSpeed as RecordedSpeed, Speed as Speed, TimedOutputs as TimedOutputs
 from .throughput import DeviceTiming as DeviceTiming, Throughput as Throughput
