@@ -222,6 +222,11 @@ class Deliverable:
         """The checkpoint's path; None: the user must give it."""
         return None if self.network.weights is None else self.path.parent / self.network.weights
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether the checkpoint is where the deliverable says."""
+        return self.weights is not None and self.weights.is_file()
+
 
 def builtin_names() -> list[str]:
     """Names of the deliverables that are included in the package."""

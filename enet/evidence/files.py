@@ -11,6 +11,7 @@ import numpy as np
 
 from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
+from enet.evidence.agreement import Agreement
 from enet.evidence.base import SCHEMA, Evidence
 from enet.evidence.parity import Digests, LogitComparison, Parity
 from enet.evidence.speed import Speed
@@ -20,7 +21,9 @@ from enet.storage.files import hash_json, make_folder, write_text
 Kind = TypeVar("Kind", bound=Evidence)
 
 #: Class of evidence by the name that its files state.
-KINDS: dict[str, type[Evidence]] = {k.kind: k for k in (Accuracy, Parity, LogitComparison, Digests, Throughput, Speed)}
+KINDS: dict[str, type[Evidence]] = {
+    kind.kind: kind for kind in (Accuracy, Agreement, Parity, LogitComparison, Digests, Throughput, Speed)
+}
 
 
 def save(evidence: Evidence, path: Path) -> None:

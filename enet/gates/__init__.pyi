@@ -1,4 +1,4 @@
-from . import accuracy as accuracy, parity as parity, speed as speed, throughput as throughput
+from . import accuracy as accuracy, agreement as agreement, parity as parity, speed as speed, throughput as throughput
 from .base import (
     Check as Check,
     Outcome as Outcome,
