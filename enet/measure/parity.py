@@ -26,6 +26,8 @@ from enet.metrics.agreement import compare_label_maps
 NEAR_TIE = 1e-5
 #: Number of images that logits are compared for, half of them noise.
 MAX_IMAGES = 8
+#: Least number of rows that images are drawn for anew, in batches after the first.
+FEWEST_ROWS = 8
 #: One side of a comparison: labels, uint8, shape (N, H, W); provenance; number of images with NaN or infinite logits.
 Side = tuple[NDArray[np.uint8], Provenance, int]
 
@@ -97,24 +99,22 @@ def compare_rows(
 
 
 def draw_calls(count: int, size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Draw batches in which images meet again: in the same batch, in other rows of another, after others.
+    """Draw batches in which images come again: in the same batch, in other rows, beside others and after others.
 
-    The first batch comes again at the end. The one between has its first row, so that an artifact that only looks at
-    this cannot tell them apart, and another image in each other row. A batch of one has no other rows; it comes twice.
+    The first is one of the split's own batches. The second has its first row, so that an artifact that only looks at this
+    cannot tell them apart; all else is drawn at random from few images, so that some are in several rows.
 
     Args:
-        count: number of images to draw from.
+        count: number of images of the split.
         size: rows of a batch.
     Returns:
         Indices of images, int64, shape (size,) each.
     """
-    pool = rng.permutation(count)[: max(2, size // 2)]  # fewer images than rows: each is in several
-    first = rng.permuted(np.resize(np.arange(len(pool)), size))
-    between = (first + rng.integers(1, max(2, len(pool)), size)) % len(pool)
-    if size > 1:
-        between[0] = first[0]
-    calls = [first, between, first] if size > 1 else [first, first, between, first]
-    return [pool[call] for call in calls]
+    first = (size * rng.integers(max(1, count // size)) + np.arange(size)) % count
+    few = rng.permutation(count)[: max(3, size // 2)]
+    others = rng.choice(few, (max(1, FEWEST_ROWS // size), size))
+    others[0, 0] = first[0]
+    return [first, *others]
 
 
 def compare_artifacts(

@@ -65,10 +65,8 @@ class ResultsFolder:
     def has_outputs(self) -> bool:
         """Whether an output of a run is here, usable or not."""
         summaries = [summary for run in self.runs for summary in run.summaries if not summary.is_pure_inference]
-        listed = (
-            (summary.folder, PurePosixPath(outfile).name) for summary in summaries for _, outfile in summary.pairs
-        )
-        return any(os.path.isfile(folder / name) for folder, name in listed)
+        present = {each.folder: {path.name for path in each.folder.glob("*")} for each in summaries}
+        return any(PurePosixPath(name).name in present[each.folder] for each in summaries for _, name in each.pairs)
 
     def run(self, batch_size: int) -> RecordedRun | None:
         return next((run for run in self.runs if run.batch_size == batch_size), None)
