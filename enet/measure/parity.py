@@ -101,8 +101,8 @@ def compare_rows(
 def draw_calls(count: int, size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
     """Draw batches in which images come again: in the same batch, in other rows, beside others and after others.
 
-    The first is one of the split's own batches. The second has its first row, so that an artifact that only looks at this
-    cannot tell them apart; all else is drawn at random from few images, so that some are in several rows.
+    The first is one of the split's own batches. The second has its first row, so that an artifact that only looks at
+    this cannot tell them apart; all else is drawn at random from few images, so that some are in several rows.
 
     Args:
         count: number of images of the split.

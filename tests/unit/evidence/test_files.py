@@ -14,7 +14,8 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Throughput
+from enet.evidence import Accuracy, Agreement, DeviceTiming, Digests, LogitComparison, Parity, Throughput
+from enet.metrics.agreement import compare_label_maps
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -58,6 +59,15 @@ ALL: dict[str, evidence.Evidence] = {
         non_finite=0,
         is_single_class=False,
         miou=(0.5, 0.25),
+    ),
+    "agreement": Agreement(
+        first=PROVENANCE,
+        second=PROVENANCE,
+        classes=("a", "b"),
+        images=("x",),
+        images_expected=2,
+        pixels_per_image=12,
+        counts=(compare_label_maps(*np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)),),
     ),
     "difference": LogitComparison(
         comparison="logits",
@@ -126,6 +136,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"pixel_agreement": 1.0}),
         ("parity", {"differing_pixels": [0, 0]}),
+        ("agreement", {"pixel_agreement": 1.0}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )

@@ -1,4 +1,4 @@
-"""The gate of agreement: rounding of each precision passes; maps that are wrong in one image or moved a little do not."""
+"""The gate of agreement: rounding of each precision passes; a map that is wrong or moved in one image does not."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_agreement_limits_hold_for_one_image_and_over_all(name: str, precision: 
 
 def test_agreement_unusable_evidence_is_no_evidence() -> None:
     sound = evidence(REFERENCE)
-    refused = {
+    refused: dict[str, dict[str, Any]] = {
         "compared with onnxruntime, expected pytorch": {"second": provenance()},
         "no pixel was compared": {"images": (), "counts": ()},
         "1 of 6 images missing": {"images": sound.images[1:], "counts": sound.counts[1:]},
