@@ -46,6 +46,7 @@ class Agreement(Evidence):
             "border": differing ones of PyTorch's border pixels, as a fraction.
             "moved": distance that the borders moved in one direction on average, in pixels, along x or y.
             "lost": differing pixels of the class that lost most, as a fraction; only of images.
+            "certain": differing pixels of those that PyTorch is certain of, as a fraction of all pixels; if known.
         """
 
         def count(name: str) -> NDArray[np.float64]:
@@ -61,8 +62,16 @@ class Agreement(Evidence):
             "border": count("border_differing") / np.maximum(count("border"), least),
             "moved": distances.max(axis=1),
         }
-        lost = count("lost_class_differing") / np.maximum(count("lost_class_pixels"), 1)
-        return shares if over_all else {**shares, "lost": lost}
+        if not over_all:
+            shares["lost"] = count("lost_class_differing") / np.maximum(count("lost_class_pixels"), 1)
+        if self.has_certain:
+            shares["certain"] = count("certain_differing") / (images * self.pixels_per_image)
+        return shares
+
+    @property
+    def has_certain(self) -> bool:
+        """Whether it is known of every image which pixels PyTorch is certain of."""
+        return all(each.certain_differing is not None for each in self.counts)
 
     @property
     def pixel_agreement(self) -> float:

@@ -19,7 +19,8 @@ from enet.deliverable import IoFormat
 from enet.evidence import Accuracy, Agreement, LogitComparison, Parity, Provenance
 from enet.measure.predictor import open_predictor, with_device_states
 from enet.measure.subject import Subject
-from enet.metrics.agreement import compare_label_maps
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+from enet.storage.memmap import create_memmap
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
 #: sums of some hundred terms differ by about 1e-6 between programs.
@@ -52,15 +53,35 @@ def compare_runs(
     return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))
 
 
-def compare_with_reference(runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path]) -> Agreement:
+def write_certain_pixels(subject: Subject, source: ImageSource, path: Path) -> None:
+    """Run PyTorch over the images, and write which pixels it is certain of: .npy, uint8 0 or 1, shape (N, H, W)."""
+    width, height = subject.deliverable.preprocessing.size
+    masks = create_memmap(path, (len(source.names), height, width))
+    with open_predictor(subject, subject.artifact(backends.REFERENCE, 1)) as predictor:
+        for index, mask in enumerate(masks):
+            (logits,) = predictor.infer_batch(source.load(index)[0][None])
+            mask[...] = certain_pixels(logits[: subject.deliverable.scored_classes])
+    masks.flush()
+
+
+def compare_with_reference(
+    runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], certain: Path | None = None
+) -> Agreement:
     """Compare the label maps of an artifact's run with those of PyTorch's, one image at a time, by name.
 
     Args:
         runs: the artifact's and PyTorch's. Images that only one of them has are left out.
         labels: where their label maps are, .npy, uint8, shape (N, H, W).
+        certain: what ``write_certain_pixels`` wrote, for PyTorch's images; None if it is not needed.
     """
     run, reference = runs
     ours, theirs = (np.load(path, mmap_mode="r") for path in labels)
+    masks = None if certain is None else np.load(certain, mmap_mode="r")
+
+    def compare(index: int, name: str) -> ImageAgreement:
+        at = place[name]
+        return compare_label_maps(ours[index], theirs[at], None if masks is None else masks[at].astype(bool))
+
     place = {name: index for index, name in enumerate(reference.images)}
     compared = [(index, name) for index, name in enumerate(run.images) if name in place]
     return Agreement(
@@ -70,7 +91,7 @@ def compare_with_reference(runs: tuple[Accuracy, Accuracy], labels: tuple[Path, 
         images=tuple(name for _, name in compared),
         images_expected=run.images_expected,
         pixels_per_image=int(np.prod(theirs.shape[1:])),
-        counts=tuple(compare_label_maps(ours[index], theirs[place[name]]) for index, name in compared),
+        counts=tuple(compare(index, name) for index, name in compared),
     )
 
 

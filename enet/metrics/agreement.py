@@ -33,6 +33,8 @@ class ImageAgreement:
         lost_class: the class, of those that are not tiny, of which the largest share of pixels got another label.
         lost_class_pixels: its pixels in the reference.
         lost_class_differing: number of those with another label.
+        certain_differing: pixels with another label, of those that the reference is certain of; None if that is not
+            known.
     """
 
     differing: int
@@ -44,13 +46,35 @@ class ImageAgreement:
     lost_class: int
     lost_class_pixels: int
     lost_class_differing: int
+    certain_differing: int | None = None
 
 
-def compare_label_maps(labels: NDArray[np.uint8], reference: NDArray[np.uint8]) -> ImageAgreement:
+def certain_pixels(logits: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Mark the half of the pixels where the largest logit is furthest above the second.
+
+    There rounding has to change logits by more than at the other half before the label changes.
+
+    Args:
+        logits: float32, shape (C, H, W), C at least 2.
+    Returns:
+        bool, shape (H, W).
+    """
+    second, first = np.partition(logits, -2, axis=0)[-2:]
+    lead = first - second
+    mask: NDArray[np.bool_] = lead > np.median(lead)
+    return mask
+
+
+def compare_label_maps(
+    labels: NDArray[np.uint8], reference: NDArray[np.uint8], certain: NDArray[np.bool_] | None = None
+) -> ImageAgreement:
     """Count where two label maps, both uint8 of shape (H, W), agree.
 
     A map that equals the reference moved by one pixel to the right has ``moved[0]`` of about ``2 * edges[0]``: it
     differs at no pixel from the left neighbours, and at two for every edge from the right ones.
+
+    Args:
+        certain: as ``certain_pixels`` of the reference.
     """
     differing = labels != reference
     border, near = np.zeros_like(differing), ~differing
@@ -76,6 +100,7 @@ def compare_label_maps(labels: NDArray[np.uint8], reference: NDArray[np.uint8]) 
         lost_class=worst,
         lost_class_pixels=int(of_class[worst]),
         lost_class_differing=int(lost[worst]),
+        certain_differing=None if certain is None else int(np.count_nonzero(differing & certain)),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from enet.metrics.agreement import ImageAgreement, compare_label_maps
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
 
 RNG = np.random.default_rng(0)
 BLOCKS = RNG.integers(0, 5, (8, 10), np.uint8).repeat(6, 0).repeat(6, 1)
@@ -67,3 +67,16 @@ def test_compare_label_maps_of_equal_maps_and_tiny_classes() -> None:
     assert (found.lost_class, found.lost_class_pixels, found.lost_class_differing) == (9, 2, 2)
     assert (found.differing, found.far_differing) == (3, 0)  # the label around them is near
     assert compare_label_maps(speck, flat).far_differing == 3
+
+
+def test_certain_pixels_are_half_of_all_and_count_apart() -> None:
+    logits = RNG.normal(size=(4, 6, 8)).astype(np.float32)
+    mask = certain_pixels(logits)
+    ordered = np.sort(logits, axis=0)
+    lead = ordered[-1] - ordered[-2]
+    assert np.count_nonzero(mask) == 24
+    assert lead[mask].min() > lead[~mask].max()
+    labels = logits.argmax(axis=0).astype(np.uint8)
+    wrong = np.where(np.arange(8) < 3, (labels + 1) % 4, labels).astype(np.uint8)
+    assert compare_label_maps(wrong, labels, mask).certain_differing == np.count_nonzero(mask[:, :3])
+    assert compare_label_maps(wrong, labels).certain_differing is None

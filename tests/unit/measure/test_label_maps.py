@@ -1,4 +1,4 @@
-"""Two questions to an artifact's label maps: are they PyTorch's, and do they come again?
+"""An artifact's label maps: whether they are PyTorch's, and whether they come again.
 
 Each fault is in ONNX Runtime's results alone, of a tiny network.
 """
@@ -131,6 +131,19 @@ def test_compare_with_reference_leaves_out_images_that_one_run_lacks(
     assert found.images == (source.names[4], source.names[1])
     assert found.pixel_agreement == 1  # compared by name, not by place
     assert "3 of 5 images missing" in gates.agreement.agreement(found).sentence
+
+
+def test_write_certain_pixels_marks_the_larger_leads(subject: Subject, source: ImageFiles, tmp_path: Path) -> None:
+    measure.write_certain_pixels(subject, source, tmp_path / "certain.npy")
+    masks = np.load(tmp_path / "certain.npy")
+    for name, mask in zip(source.names, masks, strict=True):
+        first, second = np.sort(data.slow_logits(subject)[name], axis=0)[[-1, -2]]
+        lead = first - second
+        assert np.count_nonzero(mask) == mask.size // 2
+        assert lead[mask > 0].min() > lead[mask == 0].max() - 1e-4
+    run = split(subject, source, "onnxruntime", 1, tmp_path)
+    found = measure.compare_with_reference((run[0], run[0]), (run[1], run[1]), tmp_path / "certain.npy")
+    assert [each.certain_differing for each in found.counts] == [0] * data.IMAGES
 
 
 # --- they come again --------------------------------------------------------------------------------------------------
