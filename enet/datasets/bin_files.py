@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import PIL
+from numpy.typing import NDArray
 
 from enet import __version__
 from enet.datasets.image_source import ImageFiles
@@ -57,15 +59,18 @@ def write_bin_files(
     def prepare(index: int) -> tuple[str, str]:
         path = folder / f"{images.names[index]}.bin"
         if not (resumes and path.is_file() and path.stat().st_size == size):
-            image = images.image(index)
-            pixels = image if kind == "uint8" else normalise(image[None])[0].astype("<f4", copy=False)
-            write_bytes(path, pixels.tobytes())
+            write_bytes(path, content(images.image(index), kind, normalise))
         return path.name, hash_file(path)
 
     files = map_on_all_cores(prepare, range(len(images.names)), "preprocessing", progress=progress)
     manifest = {**settings, "files": dict(files)}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
     return manifest
+
+
+def content(image: NDArray[np.uint8], kind: Literal["float", "uint8"], normalise: Normalise) -> bytes:
+    """Content of an image's file; ``image`` is uint8 RGB, shape (H, W, 3)."""
+    return (image if kind == "uint8" else normalise(image[None])[0].astype("<f4", copy=False)).tobytes()
 
 
 def listed_files(manifest: dict[str, Any]) -> list[str]:

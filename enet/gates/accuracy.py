@@ -55,10 +55,11 @@ def miou(evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | Non
 
     Args:
         reference: the same images run by PyTorch. With it, a paired bootstrap gives the interval of the difference,
-            which is shown and marks a pass near the limit; the point value decides.
+            which is shown and marks a pass near the limit; the point value decides. A pass without it has a caveat.
     """
     problem = comparison_problem(evidence, reference, deliverable)
-    return stated_miou("miou", evidence, deliverable, problem, reference)
+    verdict = stated_miou("miou", evidence, deliverable, problem, reference)
+    return verdict if reference else replace(verdict, caveats=("not compared with PyTorch: no weights",))
 
 
 def stated_miou(
@@ -148,9 +149,12 @@ def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None
     unchecked = evidence.non_finite is None and where.io_format.get("output") == "logits"
     predicted = np.count_nonzero(evidence.matrix.sum(axis=0))
     other_data = named_data_problem(where.dataset_sha256, evidence.images, deliverable)
+    rules = (evidence.absent_classes, evidence.label_grid)
+    own_rules = (deliverable.reference.absent_classes, deliverable.preprocessing.label_grid)
     return provenance_problem(where) or first_reason(
         (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, expected {deliverable.name!r}"),
         (named and given and named != given, f"weights {given[:12]}, expected {str(named)[:12]} of the deliverable"),
+        (rules != own_rules, f"scored by the rules {'/'.join(rules)}, expected {'/'.join(own_rules)}"),
         (unchecked, "logits were not checked for NaN and infinity"),
         (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),
         (len(set(evidence.images)) != count, "an image was counted more than once"),
@@ -186,8 +190,10 @@ def collapsed_images(evidence: Accuracy, reference: Accuracy | None) -> str | No
 
 def pairing_problem(first: Accuracy, second: Accuracy) -> str | None:
     """Return the reason why two runs cannot be paired image by image, or None."""
+    different = None
     if first.images != second.images or first.classes != second.classes:
-        different = "evidence over different images or classes"
-    else:
-        different = None
+        fewer = missing_images(first.images, len(second.images), limited=False)
+        different = fewer or "evidence over different images or classes"
+    elif (first.matrices.sum(axis=2) != second.matrices.sum(axis=2)).any():
+        different = "the two runs were scored against different label maps"
     return relation_problem([first.provenance, second.provenance]) or different

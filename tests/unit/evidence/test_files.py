@@ -17,14 +17,17 @@ from enet.errors import InputError
 from enet.evidence import (
     SCHEMA,
     Accuracy,
+    Agreement,
     DeviceTiming,
     Digests,
     GoldenComparison,
     GoldenLogits,
     LogitComparison,
     Parity,
+    Rebuilt,
     Throughput,
 )
+from enet.metrics.agreement import compare_label_maps
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -69,6 +72,15 @@ ALL: dict[str, evidence.Evidence] = {
         is_single_class=False,
         miou=(0.5, 0.25),
     ),
+    "agreement": Agreement(
+        first=PROVENANCE,
+        second=PROVENANCE,
+        classes=("a", "b"),
+        images=("x",),
+        images_expected=2,
+        pixels_per_image=12,
+        counts=(compare_label_maps(*np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)),),
+    ),
     "difference": LogitComparison(
         comparison="logits",
         first=PROVENANCE,
@@ -102,6 +114,7 @@ ALL: dict[str, evidence.Evidence] = {
             ),
         ),
     ),
+    "rebuilt": Rebuilt(cache="c", seed=1, limited=False, cached={"x": "1"}, built={"x": "2"}),
     "throughput": Throughput(
         provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
         tool="ais_bench",
@@ -147,6 +160,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"pixel_agreement": 1.0}),
         ("parity", {"differing_pixels": [0, 0]}),
+        ("agreement", {"pixel_agreement": 1.0}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )

@@ -29,10 +29,10 @@ def spec() -> Deliverable:
 def accuracy(miou_percent: float, images: int = IMAGES, *, non_finite: int | None = 0, **changes: Any) -> Accuracy:
     """Evidence of three classes whose IoU, and so whose mean, is the given one (to 1e-6)."""
     pixels = 10_000_000
-    right = round(pixels * miou_percent / 100)
-    # Each class: `right` hits, and the misses go round in a ring, so that union = pixels for all three.
-    misses = (pixels - right) // 2
-    matrix = np.diag([right] * 3) + misses * np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
+    # Each class has `pixels` pixels, whatever the IoU. The misses go round in a ring, so that the union is
+    # 2 * pixels - right for all three.
+    right = round(2 * pixels * miou_percent / (100 + miou_percent))
+    matrix = np.diag([right] * 3) + (pixels - right) * np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]])
     return Accuracy(
         provenance=provenance(**changes),
         classes=CLASSES,
@@ -61,6 +61,26 @@ def test_miou_out_of_the_band_fails_on_both_sides(spec: Deliverable, measured: f
 
 def test_band_is_relative_and_two_sided() -> None:
     assert gates.accuracy.tolerance_band(54.627, 0.01) == pytest.approx((54.08073, 55.17327))
+
+
+@pytest.mark.parametrize("change", [{"absent_classes": "skip"}, {"label_grid": "photograph"}])
+def test_other_rules_of_scoring_are_no_evidence(spec: Deliverable, change: dict[str, str]) -> None:
+    verdict = gates.accuracy.miou(edited(accuracy(54.627), **change), spec)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert "scored by the rules" in verdict.sentence
+
+
+def test_two_runs_over_different_label_maps_are_no_evidence(spec: Deliverable) -> None:
+    ours, reference = accuracy(54.627), accuracy(54.627, backend="pytorch")
+    moved = ours.matrices.copy()
+    moved[3, 0, 0] -= 1
+    moved[3, 1, 0] += 1
+    for verdict in (
+        gates.accuracy.miou(edited(ours, matrices=moved), spec, reference),
+        gates.accuracy.class_iou(edited(ours, matrices=moved), reference, spec),
+    ):
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert "different label maps" in verdict.sentence
 
 
 def edited(evidence: Accuracy, **changes: Any) -> Accuracy:
@@ -232,6 +252,20 @@ def test_miou_near_the_limit_gets_a_note(spec: Deliverable) -> None:
     assert [v.outcome for v in (sure, unsure)] == [Outcome.PASS, Outcome.PASS]
     assert not any("near the limit" in note for note in sure.notes)
     assert any("near the limit" in note for note in unsure.notes)
+
+
+def test_recorded_results_are_compared_with_pytorch_without_naming_their_checkpoint(spec: Deliverable) -> None:
+    recorded = accuracy(54.627, backend="recorded", weights_sha256="", onnx_sha256="")
+    assert gates.accuracy.class_iou(recorded, SOUND, spec).outcome is Outcome.PASS
+    assert gates.accuracy.miou(recorded, spec, SOUND).caveats == ()
+    alone = gates.accuracy.miou(recorded, spec)
+    assert (alone.outcome, alone.caveats) == (Outcome.PASS, ("not compared with PyTorch: no weights",))
+    other = edited(recorded, provenance=provenance(backend="recorded", weights_sha256="", dataset_sha256="x"))
+    assert "different dataset" in gates.accuracy.class_iou(other, SOUND, spec).sentence
+    fewer = edited(recorded, images=SOUND.images[1:], matrices=SOUND.matrices[1:])
+    for verdict in (gates.accuracy.miou(fewer, spec, SOUND), gates.accuracy.class_iou(fewer, SOUND, spec)):
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert f"1 of {IMAGES} images missing" in verdict.sentence
 
 
 def test_class_iou_of_a_lost_class_fails(spec: Deliverable) -> None:
