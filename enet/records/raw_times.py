@@ -70,7 +70,7 @@ def significant_digits(number: float) -> int:
     >>> significant_digits(0.91664), significant_digits(1e-300), significant_digits(27.805683999758912)
     (5, 1, 17)
     """
-    return len(repr(number).partition("e")[0].replace(".", "").lstrip("-0").rstrip("0"))
+    return len(repr(float(number)).partition("e")[0].replace(".", "").lstrip("-0").rstrip("0"))
 
 
 def repetition(times: Sequence[float]) -> int:
@@ -150,13 +150,15 @@ def lattice_spacing(ordered: Sequence[float], bits: int) -> float:
     most = gaps[0] >> bits - 1  # the largest divisor of the smallest gap that gives such a spacing
     if not 0 < most < MOST_DIVISORS:
         return 0.0
-    spacings = gaps[0] / np.arange(1, most + 2)
+    # By every difference, few wrong divisors survive. The coarsest are kept, since all finer ones of them fit as well.
+    spacings, kept = gaps[0] / np.arange(1, most + 2), MOST_DIVISORS >> 5
     for difference in [*gaps[1:], *(value - values[0] for value in values[2:])]:
         multiples = difference / spacings
         counts = np.round(multiples)
         fits = np.abs(multiples - counts) < LATTICE_ERROR
         if not fits.any():
             return 0.0
-        spacings = difference / counts[fits]  # more exact with every larger difference
+        spacings = (difference / counts[fits])[:kept]  # more exact with every larger difference
+        kept = max(kept >> 3, 256)
     spacing = float(spacings.max())
     return spacing * unit if spacing < 1 << bits + 1 else 0.0
