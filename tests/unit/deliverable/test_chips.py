@@ -24,7 +24,7 @@ def counted_multiply_adds(variant: Variant, outputs: int, width: int, height: in
     network = recipes.seeded(variant, outputs)
     for layer in network.modules():
         if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d):
-            layer.register_forward_hook(count)  # type: ignore[arg-type]
+            layer.register_forward_hook(count)
     recipes.run(network, torch.zeros(1, 3, height, width))
     return total
 

@@ -58,7 +58,7 @@ MADE: dict[str, tuple[Sequence[float], str]] = {
     "constant": ([float(np.float32(0.909))] * 500, "all 500 times are 0.909 ms"),
     "a constant beyond double precision": ([1e-300] * 32, "all 32 times are 1e-300 ms"),
     "two values in turn": ([0.5, 0.75] * 16, "repeat after 2 of 32"),
-    "a block again and again": (CLOCKS["C float"](drawn(50)) * 10, "repeat after 50 of 500"),
+    "a block again and again": ([*CLOCKS["C float"](drawn(50))] * 10, "repeat after 50 of 500"),
     **{
         f"rounded to {digits} decimals": ([round(time, digits) for time in drawn(500)], "times are rounded")
         for digits in (3, 5, 6, 9)
@@ -85,11 +85,11 @@ def test_times_of_no_clock_are_a_problem(what: str) -> None:
 def test_simulated_times_are_recognised_after_scaling(factor: float, count: int, spread: float) -> None:
     simulated = [marked(time) for time in drawn(count, spread)]
     assert raw_times.is_scaled_simulation([factor * time for time in simulated])
-    assert not raw_times.is_scaled_simulation(drawn(count, spread))
+    assert not raw_times.is_scaled_simulation(list(drawn(count, spread)))
 
 
 def test_order_is_that_of_a_scaled_copy_and_of_no_other_run() -> None:
     times = list(drawn(32))
     assert raw_times.order(times) == raw_times.order([16.3 * time for time in times])
-    assert raw_times.order(times) != raw_times.order(drawn(32, seed=1))
+    assert raw_times.order(times) != raw_times.order(list(drawn(32, seed=1)))
     assert raw_times.order(times[:5]) == raw_times.order([1.0] * 500) == b""
