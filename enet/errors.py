@@ -79,5 +79,5 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     except OSError as error:  # a full disk or a removed folder: not an error of the program, so no traceback
         place = f"{error.filename}: " if error.filename else ""
         message, code = f"{place}{error.strerror or error}. Check the folder and the disk", 2
-    print(f"{name}: {message}", file=sys.stderr)
+    print(printable(f"{name}: {message}"), file=sys.stderr)
     return code

@@ -7,6 +7,7 @@ that an interrupted run can be resumed. ``preprocessed.json`` lists the files fr
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,12 +25,12 @@ MANIFEST = "preprocessed.json"
 
 
 def write_bin_files(
-    images: ImageFiles, folder: Path, kind: Literal["float", "uint8"], dataset_sha256: str, *, progress: bool
+    images: ImageFiles, folder: Path, kind: Literal["float", "uint8"], digests: Mapping[str, str], *, progress: bool
 ) -> dict[str, Any]:
     """Preprocess all images into ``folder``, on all cores.
 
     Args:
-        dataset_sha256: the data set's digest; files from a run with other data or settings are written again.
+        digests: of the data set, by name; files from a run with other data or settings are written again.
     Returns:
         The manifest: settings, and SHA-256 by file name.
     Raises:
@@ -43,7 +44,7 @@ def write_bin_files(
         "pillow": PIL.__version__,
         "input": kind,
         "preprocessing": images.spec.of_images,
-        "dataset_sha256": dataset_sha256,
+        **digests,
     }
     settings = json.loads(json.dumps(settings))  # tuples become lists, as in the manifest that is read
     intended = [f"{name}.bin" for name in images.names]

@@ -33,6 +33,17 @@ AT_LEAST = 1.2
 PLACEHOLDER = "say where the figure is from"
 
 
+def expect_digest(owner: object, name: str) -> None:
+    """Raise ValueError unless the field is None or a SHA-256 in hexadecimal."""
+    value = getattr(owner, name)
+    expect(
+        owner,
+        name,
+        value is None or re.fullmatch(r"[0-9a-f]{64}", value),
+        "64 digits of 0-9 and a-f, as sha256sum prints",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """Variant of ENet, and its checkpoint."""
@@ -45,11 +56,12 @@ class Network:
     #: SHA-256 of the promised checkpoint, hexadecimal; None: any. Results that were recorded on a device do not name
     #: their checkpoint, so for these it is only noted.
     sha256: str | None = None
+    #: Path, relative to the TOML file, of logits that the checkpoint must give; ``enet deliverables pin`` writes it.
+    golden: str | None = None
 
     def __post_init__(self) -> None:
         expect(self, "outputs", 1 <= self.outputs <= 255, "1..255")
-        is_digest = self.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", self.sha256)
-        expect(self, "sha256", is_digest, "64 digits of 0-9 and a-f, as sha256sum prints")
+        expect_digest(self, "sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,10 @@ class DatasetSpec:
     images: int
     #: Seed of the generator; only for generated layouts.
     seed: int = 0
+    #: SHA-256 of the promised pixels and labels, see ``enet.datasets.check.digest``; None: any.
+    sha256: str | None = None
+    #: SHA-256 of what preprocessing makes of them, see ``enet.evidence.Digests.inputs_sha256``; None: any.
+    inputs_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUT_FACTS:
@@ -71,6 +87,8 @@ class DatasetSpec:
         splits = LAYOUT_FACTS[self.layout].generated_splits
         expect(self, "split", not splits or self.split in splits, f"for {self.layout} one of {', '.join(splits)}")
         expect(self, "seed", self.seed >= 0, "at least 0")
+        expect_digest(self, "sha256")
+        expect_digest(self, "inputs_sha256")
 
     @property
     def is_generated(self) -> bool:
@@ -260,6 +278,16 @@ class Deliverable:
     def weights(self) -> Path | None:
         """The checkpoint's path; None: the user must give it."""
         return None if self.network.weights is None else self.path.parent / self.network.weights
+
+    @property
+    def golden(self) -> Path | None:
+        """The path of the checkpoint's golden logits, if the file names them."""
+        return None if self.network.golden is None else self.path.parent / self.network.golden
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether weights and data are named by hash, so that a measurement can be repeated to the pixel."""
+        return bool(self.network.sha256 and self.dataset.sha256)
 
 
 def builtin_names() -> list[str]:

@@ -40,7 +40,7 @@ class Accuracy(Evidence):
         seconds: wall-clock time.
         devices: share of each device, if several ran at once.
         claimed_miou_percent: mIoU according to a log that belongs to recorded results.
-        duplicate_images: number of images whose file is a copy of another image's file.
+        duplicate_images: number of images with the pixels of another image.
         label_grid: resolution at which predictions were compared, see ``Preprocessing``.
     """
 

@@ -1,4 +1,11 @@
-from . import accuracy as accuracy, cache as cache, parity as parity, speed as speed, throughput as throughput
+from . import (
+    accuracy as accuracy,
+    cache as cache,
+    network as network,
+    parity as parity,
+    speed as speed,
+    throughput as throughput,
+)
 from .base import (
     Check as Check,
     Outcome as Outcome,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from enet.deliverable import Deliverable
 from enet.errors import format_list
 from enet.evidence import Provenance
 
@@ -156,6 +157,17 @@ def provenance_problem(provenance: Provenance) -> str | None:
         return "measured on a simulated device"
     if problems := provenance.device_problems():
         return f"{format_list(problems, first=2)} (--allow-busy-device accepts that)"
+    return None
+
+
+def named_data_problem(dataset_sha256: str, images: Sequence[str], deliverable: Deliverable) -> str | None:
+    """Return the reason why these are not the images that the deliverable names, or None.
+
+    Of fewer images than expected, limited or missing, the digest is another in any case: ``missing_images`` says so.
+    """
+    named, whole = deliverable.dataset.sha256, len(images) == deliverable.dataset.images
+    if named and whole and dataset_sha256 != named:
+        return f"data set {dataset_sha256[:12] or 'unknown'}, expected {named[:12]} of the deliverable"
     return None
 
 

@@ -174,11 +174,17 @@ class Gate:
 CATALOGUE = (
     Gate(
         name="reference_miou", aspect="accuracy", title="reference mIoU", needs=("accuracy",), cases=Plan.whole,
-        sentence="PyTorch, measured now with these weights on these images, has the mIoU that the deliverable states",
+        sentence="PyTorch, measured now with these weights on these images, has the mIoU that the deliverable states; "
+        "to 0.01 pp if it names both by hash",
+    ),
+    Gate(
+        name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.whole,
+        sentence="PyTorch gives logits that were recorded before: of the variant with weights by formula, and of the "
+        "checkpoint if the deliverable has them",
     ),
     Gate(
         name="preprocessing", aspect="accuracy", title="preprocessing", needs=("digests",), cases=Plan.whole,
-        sentence="the network's input is that of the reference scripts, byte for byte, on images spread over the split",
+        sentence="the network's input is that of the reference scripts, byte for byte, on every image",
     ),
     Gate(
         name="onnx_logits", aspect="accuracy", title="ONNX logits", needs=("difference",), cases=Plan.exported,

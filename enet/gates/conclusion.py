@@ -54,16 +54,16 @@ class Conclusion:
         failed, unproved = self.counts["FAIL"], self.counts["NO EVIDENCE"] + len(self.broken)
         if self.accepted:
             return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): {self.passed}"
-        left = format_list([f"{gate} [{case}]" for gate, case in self.not_run], first=4)
-        reasons = [
-            (self.stopped, self.stopped),
-            (failed, f"{failed} of {self.total} gates failed"),
-            (unproved and not failed, f"no evidence for {unproved} of {self.total} gates"),
-            (not self.total, "nothing was checked"),
-            (self.not_run and self.total and not failed and not unproved, f"{self.passed}, not run: {left}"),
-        ]
-        said = "; ".join(reason for holds, reason in reasons if holds)
-        return f"NOT ACCEPTED: {said or 'no gate decides ' + (self.scope or 'anything')}"
+        if failed:
+            found = f"{failed} of {self.total} gates failed"
+        elif unproved:
+            found = f"no evidence for {unproved} of {self.total} gates"
+        else:
+            found = self.passed if self.total else "nothing was checked"
+        left = [f"{gate} [{case}]" for gate, case in self.not_run]
+        lists = {"ended in an error": self.broken, "not run": left}
+        more = [f"{words}: {format_list(names, first=4)}" for words, names in lists.items() if names]
+        return f"NOT ACCEPTED: {'; '.join(filter(None, [self.stopped, ', '.join([found, *more])]))}"
 
     @property
     def passed(self) -> str:

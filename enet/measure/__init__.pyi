@@ -1,7 +1,9 @@
 from . import (
     device_throughput as device_throughput,
+    golden as golden,
     label_files as label_files,
     parity as parity,
+    pinning as pinning,
     race as race,
     rebuilt as rebuilt,
     recorded_accuracy as recorded_accuracy,

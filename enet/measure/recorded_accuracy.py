@@ -20,7 +20,7 @@ from enet.measure.one_device import bounded_map
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax, is_finite
 from enet.metrics.segmentation import confusion_matrix
-from enet.records import output_files
+from enet.records import binding, output_files
 from enet.records.results_folder import RecordedRun, ResultsFolder
 from enet.records.summary import Summary
 from enet.records.throughput import no_run_reason, recorded_provenance, with_recorded_devices
@@ -52,6 +52,9 @@ def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labe
         reason = f"{run}: a run without --input feeds zeros"
     elif all(output_files.find_outputs(summary) is None for summary in run.summaries):
         reason = f"{run}: none of the listed outputs is here"
+    else:
+        chip = subject.deliverable.throughput.chip if subject.deliverable.throughput else ""
+        reason = "; ".join(binding.model_problems(run.summaries, subject.deliverable, batch_size, chip))
     if run is None or reason:
         return empty_accuracy(subject, batch_size, reason, labels_to)
     measured = score_outputs(subject, run.summaries, batch_size=batch_size, labels_to=labels_to)

@@ -76,6 +76,16 @@ class Subject:
         found = datasets.find(spec.layout, root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
+    @cached_property
+    def image_names(self) -> frozenset[str] | None:
+        """Names of the split's images; None if the data set is neither here nor generated. Generates nothing."""
+        spec = self.deliverable.dataset
+        if self.data_root is not None:
+            return frozenset(sample.name for sample in self.dataset.samples)
+        if not spec.is_generated:
+            return None
+        return frozenset(scenes.scene_paths(Path(), spec.split, index)[0].stem for index in range(spec.images))
+
     def generate_scenes(self) -> Path:
         """Generate the deliverable's scenes in the artifact cache, once, and return their folder."""
         spec = self.deliverable.dataset
@@ -88,7 +98,7 @@ class Subject:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Names, sizes and hashes of the data set's files; computed again only if a file has changed.
+        """Names, sizes and hashes of the data set's pixels; computed again only if a file has changed.
 
         Raises:
             InputError: files cannot be used; one message names all of them.
@@ -110,11 +120,22 @@ class Subject:
 
     @cached_property
     def dataset_sha256(self) -> str:
+        """Digest of the pixels and labels, whatever the files' names; see ``datasets.check.digest``."""
         return digest(self.manifest)
 
     @property
+    def files_sha256(self) -> str:
+        """Digest of names, order, pixels, labels and meaning of the label ids: of all that is made from the files."""
+        return hash_json(self.manifest)
+
+    @property
+    def dataset_digests(self) -> dict[str, str]:
+        """Both digests by name, as files that are made from the data set record them."""
+        return {"dataset_sha256": self.dataset_sha256, "files_sha256": self.files_sha256}
+
+    @property
     def duplicate_images(self) -> int:
-        """Number of images whose file is a copy of another image's file."""
+        """Number of images with the pixels of another image, however their files are encoded."""
         digests = [sample["image_sha256"] for sample in self.manifest["samples"]]
         return len(digests) - len(set(digests))
 
@@ -133,8 +154,9 @@ class Subject:
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
-        try:
-            other = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
+        try:  # the deliverable names the data of its own split alone
+            split = replace(spec.dataset, split=name, sha256=None, inputs_sha256=None)
+            other = replace(self, deliverable=replace(spec, dataset=split))
             count = len(replace(other, limit=None).dataset.samples)
         except (ValueError, InputError) as error:
             raise InputError(f"--split {name}: {error}") from error
@@ -147,7 +169,7 @@ class Subject:
 
     def prepared(self) -> PreparedImages:
         """The images in the network's resolution, preprocessed once into the artifact cache."""
-        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256}
+        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256}
         key["train_ids"] = hash_json(self.dataset.classes.lookup().tolist())
         files = self.image_files()
 
@@ -158,11 +180,11 @@ class Subject:
 
     def bin_files(self, kind: Literal["float", "uint8"]) -> Path:
         """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
-        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
+        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
         key |= made_by("enet.datasets.bin_files")
 
         def make(folder: Path) -> None:
-            write_bin_files(self.image_files(), folder, kind, self.dataset_sha256, progress=self.progress)
+            write_bin_files(self.image_files(), folder, kind, self.dataset_digests, progress=self.progress)
 
         return self.store.get_or_build("bins", key, make)
 
@@ -205,7 +227,7 @@ class Subject:
         if spec.dataset.split == calibration.SPLIT:
             raise InputError(f"--precision int8 is calibrated on train images, but they are scored by {spec.name}")
         try:
-            digest = hash_json([train.dataset_sha256, train.preprocessing_sha256])
+            digest = hash_json([train.files_sha256, train.preprocessing_sha256])
         except InputError as error:
             raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
         scored = {sample["image_sha256"] for sample in self.manifest["samples"]}

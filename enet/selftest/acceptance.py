@@ -13,7 +13,7 @@ from enet.datasets import scenes
 from enet.deliverable import Deliverable, IoFormat
 from enet.evidence import Accuracy
 from enet.gates import Plan, Verdict
-from enet.measure import measure_split, parity, rebuilt, reference_preprocessing
+from enet.measure import golden, measure_split, parity, rebuilt, reference_preprocessing
 from enet.measure.subject import Subject
 from enet.storage.store import Store
 
@@ -35,9 +35,9 @@ def small(folder: Path, *, images: int, side: int, scene: tuple[int, int] = scen
         embedded,
         name="small",
         batch_sizes=(1, 4),
-        dataset=replace(embedded.dataset, images=images),
+        dataset=replace(embedded.dataset, images=images, sha256=None, inputs_sha256=None),
         preprocessing=replace(embedded.preprocessing, size=(side, side)),
-        network=replace(embedded.network, sha256=None),  # to see what figures tell without it
+        network=replace(embedded.network, sha256=None, golden=None),  # to see what figures tell without them
     )
     subject = Subject(spec, Store(folder / "cache"), data_root=folder / "scenes")
     measured = measure_split(subject, subject.artifact(REFERENCE, 1), subject.prepared())
@@ -66,7 +66,8 @@ def verdicts(subject: Subject) -> Iterator[Verdict]:
         runs = {size: run(DEFAULT, size) for size in spec.batch_sizes}
         reference, _ = run(REFERENCE, 1)
         yield gates.accuracy.reference_miou(reference, spec)
-        yield gates.parity.preprocessing(reference_preprocessing.compare(subject, source))
+        yield gates.network.network(golden.compare(subject), spec)
+        yield gates.parity.preprocessing(reference_preprocessing.compare(subject, source), spec)
         for size, (evidence, labels) in runs.items():
             yield gates.accuracy.miou(evidence, spec, reference)
             yield gates.accuracy.class_iou(evidence, reference, spec)

@@ -49,7 +49,7 @@ class World:
         if isinstance(given, LogitComparison):
             return gates.parity.onnx_logits(given, self.spec)
         if isinstance(given, Digests):
-            return gates.parity.preprocessing(given)
+            return gates.parity.preprocessing(given, self.spec)
         if isinstance(given, Rebuilt):
             return gates.cache.cached_files(given)
         if isinstance(given, Throughput):
@@ -69,7 +69,7 @@ def make_world() -> World:
         spec,
         batch_sizes=(1, 4),
         network=replace(spec.network, sha256=WEIGHTS),
-        dataset=replace(spec.dataset, images=IMAGES),
+        dataset=replace(spec.dataset, images=IMAGES, sha256=None, inputs_sha256=None),
     )
     plain = {"input": IoFormat().input, "output": IoFormat().output}
     common: dict[str, Any] = {"deliverable": spec.name, "device": "cpu", "io_format": plain, "versions": {}}

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from enet import deliverable
+from enet import deliverable, model
 from enet.deliverable import BUILTIN, LAYOUT_FACTS, Preprocessing, load
 from enet.errors import InputError
+from enet.storage.files import hash_file
 from tests.unit import recipes
 
 #: A whole file, every key given.
@@ -87,6 +88,17 @@ def test_load_every_builtin(name: str) -> None:
     assert loaded.scored_classes == LAYOUT_FACTS[loaded.dataset.layout].classes
     assert loaded.reference.source
     assert load(str(loaded.path)) == loaded
+
+
+@pytest.mark.parametrize("name", ["camvid", "camvid-paper", "scenes"])
+def test_builtin_with_weights_is_pinned(name: str) -> None:
+    """Weights, data, inputs and logits, as ``enet deliverables pin`` writes them."""
+    loaded = load(name)
+    assert loaded.is_pinned
+    assert loaded.dataset.inputs_sha256
+    assert loaded.weights is not None
+    assert loaded.golden is not None
+    assert model.golden.load(loaded.golden).weights_sha256 == loaded.network.sha256 == hash_file(loaded.weights)
 
 
 def test_cityscapes_equals_the_guide() -> None:
@@ -283,8 +295,9 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
             stated.discard(field.name)
     assert not stated
     defaults = load(str(written(tmp_path, deliverable.template())))
-    for name in ("tolerances", "artifact", "preprocessing", "reference", "dataset"):
+    for name in ("tolerances", "artifact", "preprocessing", "reference"):
         assert getattr(read, name) == getattr(defaults, name), name
+    assert dataclasses.replace(read.dataset, sha256=None, inputs_sha256=None) == defaults.dataset
 
 
 @pytest.mark.parametrize(

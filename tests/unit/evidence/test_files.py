@@ -14,7 +14,18 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import SCHEMA, Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Rebuilt, Throughput
+from enet.evidence import (
+    SCHEMA,
+    Accuracy,
+    DeviceTiming,
+    Digests,
+    GoldenComparison,
+    GoldenLogits,
+    LogitComparison,
+    Parity,
+    Rebuilt,
+    Throughput,
+)
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -80,6 +91,17 @@ ALL: dict[str, evidence.Evidence] = {
         images_expected=1,
         ours={"x": "1"},
         theirs={"x": "2"},
+    ),
+    "golden": GoldenLogits(
+        deliverable="tiny",
+        variant="paper",
+        limit=1e-4,
+        relative=1e-6,
+        comparisons=(
+            GoldenComparison(
+                name="variant paper", weights_sha256="", golden_weights_sha256="", values=9, largest=1e-6, over_limit=0
+            ),
+        ),
     ),
     "rebuilt": Rebuilt(cache="c", seed=1, limited=False, cached={"x": "1"}, built={"x": "2"}),
     "throughput": Throughput(

@@ -118,6 +118,44 @@ def test_miou_unusable_evidence_is_no_evidence(spec: Deliverable, gate: Any, rea
     assert verdict.incomplete == (reason in ("too few images", "limited"))
 
 
+def pinned(spec: Deliverable, data: str = "d" * 64) -> Deliverable:
+    """The deliverable with weights and data named by hash."""
+    return dataclasses.replace(
+        spec,
+        network=dataclasses.replace(spec.network, sha256="a" * 64),
+        dataset=dataclasses.replace(spec.dataset, sha256=data),
+    )
+
+
+def of_pinned(miou_percent: float) -> Accuracy:
+    return accuracy(miou_percent, weights_sha256="a" * 64, dataset_sha256="d" * 64)
+
+
+@pytest.mark.parametrize(
+    ("measured", "outcome"),
+    [(54.627, "PASS"), (54.6365, "PASS"), (54.6175, "PASS"), (54.6375, "FAIL"), (54.6165, "FAIL"), (54.7, "FAIL")],
+)
+def test_reference_is_held_to_its_figure_where_weights_and_data_are_named(
+    spec: Deliverable, measured: float, outcome: str
+) -> None:
+    verdict = gates.accuracy.reference_miou(of_pinned(measured), pinned(spec))
+    assert verdict.outcome is Outcome(outcome)
+    assert "0.01 pp to 54.6270 %, as weights and data are those named by hash" in verdict.sentence
+    assert gates.accuracy.miou(of_pinned(measured), pinned(spec)).outcome is Outcome.PASS
+    for table in ("network", "dataset"):  # only one of them is named
+        part = dataclasses.replace(pinned(spec), **{table: getattr(spec, table)})
+        assert gates.accuracy.reference_miou(of_pinned(measured), part).outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("gate", [gates.accuracy.reference_miou, gates.accuracy.miou])
+def test_miou_other_data_are_no_evidence(spec: Deliverable, gate: Any) -> None:
+    verdict = gate(of_pinned(54.627), pinned(spec, "e" * 64))
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert verdict.sentence == "mIoU 54.6270 %, but data set dddddddddddd, expected eeeeeeeeeeee of the deliverable"
+    few = accuracy(54.627, images=IMAGES - 1, weights_sha256="a" * 64, dataset_sha256="d" * 64)
+    assert "1 of 20 images missing" in gate(few, pinned(spec, "e" * 64)).sentence.replace(f"of {IMAGES}", "of 20")
+
+
 def test_miou_other_checkpoint_is_no_evidence(spec: Deliverable) -> None:
     """Results that were recorded on a device do not name their checkpoint; they pass with a note."""
     network = dataclasses.replace(spec.network, sha256="0" * 64)
@@ -339,7 +377,9 @@ def test_onnx_logits_outcomes(spec: Deliverable) -> None:
     assert onnx_logits(difference(second=provenance(weights_sha256="x")), spec).outcome is Outcome.NO_EVIDENCE
 
 
-def test_preprocessing_outcomes() -> None:
+def test_preprocessing_outcomes(spec: Deliverable) -> None:
+    spec = dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=1))
+
     def outcome(ours: dict[str, str], theirs: dict[str, str], *, limited: bool = False) -> Outcome:
         evidence = Digests(
             comparison="",
@@ -350,12 +390,13 @@ def test_preprocessing_outcomes() -> None:
             ours=ours,
             theirs=theirs,
         )
-        return gates.parity.preprocessing(evidence).outcome
+        return gates.parity.preprocessing(evidence, spec).outcome
 
     assert outcome({"a": "1"}, {"a": "1"}) is Outcome.PASS
     assert outcome({"a": "1"}, {"a": "2"}) is Outcome.FAIL
     assert outcome({}, {}) is Outcome.NO_EVIDENCE
     assert outcome({"a": "1"}, {"a": "1", "b": "2"}) is Outcome.NO_EVIDENCE
+    assert outcome({"a": "1", "b": "2"}, {"b": "2", "a": "1"}) is Outcome.NO_EVIDENCE
     assert outcome({"a": "1"}, {"a": "1"}, limited=True) is Outcome.NO_EVIDENCE
 
 

@@ -64,6 +64,7 @@ def test_plan_of_the_default_run() -> None:
     both = ["scenes-onnxruntime-bs1", "scenes-onnxruntime-bs16"]
     expected = {
         "reference_miou": ["scenes"],
+        "network": ["scenes"],
         "preprocessing": ["scenes"],
         "onnx_logits": ["scenes-bs1", "scenes-bs16"],
         "io_formats": ["scenes-float-labels", "scenes-uint8-logits", "scenes-uint8-labels"],
