@@ -150,6 +150,10 @@ class Backend(ABC):
             BackendUnavailable: one of them, or the device, is missing.
         """
 
+    def conditions(self) -> Mapping[str, Any]:
+        """What else, in this process, decides how fast it runs here: settings, and instruction sets in use."""
+        return {}
+
     def place(self, target: Target) -> Place:
         """All of the target's devices, in words."""
         return Place()

@@ -22,9 +22,9 @@ from enet.backends.quantise import quantise
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.host import cores, cpu
+from enet.host import cores, cpu, installed_version
 from enet.model.onnx_graph import OUTPUT, fix_batch_size
-from enet.storage.code_digest import installed_version, made_by
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file, write_bytes
 
 
@@ -111,3 +111,6 @@ class OpenVinoBackend(Backend):
 
     def versions(self) -> Mapping[str, str]:
         return {"openvino": openvino.__version__, "nncf": installed_version("nncf"), "numpy": np.__version__}
+
+    def conditions(self) -> Mapping[str, Any]:
+        return {"capabilities": list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))}

@@ -289,6 +289,11 @@ class Deliverable:
         """Whether weights and data are named by hash, so that a measurement can be repeated to the pixel."""
         return bool(self.network.sha256 and self.dataset.sha256)
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether the checkpoint is where the deliverable says."""
+        return self.weights is not None and self.weights.is_file()
+
 
 def builtin_names() -> list[str]:
     """Names of the deliverables that are included in the package."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
+from enet.evidence.agreement import Agreement
 from enet.evidence.base import SCHEMA, Evidence
 from enet.evidence.parity import Digests, GoldenLogits, LogitComparison, Parity
 from enet.evidence.rebuilt import Rebuilt
@@ -21,7 +22,7 @@ from enet.storage.files import hash_json, make_folder, write_text
 Kind = TypeVar("Kind", bound=Evidence)
 
 #: Class of evidence by the name that its files state.
-CLASSES = (Accuracy, Parity, LogitComparison, GoldenLogits, Digests, Rebuilt, Throughput, Speed)
+CLASSES = (Accuracy, Agreement, Parity, LogitComparison, GoldenLogits, Digests, Rebuilt, Throughput, Speed)
 KINDS: dict[str, type[Evidence]] = {each.kind: each for each in CLASSES}
 
 

@@ -22,6 +22,7 @@ class Parity(Evidence):
         non_finite: number of images of either run with a NaN or infinite logit.
         is_single_class: a run predicted a single class everywhere.
         miou: of the two runs, in 0..1, if both scored the whole split.
+        seed: of the generator that drew the images, if they were drawn.
     """
 
     kind: ClassVar[str] = "parity"
@@ -35,6 +36,7 @@ class Parity(Evidence):
     non_finite: int
     is_single_class: bool
     miou: tuple[float, float] | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.differing_pixels) != len(self.images):

@@ -1,5 +1,6 @@
 from . import (
     accuracy as accuracy,
+    agreement as agreement,
     cache as cache,
     network as network,
     parity as parity,

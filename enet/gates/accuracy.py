@@ -55,10 +55,11 @@ def miou(evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | Non
 
     Args:
         reference: the same images run by PyTorch. With it, a paired bootstrap gives the interval of the difference,
-            which is shown and marks a pass near the limit; the point value decides.
+            which is shown and marks a pass near the limit; the point value decides. A pass without it has a caveat.
     """
     problem = comparison_problem(evidence, reference, deliverable)
-    return stated_miou("miou", evidence, deliverable, problem, reference)
+    verdict = stated_miou("miou", evidence, deliverable, problem, reference)
+    return verdict if reference else replace(verdict, caveats=("not compared with PyTorch: no weights",))
 
 
 def stated_miou(
@@ -189,10 +190,10 @@ def collapsed_images(evidence: Accuracy, reference: Accuracy | None) -> str | No
 
 def pairing_problem(first: Accuracy, second: Accuracy) -> str | None:
     """Return the reason why two runs cannot be paired image by image, or None."""
+    different = None
     if first.images != second.images or first.classes != second.classes:
-        different = "evidence over different images or classes"
+        fewer = missing_images(first.images, len(second.images), limited=False)
+        different = fewer or "evidence over different images or classes"
     elif (first.matrices.sum(axis=2) != second.matrices.sum(axis=2)).any():
         different = "the two runs were scored against different label maps"
-    else:
-        different = None
     return relation_problem([first.provenance, second.provenance]) or different

@@ -31,7 +31,8 @@ class Check:
 
     Attributes:
         measured: in ``unit``.
-        unit: "%", "pp" (percentage points), "x" (a factor), "ms", "images/s"; or what is counted, such as "of 8".
+        unit: "%", "pp" (percentage points), "px" (pixels), "x" (a factor), "ms", "images/s"; or what is counted, such
+            as "of 8".
         low: the least accepted value, or None.
         high: the largest accepted value, or None.
     """

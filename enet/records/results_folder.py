@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
 from enet.deliverable.target import DeviceState
@@ -62,6 +62,13 @@ class ResultsFolder:
     def batch_sizes(self) -> tuple[int, ...]:
         """Batch sizes of the runs, ascending; 0 stands for unknown."""
         return tuple(sorted({run.batch_size for run in self.runs}))
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether an output of a run is here, usable or not."""
+        summaries = [summary for run in self.runs for summary in run.summaries if not summary.is_pure_inference]
+        present = {each.folder: {path.name for path in each.folder.glob("*")} for each in summaries}
+        return any(PurePosixPath(name).name in present[each.folder] for each in summaries for _, name in each.pairs)
 
     def run(self, batch_size: int) -> RecordedRun | None:
         return next((run for run in self.runs if run.batch_size == batch_size), None)

@@ -64,20 +64,22 @@ def verdicts(subject: Subject) -> Iterator[Verdict]:
             return measure_split(subject, subject.artifact(backend, size), source, labels_to=labels), labels
 
         runs = {size: run(DEFAULT, size) for size in spec.batch_sizes}
-        reference, _ = run(REFERENCE, 1)
+        reference, truth = run(REFERENCE, 1)
         yield gates.accuracy.reference_miou(reference, spec)
         yield gates.network.network(golden.compare(subject), spec)
         yield gates.parity.preprocessing(reference_preprocessing.compare(subject, source), spec)
         for size, (evidence, labels) in runs.items():
             yield gates.accuracy.miou(evidence, spec, reference)
             yield gates.accuracy.class_iou(evidence, reference, spec)
+            yield gates.agreement.agreement(parity.compare_with_reference((evidence, reference), (labels, truth)))
+            again = parity.compare_rows(subject, subject.artifact(DEFAULT, size), source, (evidence, labels))
+            yield gates.parity.parity(again, spec)
             yield gates.parity.onnx_logits(parity.compare_onnx_logits(subject, size, source), spec)
             if size > 1:
                 pair, files = (evidence, runs[1][0]), (labels, runs[1][1])
                 yield gates.parity.parity(parity.compare_runs("batch parity", pair, files), spec)
                 last = len(source.names) % size
                 yield gates.parity.parity(parity.compare_runs("padded tail", pair, files, last=last), spec)
-                yield gates.parity.parity(parity.compare_rows(subject, subject.artifact(DEFAULT, size), source), spec)
         for case in Plan(deliverable=spec, backends=(DEFAULT,)).other_formats():
             artifacts = subject.artifact(DEFAULT, 1, case.io_format), subject.artifact(DEFAULT, 1, IoFormat())
             yield gates.parity.parity(parity.compare_artifacts("io formats", subject, artifacts, source), spec)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import re
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from enet.host import installed_version
 from enet.storage.files import hash_text
 
 #: Folder that contains the package ``enet``.
@@ -46,15 +45,6 @@ def libraries(*modules: str, root: Path = ROOT) -> dict[str, str]:
     names = {first or second for text in texts for first, second in FOREIGN.findall(text)}
     found = names - sys.stdlib_module_names - WITHOUT_EFFECT
     return {name: installed_version(*DISTRIBUTIONS.get(name, (name,))) for name in sorted(found)}
-
-
-def installed_version(*distributions: str) -> str:
-    """Return the versions of those distributions that are installed; "not installed" if there is none."""
-    found = []
-    for name in distributions:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found.append(metadata.version(name))
-    return ", ".join(found) or "not installed"
 
 
 @functools.cache

@@ -8,10 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from enet import cli
-from enet.selftest import result_folders
+from enet import cli, deliverable
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.selftest import result_folders, tiny
+from enet.storage.store import Store
 from tests.suite.acceptance import ROOT, run_pytest
 
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"
@@ -72,6 +76,27 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     assert "<td>28.9672</td>" in page  # this run's column of the recorded table
     assert all(f'id="{place}"' in page for place in ("chart-throughput", "open"))
     assert 'id="chart-classes"' not in page  # nothing was scored
+
+
+def test_records_are_compared_with_pytorch_if_the_weights_are_here(tmp_path: Path) -> None:
+    """Half of a label map is mirrored at batch 2; at batch 1 they are PyTorch's. The deliverable has its weights."""
+    toml = tiny.write(tmp_path) / "tiny.toml"
+    subject = Subject(deliverable.load(str(toml)), Store(tmp_path / "cache"), data_root=tmp_path / "data")
+    source, labels = subject.image_files(), tmp_path / "labels.npy"
+    pipeline.measure_split(subject, subject.artifact("pytorch", 1), source, labels_to=labels)
+    outputs = dict(zip(source.names, np.load(labels), strict=True))
+    result_folders.write(tmp_path / "results", outputs, 1, 10)
+    half = outputs[source.names[3]][:, : tiny.SIDE // 2]
+    half[...] = half[:, ::-1].copy()
+    result_folders.write(tmp_path / "results", outputs, 2, 10)
+    inputs = ["--deliverable", toml, "--data-root", tmp_path / "data", "--artifact-cache", tmp_path / "cache"]
+    done = replay(tmp_path / "results", tmp_path / "evidence", "-k", "agreement or class_iou", *map(str, inputs))
+    found = verdicts(tmp_path / "evidence")
+    assert set(found) == {f"test_{gate}[tiny-recorded-bs{n}]" for gate in ("agreement", "class_iou") for n in (1, 2)}
+    outcomes = [found[f"test_agreement[tiny-recorded-bs{size}]"]["outcome"] for size in (1, 2)]
+    assert outcomes == ["PASS", "FAIL"], done.stdout
+    assert source.names[3] in found["test_agreement[tiny-recorded-bs2]"]["sentence"]
+    assert found["test_class_iou[tiny-recorded-bs1]"]["outcome"] == "PASS"
 
 
 def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from enet.errors import InputError
 from enet.evidence import (
     SCHEMA,
     Accuracy,
+    Agreement,
     DeviceTiming,
     Digests,
     GoldenComparison,
@@ -26,6 +27,7 @@ from enet.evidence import (
     Rebuilt,
     Throughput,
 )
+from enet.metrics.agreement import compare_label_maps
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -69,6 +71,15 @@ ALL: dict[str, evidence.Evidence] = {
         non_finite=0,
         is_single_class=False,
         miou=(0.5, 0.25),
+    ),
+    "agreement": Agreement(
+        first=PROVENANCE,
+        second=PROVENANCE,
+        classes=("a", "b"),
+        images=("x",),
+        images_expected=2,
+        pixels_per_image=12,
+        counts=(compare_label_maps(*np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)),),
     ),
     "difference": LogitComparison(
         comparison="logits",
@@ -149,6 +160,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"pixel_agreement": 1.0}),
         ("parity", {"differing_pixels": [0, 0]}),
+        ("agreement", {"pixel_agreement": 1.0}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )

@@ -254,6 +254,20 @@ def test_miou_near_the_limit_gets_a_note(spec: Deliverable) -> None:
     assert any("near the limit" in note for note in unsure.notes)
 
 
+def test_recorded_results_are_compared_with_pytorch_without_naming_their_checkpoint(spec: Deliverable) -> None:
+    recorded = accuracy(54.627, backend="recorded", weights_sha256="", onnx_sha256="")
+    assert gates.accuracy.class_iou(recorded, SOUND, spec).outcome is Outcome.PASS
+    assert gates.accuracy.miou(recorded, spec, SOUND).caveats == ()
+    alone = gates.accuracy.miou(recorded, spec)
+    assert (alone.outcome, alone.caveats) == (Outcome.PASS, ("not compared with PyTorch: no weights",))
+    other = edited(recorded, provenance=provenance(backend="recorded", weights_sha256="", dataset_sha256="x"))
+    assert "different dataset" in gates.accuracy.class_iou(other, SOUND, spec).sentence
+    fewer = edited(recorded, images=SOUND.images[1:], matrices=SOUND.matrices[1:])
+    for verdict in (gates.accuracy.miou(fewer, spec, SOUND), gates.accuracy.class_iou(fewer, SOUND, spec)):
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert f"1 of {IMAGES} images missing" in verdict.sentence
+
+
 def test_class_iou_of_a_lost_class_fails(spec: Deliverable) -> None:
     matrices = SOUND.matrices.copy()
     matrices[:, 2, 2] -= 2_000_000

@@ -69,10 +69,11 @@ def test_plan_of_the_default_run() -> None:
         "onnx_logits": ["scenes-bs1", "scenes-bs16"],
         "io_formats": ["scenes-float-labels", "scenes-uint8-logits", "scenes-uint8-labels"],
         "miou": both,
+        "agreement": both,
         "class_iou": both,
         "batch_parity": both[1:],
         "padded_tail": both[1:],
-        "equal_rows": both[1:],
+        "equal_rows": both,
         "speedup": [f"scenes-onnxruntime-bs{size}" for size in (1, 4, 8, 16, 32)],
     }
     assert cases(plan).items() >= expected.items()
@@ -120,6 +121,9 @@ def test_plan_of_records_requires_what_records_can_answer() -> None:
     assert list(found) == ["miou", "batch_parity", "padded_tail", "throughput", "best_batch"]
     assert found["throughput"] == ["cityscapes-recorded-bs1", "cityscapes-recorded-bs16"]
     assert found["best_batch"] == ["cityscapes-recorded"]
+    with_weights = cases(replace(plan, has_reference=True))
+    assert list(with_weights) == ["miou", "agreement", "class_iou", *list(found)[1:]]
+    assert with_weights["agreement"] == with_weights["class_iou"] == found["miou"]
     full = replace(cityscapes, dataset=replace(cityscapes.dataset, images=496))
     assert "padded_tail" not in cases(replace(plan, deliverable=full))
     two = replace(plan, batch_sizes=(1, 2, 16))  # no recorded baseline has a figure at batch 2
