@@ -20,16 +20,17 @@ from enet.storage.store import Store
 BACKEND = DEFAULT
 
 
-def small(folder: Path, *, images: int, side: int) -> Subject:
+def small(folder: Path, *, images: int, side: int, scene: tuple[int, int] = scenes.SIZE) -> Subject:
     """The embedded deliverable over few scenes on a small grid, its stated mIoU measured over them.
 
     Args:
         folder: where the scenes are written, and what is built.
         images: how many; of batches of 4, the last should not be full.
         side: of the network's input, in pixels.
+        scene: width and height of the scenes, in pixels.
     """
     embedded = deliverable.load("scenes")
-    scenes.write(folder / "scenes", images=images, split=embedded.dataset.split)
+    scenes.write(folder / "scenes", images=images, split=embedded.dataset.split, size=scene)
     spec = replace(
         embedded,
         name="small",

@@ -25,8 +25,8 @@ from enet.selftest.planted.base import REFUSED
 from enet.selftest.table import SOUND, Row
 from enet.storage.store import Store
 
-#: Images and side of the small deliverable: a batch of 4 has a tail of 2.
-SIZE = {"images": 6, "side": 96}
+#: Images of the small deliverable, so that a batch of 4 has a tail of 2; side of the network's input; size of a scene.
+IMAGES, SIDE, SCENE = 6, 240, (1024, 512)
 
 #: Faults of a whole run, and of a quick one: the first of each family.
 COUNT, QUICK_COUNT = 220, len(FAMILIES)
@@ -37,7 +37,7 @@ SOUND_EVERY = 20
 
 def run(folder: Path, *, quick: bool = False, seed: int = 0, count: int | None = None) -> Iterator[Row]:
     """One row a fault, the families taking turns, and rows of sound runs between them."""
-    subject = small(folder, **SIZE)
+    subject = small(folder, images=IMAGES, side=SIDE, scene=SCENE)
     total = (QUICK_COUNT if quick else COUNT) if count is None else count
     for number in range(total):
         if number % SOUND_EVERY == 0:

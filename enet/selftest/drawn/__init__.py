@@ -17,11 +17,12 @@ FAMILIES = (
     Family(name="label maps preprocessed", gates=("preprocessing",), draw=images.change_labels, rebuilds=("prepared",)),
     Family(name="normalisation", gates=("preprocessing",), draw=images.change_constants),
     Family(name="files of the data set", gates=("reference_miou", REFUSED), draw=images.change_files, unseen=MIOU),
+    Family(name="files, named by hash", gates=("reference_miou", REFUSED), draw=images.change_named_files),
     Family(name="rows of a batch", gates=("batch_parity", "padded_tail", "equal_rows"), draw=running.change_rows),
     Family(name="a logit not finite", gates=("miou", "batch_parity"), draw=running.non_finite),
     Family(name="coarse logits", gates=("onnx_logits",), draw=running.coarse_logits),
     Family(
-        name="a part of one image", gates=("miou", "class_iou"), draw=running.region,
+        name="a part of one image", gates=("agreement", "miou"), draw=running.region,
         unseen=f"less than {100 * running.UNSEEN_PIXELS:g} % of the image's pixels change",
     ),
     Family(name="an earlier call's result", gates=("miou", "batch_parity"), draw=running.earlier_result),

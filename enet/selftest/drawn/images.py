@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -106,9 +107,30 @@ def change_constants(rng: Generator, subject: Subject) -> Drawn:
 
 def change_files(rng: Generator, subject: Subject) -> Drawn:
     """Files of the data set, before anything is built from them."""
+    what, change = changed_files(rng, subject)
+    return Drawn(words=what, inject=changing(change_data(change)), too_small=small_miou_change)
+
+
+def change_named_files(rng: Generator, subject: Subject) -> Drawn:
+    """The same, of a data set that the deliverable names by its hash."""
+    spec, (what, change) = subject.deliverable, changed_files(rng, subject)
+    named = replace(spec, dataset=replace(spec.dataset, sha256=subject.dataset_sha256))
+
+    def changed(given: Subject, folder: Path) -> Subject:
+        return replace(change_data(change)(given, folder), deliverable=named)
+
+    return Drawn(words=what, inject=changing(changed))
+
+
+def changed_files(rng: Generator, subject: Subject) -> tuple[str, Callable[[list[Path], list[Path]], None]]:
+    """A change of the files of images and label maps, in words and as a function."""
     count = len(subject.dataset.samples)
     first, second = rng.choice(count, 2, replace=False).tolist()
     place, y, x, old = float(rng.uniform(0.1, 0.9)), *rng.uniform(0, 0.5, 2), int(pick(rng, (7, 8, 11, 21, 23, 26)))
+
+    def remove(*paths: Path) -> None:
+        for path in paths:
+            path.unlink()
 
     def cut(path: Path) -> None:
         path.write_bytes(path.read_bytes()[: int(place * path.stat().st_size)])
@@ -133,7 +155,7 @@ def change_files(rng: Generator, subject: Subject) -> Drawn:
         paths[first].write_bytes(paths[second].read_bytes())
 
     corner = f"{100 * y:.0f} %, {100 * x:.0f} %"
-    changes: dict[str, Callable[[list[Path], list[Path]], object]] = {
+    changes: dict[str, Callable[[list[Path], list[Path]], None]] = {
         f"label maps {first} and {second} swapped": lambda _, labels: swap(labels),
         f"images {first} and {second} swapped": lambda images, _: swap(images),
         f"label map {first} of one class from {corner} on": lambda _, labels: relabel(labels[first]),
@@ -141,10 +163,9 @@ def change_files(rng: Generator, subject: Subject) -> Drawn:
         f"image {first} cut at {100 * place:.0f} %": lambda images, _: cut(images[first]),
         f"a bit of image {first} changed": lambda images, _: rot(images[first]),
         f"a bit of label map {first} changed": lambda _, labels: rot(labels[first]),
-        f"sample {first} missing": lambda images, labels: [side[first].unlink() for side in (images, labels)],
+        f"sample {first} missing": lambda images, labels: remove(images[first], labels[first]),
     }
-    what, change = pick(rng, changes.items())
-    return Drawn(words=what, inject=changing(change_data(change)), too_small=small_miou_change)
+    return pick(rng, changes.items())
 
 
 def miscount(rng: Generator, _: Subject) -> Drawn:

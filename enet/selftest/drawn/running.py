@@ -90,7 +90,7 @@ def coarse_logits(rng: Generator, _: Subject) -> Drawn:
 
 
 #: Share of an image's pixels below which a change of the artifact's labels in that image alone need not be seen.
-UNSEEN_PIXELS = 0.01
+UNSEEN_PIXELS = 0.001
 
 
 def region(rng: Generator, subject: Subject) -> Drawn:

@@ -15,7 +15,7 @@ from enet.selftest.drawn.base import pick
 from enet.selftest.fuzzed.conclusions import must_pass, some
 from fixtures import options
 
-SEEDS = 150
+SEEDS = 40
 
 
 def draw_options(rng: np.random.Generator) -> dict[str, Any]:
