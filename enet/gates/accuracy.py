@@ -65,7 +65,10 @@ def miou(evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | Non
     """
     problem = comparison_problem(evidence, reference, deliverable)
     verdict = stated_miou("miou", evidence, deliverable, problem, reference)
-    return verdict if reference else replace(verdict, caveats=("not compared with PyTorch: no weights",))
+    if reference:
+        return verdict
+    model = ("model not proven",) if evidence.provenance.backend == RECORDED else ()
+    return replace(verdict, caveats=("not compared with PyTorch: no weights", *model))
 
 
 def stated_miou(
@@ -108,8 +111,7 @@ def stated_miou(
     sentence = f"mIoU {measured:.4f} % ({signed(measured - stated)} pp), expected {low:.4f} to {high:.4f} % ({rule})"
     if measured > high and not is_exact:
         sentence += "; above the band it is not the same model or data"
-    caveats = ("model not proven",) if evidence.provenance.backend == RECORDED else ()
-    return replace(decide(gate, [check], sentence, None, notes, numbers), caveats=caveats)
+    return decide(gate, [check], sentence, None, notes, numbers)
 
 
 def unusable(gate: str, evidence: Accuracy, reason: str) -> Verdict:
