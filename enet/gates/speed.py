@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from enet.deliverable import Deliverable
 from enet.evidence import RecordedSpeed, Speed
-from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem
+from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem, subject_problem
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
 
 #: Fewest rounds that an interval is taken from.
@@ -112,9 +112,9 @@ def speed_problem(evidence: Speed, deliverable: Deliverable) -> str | None:
     ours, theirs = evidence.provenance, evidence.reference
     rounds = min(len(evidence.times.rounds), len(evidence.reference_times.rounds))
     return (
-        provenance_problem(ours)
+        subject_problem(ours, deliverable)
+        or provenance_problem(theirs)
         or first_reason(
-            (ours.deliverable != deliverable.name, f"evidence for {ours.deliverable!r}, expected {deliverable.name!r}"),
             (ours.weights_sha256 != theirs.weights_sha256, "the two sides are of different weights"),
             (ours.batch_size != theirs.batch_size, "the two sides are of different batch sizes"),
             (rounds < MIN_ROUNDS, f"{rounds} rounds, expected at least {MIN_ROUNDS}"),
