@@ -32,7 +32,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 def raced(subject: Subject) -> Speed:
     with race.race(subject, "onnxruntime", 2, subject.prepared()) as both:
         both.contest.warm_up(0)
-        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=ROUNDS), limit=0)
+        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=ROUNDS))
     return both.evidence()
 
 
@@ -73,7 +73,7 @@ def test_sound_artifact_has_no_problem(subject: Subject) -> None:
 
 def test_race_that_was_not_left_has_checked_nothing(subject: Subject) -> None:
     with race.race(subject, "onnxruntime", 2, subject.prepared()) as both:
-        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=3), limit=0)
+        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=3))
         problem = gates.speed.outputs_problem(both.evidence(), subject.deliverable)
     assert problem == "the outputs of the timed executions were not checked"
 
