@@ -6,6 +6,9 @@ from enet.deliverable import Deliverable, Tolerances
 from enet.evidence import GoldenLogits
 from enet.gates.base import Check, Verdict, decide, first_reason, no_evidence
 
+#: Number of logits that ``enet deliverables pin`` records; fewer say too little.
+LEAST = 512
+
 
 def network(evidence: GoldenLogits, deliverable: Deliverable) -> Verdict:
     """PyTorch gives the recorded logits: of the variant with weights by formula, and of the deliverable's checkpoint if
@@ -13,6 +16,7 @@ def network(evidence: GoldenLogits, deliverable: Deliverable) -> Verdict:
     them, as the source is no part of it."""
     compared, named = evidence.comparisons, deliverable.network.golden
     limit, relative = Tolerances.logits, Tolerances.logits_relative
+    fewest = min((each.values for each in compared), default=0)
     others = [
         f"{each.name} is of the weights {each.golden_weights_sha256[:12]}, but run were {each.weights_sha256[:12]}"
         for each in compared
@@ -22,7 +26,7 @@ def network(evidence: GoldenLogits, deliverable: Deliverable) -> Verdict:
         (evidence.deliverable != deliverable.name, f"evidence for {evidence.deliverable!r}"),
         (evidence.variant != deliverable.network.variant, f"evidence for the variant {evidence.variant!r}"),
         (evidence.limit > limit or evidence.relative > relative, f"counted beyond {evidence.limit:.3g}"),
-        (not compared or any(each.values < 1 for each in compared), "no value was compared"),
+        (fewest < LEAST, f"{fewest} logits were compared, expected at least {LEAST}"),
         (named and not any(each.golden_weights_sha256 for each in compared), f"{named} was not compared"),
         (others, "; ".join(others)),
     )

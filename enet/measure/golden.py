@@ -30,9 +30,9 @@ def compare(subject: Subject) -> GoldenLogits:
     spec = subject.deliverable
     variant = spec.network.variant
     with tempfile.TemporaryDirectory() as folder:
-        path, formula = Path(folder) / "formula.pth", with_outputs(spec, golden.OUTPUTS)
+        path = Path(folder) / "formula.pth"
         torch.save(golden.state(architectures.build(variant, golden.OUTPUTS)), path)
-        model = PyTorchModel(path, formula)
+        model = PyTorchModel(path, replace(spec, network=replace(spec.network, outputs=golden.OUTPUTS)))
     comparisons = [compare_logits(f"variant {variant}", "", model, golden.of_variant(variant))]
     if spec.golden is not None:
         model = PyTorchModel(subject.weights, spec)
@@ -41,10 +41,6 @@ def compare(subject: Subject) -> GoldenLogits:
     return GoldenLogits(
         deliverable=spec.name, variant=variant, limit=LIMIT, relative=RELATIVE, comparisons=tuple(comparisons)
     )
-
-
-def with_outputs(spec: Deliverable, outputs: int) -> Deliverable:
-    return replace(spec, network=replace(spec.network, outputs=outputs))
 
 
 def compare_logits(name: str, weights_sha256: str, model: PyTorchModel, recorded: Golden) -> GoldenComparison:
@@ -68,11 +64,9 @@ def compare_logits(name: str, weights_sha256: str, model: PyTorchModel, recorded
     )
 
 
-def record(spec: Deliverable, weights: Path, weights_sha256: str | None = None) -> Golden:
+def record(spec: Deliverable, weights: Path) -> Golden:
     """Record logits of a checkpoint, computed in float64, at positions that rounding cannot move.
 
-    Args:
-        weights_sha256: None for that of the checkpoint.
     Raises:
         InputError: the checkpoint does not fit; rounding moves too many logits, or they are not finite.
     """
@@ -90,5 +84,4 @@ def record(spec: Deliverable, weights: Path, weights_sha256: str | None = None) 
         problem = f"only {len(certain)} of {logits.size} values do not depend on rounding"
         raise InputError(f"golden logits: {problem}, expected at least {golden.VALUES}. Check the checkpoint")
     positions = np.sort(certain)
-    sha256 = hash_file(weights) if weights_sha256 is None else weights_sha256
-    return Golden(weights_sha256=sha256, positions=positions, logits=logits[positions].astype(np.float32))
+    return Golden(weights_sha256=hash_file(weights), positions=positions, logits=logits[positions].astype(np.float32))

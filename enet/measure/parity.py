@@ -107,10 +107,9 @@ def compare_rows(
     seed = secrets.randbelow(1 << 32) if seed is None else seed
     size, (accuracy, path) = artifact.batch_size, run
     calls = draw_calls(len(source.names), size, np.random.default_rng(seed))
-    chosen = np.unique(np.concatenate(calls), return_inverse=True)
-    images = np.stack([source.load(index)[0] for index in chosen[0]])
-    again = run_images(subject, artifact, images[chosen[1]])
-    earlier = np.load(path, mmap_mode="r")[np.concatenate(calls)], accuracy.provenance, 0
+    rows = np.concatenate(calls)
+    again = run_images(subject, artifact, np.stack([source.load(index)[0] for index in rows]))
+    earlier = np.load(path, mmap_mode="r")[rows], accuracy.provenance, 0
     names = tuple(
         f"{source.names[index]} in row {row} of call {number}"
         for number, call in enumerate(calls)

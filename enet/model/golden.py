@@ -23,9 +23,9 @@ from enet.storage.files import require_plain_file, write_text
 
 #: Height and width of the image. A tap of the widest dilation, 16, reaches another one of its 18 x 20 innermost pixels.
 SIZE = (144, 160)
-#: Outputs of the networks with weights by formula.
+#: Outputs of the networks with weights by formula; no layout has more classes.
 OUTPUTS = 19
-#: Number of recorded logits.
+#: Number of recorded logits; ``gates.network`` requires as many.
 VALUES = 512
 #: Running variance, on average. It is small, so that the epsilon beside it, 1e-5, shows in the logits.
 VARIANCE = 0.01

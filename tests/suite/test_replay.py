@@ -111,6 +111,18 @@ def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:
         assert "measured on a 910B, expected a 310P3" in verdict["sentence"]
 
 
+def test_headline_says_what_is_unproven(tmp_path: Path) -> None:
+    """A record of the guide's 500 images without the data set: nothing says that they are those of Cityscapes."""
+    results, outputs = tmp_path / "results", {f"img{number:05}": np.zeros(0, np.float32) for number in range(500)}
+    for size in (1, 16):
+        result_folders.write(results, outputs, size, 0.9)
+    (results / "npu-smi.txt").write_text(result_folders.NPU_SMI)
+    done = run_pytest("-m", "perf", "--replay", results, "--evidence", tmp_path, "--deliverable", "cityscapes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scope = "performance of recorded results; model not proven; inputs not proven"
+    assert f"cityscapes: ACCEPTED ({scope}): all 3 gates passed." in done.stdout
+
+
 BROKEN = {
     "absent": (None, "no such folder"),
     "empty": ({}, "no results"),

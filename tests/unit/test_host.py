@@ -82,15 +82,14 @@ def test_cpu_time_counts_waiting_but_not_sleeping(tmp_path: Path, monkeypatch: p
 
     monkeypatch.setattr(host, "Path", lambda name: tmp_path if name == "/proc/self/task" else Path(name))
     time = host.CpuTime()
-    assert time.share_waited is None
     write(a="1000 500 3\n")
     with time:
         write(a="1040 515 4\n", b="20 5 1\n")
     write(a="9000 9000 5\n")
-    assert (time.ran, time.waited, time.share_waited) == (60, 20, 0.25)
+    assert [time.ran, time.waited, time.share_waited] == [60, 20, 0.25]
     with time:
         write(a="9020 9000 5\n")
-    assert (time.ran, time.waited, time.share_waited) == (80, 20, 0.2)
+    assert [time.ran, time.waited, time.share_waited] == [80, 20, 0.2]
 
 
 def test_cpu_time_of_this_process_does_not_count_sleep() -> None:

@@ -13,6 +13,7 @@ from enet.deliverable import Deliverable
 from enet.evidence import Accuracy, Digests, LogitComparison, Parity
 from enet.gates import Outcome
 from enet.gates.parity import onnx_logits, parity
+from enet.metrics.borders import BorderErrors
 from tests.unit.recipes import provenance
 
 IMAGES = 20
@@ -85,6 +86,32 @@ def test_two_runs_over_different_label_maps_are_no_evidence(spec: Deliverable) -
 
 def edited(evidence: Accuracy, **changes: Any) -> Accuracy:
     return dataclasses.replace(evidence, **changes)
+
+
+#: Wrong pixels of 1000 at label borders and of 1000 elsewhere, and words of the verdict; empty for a pass.
+BORDERS = {
+    "a network's": (450, 60, ""),
+    "a weak network's": (700, 550, ""),
+    "just enough": (120, 60, ""),
+    "the truth": (0, 0, "a copy of the truth"),
+    "the truth but for whole regions": (60, 200, "a copy of the truth"),
+    "the truth with random flips": (150, 150, "the truth with noise"),
+    "too few": (119, 60, "the truth with noise"),
+}
+
+
+@pytest.mark.parametrize("what", BORDERS)
+def test_miou_of_labels_made_from_the_truth_is_no_evidence(what: str, spec: Deliverable) -> None:
+    border, inside, words = BORDERS[what]
+    errors = BorderErrors(border=1000, border_wrong=border, inside=1000, inside_wrong=inside)
+    verdict = gates.accuracy.miou(dataclasses.replace(accuracy(54.627), borders=errors), spec)
+    assert verdict.outcome is (Outcome.NO_EVIDENCE if words else Outcome.PASS)
+    assert words in verdict.sentence
+
+
+def test_miou_of_records_leaves_the_model_unproven(spec: Deliverable) -> None:
+    assert gates.accuracy.miou(accuracy(54.627), spec).caveats == ()
+    assert gates.accuracy.miou(accuracy(54.627, backend="recorded"), spec).caveats == ("model not proven",)
 
 
 SOUND = accuracy(54.627)

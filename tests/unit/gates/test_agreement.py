@@ -134,6 +134,8 @@ def test_agreement_a_fault_in_one_image_fails(fault: str, precision: str) -> Non
     verdict = agreement(evidence(maps, precision))
     assert verdict.outcome is Outcome.FAIL, verdict
     assert f"image{WRONG}" in verdict.sentence
+    if fault == "a rare class replaced":
+        assert f"image{WRONG} (h): differing pixels of one class 100 %" in verdict.sentence
 
 
 @pytest.mark.parametrize("precision", EACH)

@@ -133,3 +133,17 @@ def test_plan_of_records_requires_what_records_can_answer() -> None:
 
 def test_every_aspect_has_a_gate() -> None:
     assert {gate.aspect for gate in CATALOGUE} == set(ASPECTS)
+
+
+def test_regression_cases_are_those_with_a_stated_speed_or_all_of_an_earlier_run() -> None:
+    """A file that the user names must have figures for all cases; the deliverable states what it can."""
+    plan = Plan(deliverable=deliverable.load("scenes"), backends=("onnxruntime",), host_backends=("onnxruntime",))
+    names = [f"scenes-onnxruntime-bs{size}" for size in (1, 4, 8, 16, 32)]
+    stated = frozenset({names[0], names[3], "scenes-openvino-bs1", "camvid-onnxruntime-bs1"})
+
+    def cases(plan: Plan) -> list[str]:
+        return [str(case) for gate, case in plan.required() if gate.name == "regression"]
+
+    assert cases(plan) == []
+    assert cases(replace(plan, shipped_speeds=stated)) == [names[0], names[3]]
+    assert cases(replace(plan, shipped_speeds=stated, has_baseline=True)) == names

@@ -42,8 +42,8 @@ NOTHING = {
     "another variant": (evidence(VARIANT, OWN, variant="paper"), "evidence for the variant 'paper'"),
     "looser limits": (evidence(VARIANT, OWN, limit=1e-3), "counted beyond 0.001"),
     "looser relative limit": (evidence(VARIANT, OWN, relative=1e-3), "counted beyond 0.0001"),
-    "nothing compared": (evidence(), "no value was compared"),
-    "no values": (evidence(VARIANT, replace(OWN, values=0)), "no value was compared"),
+    "nothing compared": (evidence(), "0 logits were compared, expected at least 512"),
+    "too few": (evidence(VARIANT, replace(OWN, values=511)), "511 logits were compared, expected at least 512"),
     "checkpoint left out": (evidence(VARIANT), "scenes.golden.json was not compared"),
     "other weights": (
         evidence(VARIANT, replace(OWN, weights_sha256="b" * 64)),
