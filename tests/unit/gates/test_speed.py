@@ -102,31 +102,6 @@ def test_speedup_outcomes(
     assert ("too noisy" in verdict.sentence) == (outcome is Outcome.NO_EVIDENCE and not few)
 
 
-class FixedContest:
-    """Gives the same times, however often it is run; remembers what it was run for."""
-
-    def __init__(self, theirs: Times, ours: Times) -> None:
-        self.found, self.asked = [theirs, ours], list[tuple[float, int]]()
-
-    def run(self, settings: TimingSettings) -> None:
-        self.asked.append((settings.min_seconds, settings.min_rounds))
-
-    def times(self) -> list[Times]:
-        return self.found
-
-
-@pytest.mark.parametrize(
-    ("limits", "attempts"), [((), 1), ((0.9,), 1), ((1.2,), 3), ((0.9, 1.2), 3), ((1.0,), 1), ((1.3,), 3), ((1.31,), 1)]
-)
-def test_race_goes_on_while_a_limit_is_inside_the_interval(limits: tuple[float, ...], attempts: int) -> None:
-    """The interval is 1.0x to 1.3x; each attempt needs the minimums once more."""
-    theirs = Times(images=1, rounds=(1.0, 1.0, 1.3, 1.3), executions=())
-    contest = FixedContest(theirs, Times(images=1, rounds=(1.0,) * 4, executions=()))
-    race = speed.Race(contest, None, (), None, {})  # type: ignore[arg-type]
-    race.run(TimingSettings(warmup_seconds=0, min_seconds=2.0, min_rounds=3), *limits)
-    assert contest.asked == [(2.0 * n, 3 * n) for n in range(1, attempts + 1)]
-
-
 def test_speedup_says_that_no_recorded_speed_holds(raced: Speed, spec: Deliverable) -> None:
     fast = altered(raced, [1.0] * 5, [3.0] * 5)
     assert gates.speed.NOT_HELD in gates.speed.speedup(fast, spec, held=False).notes
