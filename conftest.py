@@ -9,4 +9,5 @@ pytest_plugins = [
     "fixtures.device_throughput",
     "fixtures.race",
     "fixtures.verdicts",
+    "fixtures.conclusion",
 ]

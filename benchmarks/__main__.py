@@ -23,8 +23,9 @@ from enet import deliverable
 from enet.host import cores, host_conditions, int8_instructions
 from enet.measure import pipeline, predictor
 from enet.measure.contest import Contest, TimingSettings, Workload
-from enet.measure.race import first_batch, workload
+from enet.measure.race import workload
 from enet.measure.subject import Subject
+from enet.measure.timed_outputs import VariedImages
 from enet.metrics.labels import argmax
 from enet.metrics.latency import Ratio, Times, speedup
 from enet.metrics.segmentation import confusion_matrix
@@ -76,7 +77,8 @@ def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[
     """Compare inference from the network's input to labels, batch 1."""
     spec = subject.deliverable
     network = checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
-    images = first_batch(subject.prepared(), 1)
+    source = subject.prepared()
+    images, varied = source.load(0)[0][None], VariedImages(source, 1)
     with contextlib.ExitStack() as opened, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))
@@ -86,18 +88,18 @@ def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[
         left, right = np.random.default_rng(0).normal(size=(2, side, side)).astype(np.float32)
         torch.set_num_threads(cores())
         works = {
-            "plain": Workload(lambda: plain.predict(usual, batch), 1),
-            "ours": workload(ours, images),
-            "eager": Workload(lambda: eager_all_threads(network, batch), 1),
-            "sgemm": Workload(lambda: left @ right, 1),
+            "plain": Workload(lambda _: plain.predict(usual, batch), 1),
+            "ours": workload(ours, varied),
+            "eager": Workload(lambda _: eager_all_threads(network, batch), 1),
+            "sgemm": Workload(lambda _: left @ right, 1),
         }
         if importlib.util.find_spec("openvino"):
             works["openvino"] = openvino_default(folder / "plain.onnx", batch)
             second = opened.enter_context(predictor.open_predictor(subject, subject.artifact("openvino", 1)))
-            works["second"] = workload(second, images)
+            works["second"] = workload(second, varied)
             if importlib.util.find_spec("nncf"):
                 artifact = subject.artifact("openvino", 1, precision="int8")
-                works["int8"] = workload(opened.enter_context(predictor.open_predictor(subject, artifact)), images)
+                works["int8"] = workload(opened.enter_context(predictor.open_predictor(subject, artifact)), varied)
         contest = opened.enter_context(Contest(list(works.values())))
         contest.warm_up(rule.warmup_seconds)
         contest.run(rule)
@@ -140,7 +142,7 @@ def openvino_default(path: Path, batch: np.ndarray) -> Workload:
     requests = compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
     own = threading.local()
 
-    def run() -> None:
+    def run(_: object) -> None:
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
         own.request.infer({0: batch})[0].argmax(axis=1).astype(np.uint8)
@@ -159,13 +161,13 @@ def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator
     artifact, prepared, photographs = some.artifact("onnxruntime", 1), some.prepared(), some.image_files()
     found = {}
 
-    def reference() -> None:
+    def reference(_: object) -> None:
         found["reference"] = plain.flow(some, usual, folder, IMAGES)
 
-    def cold() -> None:
+    def cold(_: object) -> None:
         found["cold"] = pipeline.measure_split(some, artifact, photographs).miou
 
-    def warm() -> None:
+    def warm(_: object) -> None:
         found["warm"] = pipeline.measure_split(some, artifact, prepared).miou
 
     with Contest([Workload(each, IMAGES) for each in (reference, cold, warm)]) as contest:
@@ -187,9 +189,9 @@ def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Ro
     labels = argmax(logits, plain.CLASSES)
     scores = plain.Scores()
     works = [
-        Workload(lambda: scores.update(logits, label), 1),
-        Workload(lambda: confusion_matrix(argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
-        Workload(lambda: confusion_matrix(labels, truth, plain.CLASSES), 1),
+        Workload(lambda _: scores.update(logits, label), 1),
+        Workload(lambda _: confusion_matrix(argmax(logits, plain.CLASSES), truth, plain.CLASSES), 1),
+        Workload(lambda _: confusion_matrix(labels, truth, plain.CLASSES), 1),
     ]
     with Contest(works) as contest:
         contest.warm_up(0.2)
@@ -202,7 +204,7 @@ def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Ro
 def false_alarms(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """Compare an artifact with itself 50 times by the gate's rule; it must never be slower or faster by 10 %."""
     with predictor.open_predictor(subject, subject.artifact("onnxruntime", 1)) as opened:
-        one = workload(opened, first_batch(subject.prepared(), 1))
+        one = workload(opened, VariedImages(subject.prepared(), 1))
         found = []
         for _ in range(50):
             with Contest([one, one]) as contest:

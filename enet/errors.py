@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
 
 class EnetError(Exception):
-    """Base class of errors for the user. The command line prints the message and exits with 2."""
+    """Base class of errors for the user. The command line prints the message, one line, and exits with 2."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(EnetError):
@@ -45,12 +49,16 @@ def format_list(items: Sequence[object], first: int = 5) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape the characters that would break a line or control the terminal.
+    """Text from outside on one line, without what controls a terminal or the log of a CI.
 
-    >>> printable("two\\nlines")
-    'two\\\\nlines'
+    Control characters are escaped. ``::`` and ``##`` begin commands in the logs of GitHub and Azure, at the beginning
+    of a line, where wrapping may bring them; a space makes them plain text.
+
+    >>> printable("two\\nlines ::error::x")
+    'two\\\\nlines : :error: :x'
     """
-    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    escaped = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+    return re.sub(r"::+|##+", lambda marks: " ".join(marks[0]), escaped)
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:
@@ -71,5 +79,5 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     except OSError as error:  # a full disk or a removed folder: not an error of the program, so no traceback
         place = f"{error.filename}: " if error.filename else ""
         message, code = f"{place}{error.strerror or error}. Check the folder and the disk", 2
-    print(f"{name}: {message}", file=sys.stderr)
+    print(printable(f"{name}: {message}"), file=sys.stderr)
     return code

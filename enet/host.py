@@ -1,12 +1,34 @@
-"""This machine: the cores that this process may use, the CPU, and its load."""
+"""This machine: the cores that this process may use, the CPU, its load, and what decides how fast libraries run."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
 import time
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+#: Environment variables that decide how fast something runs, by what reads them.
+SPEED_VARIABLES = {
+    "PyTorch": r"ATEN_|TORCH_|PYTORCH_",
+    "oneDNN, inside PyTorch and OpenVINO": r"ONEDNN_|DNNL_",
+    "OpenMP": r"OMP_|GOMP_|KMP_|LIBOMP_",
+    "BLAS libraries": r"MKL_|OPENBLAS_|GOTO_|BLIS_|VECLIB_",
+    "ONNX Runtime": r"ORT_|ONNXRUNTIME_",
+    "OpenVINO": r"OV_|OPENVINO_|TBB_",
+    "CUDA": r"CUDA_|CUDNN_|NVIDIA_",
+    "numpy, OpenCV": r"NPY_|NUMPY_|OPENCV_",
+    "the C library and its memory": r"MALLOC_|GLIBC_TUNABLES|LD_PRELOAD|TCMALLOC_|MIMALLOC_",
+    "pytest's workers, which share the cores": r"PYTEST_XDIST_WORKER_COUNT",
+}
+#: Those that can only make the reference slower: unset, PyTorch uses the best that the CPU has.
+LIMITS_REFERENCE = r"ATEN_|ONEDNN_|DNNL_|MKL_(CBWR|DEBUG_CPU_TYPE|ENABLE_INSTRUCTIONS)"
+#: Instruction sets, among the flags of a CPU, that decide how fast arrays are computed.
+VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 
 def cores() -> int:
@@ -18,12 +40,18 @@ def cores() -> int:
 
 def cpu() -> str:
     """Name and instruction sets of the CPU: code compiled for one CPU may not run on another."""
+    wanted = ("model name", "flags", "Features", "CPU part")
+    found = (value for key, value in cpu_lines() if key in wanted)
+    return "; ".join(dict.fromkeys(found)) or platform.processor() or platform.machine()
+
+
+def cpu_lines() -> list[tuple[str, str]]:
+    """Keys and values of Linux's ``/proc/cpuinfo``; empty on other systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return platform.processor() or platform.machine()
-    wanted = ("model name", "flags", "Features", "CPU part")
-    return "; ".join(dict.fromkeys(line.partition(":")[2].strip() for line in lines if line.startswith(wanted)))
+        return []
+    return [(key.strip(), value.strip()) for key, _, value in (line.partition(":") for line in lines)]
 
 
 def int8_instructions() -> list[str]:
@@ -31,22 +59,53 @@ def int8_instructions() -> list[str]:
     return sorted({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"} & set(cpu().split()))
 
 
+def speed_variables(pattern: str = "|".join(SPEED_VARIABLES.values())) -> dict[str, str]:
+    """Environment variables of this process whose names begin as the pattern says, sorted."""
+    return {name: value for name, value in sorted(os.environ.items()) if re.match(pattern, name)}
+
+
 def host_conditions() -> dict[str, Any]:
     """Conditions that influence times measured here, for evidence."""
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ORT_NUM_THREADS")
     return {
-        "cpu": cpu().partition(";")[0],
-        "cores": cores(),
+        **host_fingerprint(),
         "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
-        "threads": {name: os.environ[name] for name in threads if name in os.environ},
+        "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "not recorded",
+        "environment": speed_variables(),
+        "limits_reference": sorted(speed_variables(LIMITS_REFERENCE)),
     }
 
 
 def host_fingerprint() -> dict[str, Any]:
-    """Properties that two runs must share for their times to be comparable: CPU, cores, operating system."""
-    return {"cpu": cpu(), "cores": cores(), "system": platform.system(), "machine": platform.machine()}
+    """What two runs must share for their times to be comparable; equal for two machines of a kind.
+
+    PyTorch's version is part of it, because every factor is one over PyTorch. An engine's version is not: an engine
+    that has become slower is what a comparison is to find.
+    """
+    facts = dict(reversed(cpu_lines()))  # the first CPU's
+    names = [facts.get("model name") or platform.processor() or platform.machine()]
+    names += [f"{key} {facts[key]}" for key in ("cpu family", "model", "CPU part") if key in facts]
+    # Twice the clock of the time stamp counter, in MHz: many CPUs share a name such as "AMD EPYC".
+    clock = float(facts.get("bogomips", 0)) / 2
+    return {
+        "cpu": ", ".join(names),
+        "mhz": int(round(clock, -2)),
+        "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
+        "cores": cores(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "torch": installed_version("torch").partition("+")[0],
+    }
+
+
+def installed_version(*distributions: str) -> str:
+    """Return the versions of those distributions that are installed; "not installed" if there is none."""
+    found = []
+    for name in distributions:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found.append(metadata.version(name))
+    return ", ".join(found) or "not installed"
 
 
 def cpu_load(seconds: float = 0.2) -> float | None:
@@ -67,3 +126,35 @@ def cpu_ticks() -> tuple[int, int] | None:
         return None
     ticks = list(map(int, fields))
     return sum(ticks[:8]), ticks[3] + ticks[4]
+
+
+@dataclass
+class CpuTime:
+    """What this process's threads did, summed over the spans in which this context was entered: from Linux's
+    ``/proc/self/task/*/schedstat``; 0 on other systems.
+
+    Attributes:
+        ran: nanoseconds on a CPU.
+        waited: nanoseconds in which they could have run, but others used the CPU. A thread that sleeps does not wait.
+    """
+
+    ran: int = 0
+    waited: int = 0
+
+    def __enter__(self) -> CpuTime:
+        self.add(-1)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.add(1)
+
+    def add(self, sign: int) -> None:
+        for path in Path("/proc/self/task").glob("*/schedstat"):
+            with contextlib.suppress(OSError):  # the thread has just ended
+                ran, waited, _ = map(int, path.read_text(encoding="ascii").split())
+                self.ran, self.waited = self.ran + sign * ran, self.waited + sign * waited
+
+    @property
+    def share_waited(self) -> float | None:
+        """Fraction in 0..1 of the time in which threads could run that they waited; None if it is unknown."""
+        return min(1.0, max(0.0, self.waited / (self.ran + self.waited))) if self.ran > 0 else None

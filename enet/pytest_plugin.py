@@ -7,27 +7,62 @@ after the configuration is found, but before ``conftest.py``. So the options are
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from enet.backends import DEFAULT
+from enet.errors import EnetError
 from enet.options import DIR, FILE, add_subject, batch_size, positive
+from enet.storage import run_folder
+
+EVIDENCE = Path(".enet/evidence")
+#: Options that name a file with a conclusion in it.
+REPORTS = ("--html-report", "--markdown-summary")
+#: Options with which nothing runs and nothing is written.
+ONLY_TELL = {"--collect-only", "--co", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    config: pytest.Config | None = pluginmanager.get_plugin("pytestconfig")
+    delete_earlier_conclusion(config.invocation_params.args if config else ())
     add = parser.getgroup("enet", "acceptance of an ENet deliverable").addoption
     add_subject(add)
     add("--backend", action="append", metavar="NAME", help=f"repeatable (default: {DEFAULT})")
     add("--batch-size", action="append", type=batch_size, metavar="N", help="repeatable (default: the deliverable's)")
     add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
-    add("--evidence", **DIR, default=Path(".enet/evidence"), help="folder for the evidence (default: %(default)s)")
+    add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
+    add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
     add("--record-baseline", **FILE, help="write this run's speeds, for --baseline of a later run")
     add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")
     add("--html-report", **FILE, help="write an HTML report of this run")
     add("--markdown-summary", **FILE, help="write the verdicts as Markdown, for the page of a CI run")
     add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
+
+
+def delete_earlier_conclusion(words: Sequence[str]) -> None:
+    """Delete what an earlier run concluded, before the options are parsed: a wrong one must not leave it.
+
+    A folder that another run uses is left alone; it is refused later.
+    """
+    words = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *words]
+    if ONLY_TELL & {*words} or "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ("--evidence", *REPORTS):
+        parser.add_argument(name, type=Path)
+    options = argparse.Namespace()
+    with contextlib.suppress(argparse.ArgumentError):  # pytest will say what is wrong
+        parser.parse_known_args(words, options)
+    folder, *files = vars(options).values()
+    with contextlib.suppress(EnetError):
+        run_folder.delete_conclusion(folder or EVIDENCE, files)
 
 
 @pytest.hookimpl(tryfirst=True)

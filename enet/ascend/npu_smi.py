@@ -30,6 +30,8 @@ SECOND = re.compile(
 PAIR = re.compile(r"(\d+)\s*/\s*(\d+)")
 #: NPU, chip | process id | name | memory
 PROCESS = re.compile(r"^\|\s*(?P<npu>\d+)\s+(?P<chip>\d+)\s*\|\s*(?P<pid>\d+)\s*\|\s*(?P<name>[^|]*?)\s*\|[^|]*\|\s*$")
+#: Limits of a table: characters of a row, and number of rows. A longer line is no row.
+MAX_LENGTH, MAX_ROWS = 1000, 4096
 #: Names in ``npu-smi info`` that several kinds of chip share.
 FAMILY_ONLY = re.compile(r"^(Ascend)?(910|950)$")
 
@@ -48,7 +50,7 @@ def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
     processes: dict[tuple[int, int], list[str]] = defaultdict(list)
     first: re.Match[str] | None = None
     in_processes = False
-    for line in (raw.strip() for raw in text.splitlines()):
+    for line in rows(text, source):
         if "Process id" in line:
             in_processes = True
         elif in_processes:
@@ -66,7 +68,16 @@ def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
         raise InputError(f"{source}: the table is cut short after {where}. Save all of npu-smi info")
     if not found:
         raise InputError(f"{source}: no table of npu-smi info with a chip in it. Save the output of: npu-smi info")
-    return [replace(each, processes=tuple(processes[each.npu, each.chip])) for each in found]
+    running = {place: tuple(names) for place, names in processes.items()}
+    return [replace(each, processes=running.get((each.npu, each.chip), ())) for each in found]
+
+
+def rows(text: str, source: str) -> list[str]:
+    """Rows of a table, bounded in length and number so that no text takes longer than it is."""
+    found = [line.strip() for line in text.splitlines() if "|" in line and len(line) <= MAX_LENGTH]
+    if len(found) > MAX_ROWS:
+        raise InputError(f"{source}: more than {MAX_ROWS} rows. Save the output of one npu-smi info")
+    return found
 
 
 def state(first: re.Match[str], second: re.Match[str], above: int, driver: str) -> DeviceState:

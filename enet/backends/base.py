@@ -20,7 +20,7 @@ from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import DeviceState, Precision, Target
 from enet.errors import BackendUnavailable, InputError, unknown_name_error
 from enet.model.onnx_cache import get_onnx
-from enet.storage.code_digest import code_digest
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file
 from enet.storage.store import Store
 
@@ -150,6 +150,10 @@ class Backend(ABC):
             BackendUnavailable: one of them, or the device, is missing.
         """
 
+    def conditions(self) -> Mapping[str, Any]:
+        """What else, in this process, decides how fast it runs here: settings, and instruction sets in use."""
+        return {}
+
     def place(self, target: Target) -> Place:
         """All of the target's devices, in words."""
         return Place()
@@ -183,7 +187,7 @@ class Backend(ABC):
         """
         exported = self.export(request)
         onnx_sha256 = hash_file(exported)
-        whole = {"onnx": onnx_sha256, "batch_size": request.batch_size, "code": code_digest(type(self).__module__)}
+        whole = {"onnx": onnx_sha256, "batch_size": request.batch_size, **made_by(type(self).__module__)}
         whole["backend"] = key
         folder = request.store.get_or_build(self.info.name, whole, lambda folder: write(exported, folder))
         (path,) = folder.glob(pattern)

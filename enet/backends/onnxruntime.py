@@ -104,6 +104,9 @@ class OnnxRuntimeBackend(Backend):
     def versions(self) -> Mapping[str, str]:
         return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}
 
+    def conditions(self) -> Mapping[str, Any]:
+        return {"build": onnxruntime.get_build_info()}
+
     def run_folder(self, run: FolderRun, *, progress: bool = False) -> list[Path]:
         if run.outfmt == "TXT":
             raise InputError(f"--outfmt TXT: not supported by backend {self.info.name}. Use BIN or NPY")

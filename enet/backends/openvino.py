@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -23,9 +22,9 @@ from enet.backends.quantise import quantise
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.host import cores, cpu
+from enet.host import cores, cpu, installed_version
 from enet.model.onnx_graph import OUTPUT, fix_batch_size
-from enet.storage.code_digest import code_digest
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file, write_bytes
 
 
@@ -77,13 +76,6 @@ def compile_model(source: Path, batch_size: int, folder: Path) -> None:
     write_bytes(folder / "model.blob", blob.getvalue())
 
 
-def installed_version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
 class OpenVinoBackend(Backend):
     """Exports, quantises if there are calibration images, fixes the batch size and compiles."""
 
@@ -105,8 +97,9 @@ class OpenVinoBackend(Backend):
     def quantised(self, request: BuildRequest, calibration: Calibration) -> Path:
         """Quantise the exported ONNX once into the artifact cache; return its .xml, beside which is a .bin."""
         exported = self.export(request)
-        key = {"onnx": hash_file(exported), "calibration": calibration.sha256, "versions": self.versions()}
-        key["source"] = code_digest("enet.backends.quantise", "enet.backends.calibration")
+        key: dict[str, Any] = {"onnx": hash_file(exported), "calibration": calibration.sha256, "cpu": cpu()}
+        key |= {"format": request.io_format.input, "preprocessing": calibration.preprocessing.of_images}
+        key |= made_by("enet.backends.quantise", "enet.backends.calibration")
 
         def write(folder: Path) -> None:
             quantise(exported, request.io_format, calibration, folder / "int8.xml")
@@ -118,3 +111,6 @@ class OpenVinoBackend(Backend):
 
     def versions(self) -> Mapping[str, str]:
         return {"openvino": openvino.__version__, "nncf": installed_version("nncf"), "numpy": np.__version__}
+
+    def conditions(self) -> Mapping[str, Any]:
+        return {"capabilities": list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))}

@@ -48,3 +48,11 @@ class PyTorchBackend(Backend):
 
     def versions(self) -> Mapping[str, str]:
         return {"torch": torch.__version__, "numpy": np.__version__}
+
+    def conditions(self) -> Mapping[str, Any]:
+        return {
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "onednn": torch.backends.mkldnn.enabled,
+            "threads_of_an_operator": torch.get_num_threads(),
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }

@@ -42,6 +42,7 @@ def run(args: Namespace) -> int:
     if load is not None and load > metrics.latency.BUSY:
         print(f"other processes used {100 * load:.0f} % of the CPU before the run: the speeds are too low")
     raw = {str(n): {"images": t.images, "rounds": t.rounds, "executions": t.executions} for n, t in times.items()}
-    conditions = {**host.host_conditions(), "busy_before": load}
+    engine = dict(backends.get(args.backend).conditions())
+    conditions = {**host.host_conditions(), "engine": engine, "busy_before": load}
     write_json({"backend": args.backend, "conditions": conditions, "rows": rows, "times": raw}, args)
     return 0

@@ -12,6 +12,7 @@ from typing import Any
 from enet import measure
 from enet.deliverable import IoFormat, load
 from enet.deliverable.target import Target
+from enet.errors import printable
 from enet.options import FILE, AddOption, target_from_options
 from enet.storage.files import write_text
 from enet.storage.store import Store, default_root
@@ -44,7 +45,7 @@ def io_format_from_args(args: Namespace, default: IoFormat) -> IoFormat:
 
 def print_result(sentence: str, values: Mapping[str, Any], args: Namespace) -> int:
     """Print what a command did, write ``values`` to the file of ``--json``, and return the exit code 0."""
-    print(sentence)
+    print(printable(sentence))
     write_json(values, args)
     return 0
 
@@ -56,7 +57,7 @@ def write_json(values: Mapping[str, Any], args: Namespace) -> None:
 
 def print_table(lines: Iterable[str], values: Mapping[str, Any], args: Namespace) -> int:
     """Print lines, or ``values`` as JSON if the flag ``--json`` is given; return the exit code 0."""
-    print(json.dumps(values, indent=1) if args.json else "\n".join(lines))
+    print(json.dumps(values, indent=1) if args.json else "\n".join(map(printable, lines)))
     return 0
 
 

@@ -1,37 +1,47 @@
-"""List the included deliverables; show one; check or create a deliverable of your own."""
+"""List the included deliverables; show one; check, create or pin a deliverable of your own."""
 
 import json
+import sys
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
 
+from enet import measure
 from enet.commands.common import print_table
 from enet.deliverable import PLACEHOLDER, Deliverable, baselines, builtin_names, load, template
 from enet.deliverable.toml_reader import add_line_number
 from enet.errors import InputError, unknown_name_error
-from enet.options import AddOption
+from enet.options import DIR, FILE, AddOption, add_cache
 from enet.storage.files import make_folder, write_text
+from enet.storage.store import Store, default_root
 
 EXAMPLE = "enet deliverables new mine.toml && enet deliverables check mine.toml"
 
 
 def add_options(add: AddOption) -> None:
-    actions = "print all of a deliverable; check a file; write a template"
-    add("action", nargs="?", choices=["show", "check", "new"], help=actions)
+    actions = "print all of a deliverable; check a file; write a template; name weights and data by hash in the file"
+    add("action", nargs="?", choices=["show", "check", "new", "pin"], help=actions)
     add("name", nargs="?", help="name of an included deliverable, or path of a TOML file")
     add("--json", action="store_true", help="print the list as JSON; show always prints JSON")
+    add("--data-root", **DIR, help="pin: folder of the data set (default: generated scenes)")
+    add("--weights", **FILE, help="pin: checkpoint (default: the deliverable's)")
+    add_cache(add)
 
 
 def run(args: Namespace) -> int:
     names = builtin_names()
+    if args.action != "pin" and (args.data_root or args.weights):
+        raise InputError("deliverables: --data-root and --weights are options of: enet deliverables pin")
     if args.action is None:
         summaries, width = {name: load(name).summary for name in names}, max(map(len, names))
         return print_table([f"{name:<{width}}  {summary}" for name, summary in summaries.items()], summaries, args)
     if args.name is None:
-        what = f"one of {', '.join(names)} or a .toml file" if args.action == "show" else "a .toml file"
+        what = f"one of {', '.join(names)} or a .toml file" if args.action in ("show", "pin") else "a .toml file"
         raise InputError(f"deliverables {args.action}: name is missing. Give {what}")
     if args.action == "new":
         write_template(Path(args.name))
+    elif args.action == "pin":
+        pin(args)
     elif args.action == "show":
         print(json.dumps(asdict(load(args.name)), indent=2, default=str))
     else:
@@ -42,18 +52,36 @@ def run(args: Namespace) -> int:
     return 0
 
 
+def pin(args: Namespace) -> None:
+    """Name weights and data by hash in the deliverable's file."""
+    store = Store(args.artifact_cache or default_root())
+    spec = load(args.name)
+    subject = measure.Subject(spec, store, args.weights, args.data_root, progress=sys.stderr.isatty())
+    print("\n".join(measure.pinning.pin(subject) or [f"{spec.path}: names everything already, and it holds"]))
+    spec = load(args.name)
+    if spec.is_pinned:
+        print(f"From now on reference_miou is held to {spec.reference.miou_percent:g} % +- 0.01 pp")
+    else:
+        print("The weights are not named: give them with --weights FILE")
+
+
 def require_usable(spec: Deliverable) -> None:
-    """Check the weights and the recorded baseline that a deliverable's file names.
+    """Check the weights, the golden logits and the recorded baseline that a deliverable's file names.
 
     Raises:
-        InputError: the weights are not a file, or the baseline was never recorded.
+        InputError: weights or golden logits are not a file, or the baseline was never recorded.
     """
-    weights, limit, path = spec.weights, spec.throughput, spec.path
+    weights, golden, limit, path = spec.weights, spec.golden, spec.throughput, spec.path
     recorded = [column.name for column in baselines.load().columns]
     try:
         if weights is not None and not weights.is_file():
             seen = f"weights={spec.network.weights!r}"
             raise InputError(f"{path} [network]: {seen}, expected a file at {weights}. Correct the path")
+        if golden is not None and not golden.is_file():
+            seen = f"golden={spec.network.golden!r}"
+            raise InputError(
+                f"{path} [network]: {seen}, expected a file at {golden}. Write it with: enet deliverables pin"
+            )
         if limit is not None and limit.baseline not in recorded:
             raise unknown_name_error("baseline", limit.baseline, recorded, where=f"{path} [throughput]")
     except InputError as error:

@@ -21,7 +21,7 @@ def add_options(add: AddOption) -> None:
 
 def run(args: Namespace) -> int:
     subject, folder = subject_from_args(args, args.src_path), args.save_path
-    images, digest = subject.image_files(), subject.dataset_sha256
-    manifest = datasets.bin_files.write_bin_files(images, folder, args.input, digest, progress=subject.progress)
+    images, digests = subject.image_files(), subject.dataset_digests
+    manifest = datasets.bin_files.write_bin_files(images, folder, args.input, digests, progress=subject.progress)
     values = {"folder": str(folder), **manifest}
     return print_result(f"{folder}: {len(manifest['files'])} files, {datasets.bin_files.MANIFEST}", values, args)

@@ -7,10 +7,13 @@ that an interrupted run can be resumed. ``preprocessed.json`` lists the files fr
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import PIL
+from numpy.typing import NDArray
 
 from enet import __version__
 from enet.datasets.image_source import ImageFiles
@@ -22,12 +25,12 @@ MANIFEST = "preprocessed.json"
 
 
 def write_bin_files(
-    images: ImageFiles, folder: Path, kind: Literal["float", "uint8"], dataset_sha256: str, *, progress: bool
+    images: ImageFiles, folder: Path, kind: Literal["float", "uint8"], digests: Mapping[str, str], *, progress: bool
 ) -> dict[str, Any]:
     """Preprocess all images into ``folder``, on all cores.
 
     Args:
-        dataset_sha256: the data set's digest; files from a run with other data or settings are written again.
+        digests: of the data set, by name; files from a run with other data or settings are written again.
     Returns:
         The manifest: settings, and SHA-256 by file name.
     Raises:
@@ -41,7 +44,7 @@ def write_bin_files(
         "pillow": PIL.__version__,
         "input": kind,
         "preprocessing": images.spec.of_images,
-        "dataset_sha256": dataset_sha256,
+        **digests,
     }
     settings = json.loads(json.dumps(settings))  # tuples become lists, as in the manifest that is read
     intended = [f"{name}.bin" for name in images.names]
@@ -56,15 +59,18 @@ def write_bin_files(
     def prepare(index: int) -> tuple[str, str]:
         path = folder / f"{images.names[index]}.bin"
         if not (resumes and path.is_file() and path.stat().st_size == size):
-            image = images.image(index)
-            pixels = image if kind == "uint8" else normalise(image[None])[0].astype("<f4", copy=False)
-            write_bytes(path, pixels.tobytes())
+            write_bytes(path, content(images.image(index), kind, normalise))
         return path.name, hash_file(path)
 
     files = map_on_all_cores(prepare, range(len(images.names)), "preprocessing", progress=progress)
     manifest = {**settings, "files": dict(files)}
     write_text(folder / MANIFEST, json.dumps(manifest, indent=1))
     return manifest
+
+
+def content(image: NDArray[np.uint8], kind: Literal["float", "uint8"], normalise: Normalise) -> bytes:
+    """Content of an image's file; ``image`` is uint8 RGB, shape (H, W, 3)."""
+    return (image if kind == "uint8" else normalise(image[None])[0].astype("<f4", copy=False)).tobytes()
 
 
 def listed_files(manifest: dict[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enet.datasets.base import Dataset, Sample
-from enet.datasets.preprocess import open_image
+from enet.datasets.preprocess import open_image, open_rgb
 from enet.datasets.workers import map_on_all_cores
 from enet.errors import InputError, format_list
-from enet.storage.files import hash_file, hash_json, require_plain_file
+from enet.storage.files import hash_text, require_plain_file
 
 Problem = tuple[str, str]  # its kind, and the file that has it
 
@@ -25,11 +26,11 @@ Problem = tuple[str, str]  # its kind, and the file that has it
 def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
     """Read every image and label map once, on all cores.
 
-    Images are checked by the checksums of their chunks; label maps are decoded and their ids are checked.
+    Images are checked by the checksums of their chunks and decoded; label maps are decoded and their ids are checked.
 
     Returns:
-        The data set's manifest: ``layout``, ``split``, ``train_ids`` and, per sample, name, size and SHA-256 of both
-        files.
+        The data set's manifest: ``layout``, ``split``, ``train_ids`` and, per sample, name, size and the
+        ``pixel_digest`` of image and label map.
     Raises:
         InputError: the data set has ``problems``, files cannot be read, sizes differ between an image and its label
             map, or a label map has an id that does not exist; all in one message, of each kind the first five files
@@ -48,8 +49,20 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
 
 
 def digest(manifest: Mapping[str, Any]) -> str:
-    """SHA-256 of a data set's manifest: the same for the same files in any folder."""
-    return hash_json(manifest)
+    """SHA-256 of a data set's pixels and labels: of the sorted lines ``<image> <label>`` with both ``pixel_digest``.
+
+    Folder, file names, order and encoding of the files make no difference; which label map belongs to which image, and
+    how often an image occurs, do.
+    """
+    pairs = sorted(f"{sample['image_sha256']} {sample['label_sha256']}\n" for sample in manifest["samples"])
+    return hash_text("".join(pairs))
+
+
+def pixel_digest(pixels: NDArray[np.uint8]) -> str:
+    """SHA-256 of a decoded picture, uint8: its shape, such as "(1024, 2048, 3)", then its bytes, row by row."""
+    sha = hashlib.sha256(str(pixels.shape).encode())
+    sha.update(np.ascontiguousarray(pixels).data)
+    return sha.hexdigest()
 
 
 def dataset_fingerprint(dataset: Dataset) -> list[tuple[str, int, int, int]]:
@@ -75,19 +88,20 @@ def check_sample(sample: Sample, ids: NDArray[np.bool_]) -> dict[str, Any] | Pro
         ids: which label ids exist, shape (256,).
     """
     try:
-        size, label = verified_size(sample.image), open_image(sample.label)
+        size, image, label = verified_size(sample.image), open_rgb(sample.image), open_image(sample.label)
     except InputError as error:
-        return "unreadable", str(error).partition(". Replace")[0]
+        return "unreadable", str(error).partition(". Replace")[0].removesuffix(". Convert the file")
     if label.mode not in ("L", "P"):
         return "labels not 8-bit single-channel", f"{sample.label} ({label.mode})"
     if label.size != size:
         sizes = "{}x{} for {}x{}".format(*label.size, *size)
         return "labels of another size than their image", f"{sample.label} ({sizes})"
-    present = np.bincount(np.asarray(label).ravel(), minlength=256) > 0
+    ids_of_pixels = np.asarray(label)
+    present = np.bincount(ids_of_pixels.ravel(), minlength=256) > 0
     if (present & ~ids).any():
         wrong = format_list([int(i) for i in np.flatnonzero(present & ~ids)], first=3)
         return "labels with ids that do not exist", f"{sample.label} (id {wrong})"
-    hashes = {"image_sha256": hash_file(sample.image), "label_sha256": hash_file(sample.label)}
+    hashes = {"image_sha256": pixel_digest(np.asarray(image)), "label_sha256": pixel_digest(ids_of_pixels)}
     return {"name": sample.name, "size": list(size), **hashes}
 
 

@@ -114,8 +114,8 @@ def decode_plain(path: Path) -> NDArray[np.uint8] | None:
     return cast("NDArray[np.uint8] | None", cv2.imdecode(data, cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION))
 
 
-def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
-    """Read an image at the network's resolution: RGB, shape (H, W, 3), uint8.
+def open_rgb(path: Path) -> Image.Image:
+    """Open and decode an image file as 8-bit RGB.
 
     Raises:
         InputError: see ``open_image``; or the image has more than 8 bits per channel.
@@ -126,7 +126,16 @@ def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
         raise InputError(f"{path}: image of mode {image.mode}, expected 8 bits per channel. Convert the file")
     if image.mode == "P":  # Pillow warns of palettes with transparency unless it is kept first
         image = image.convert("RGBA")
-    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
+    """Read an image at the network's resolution: RGB, shape (H, W, 3), uint8.
+
+    Raises:
+        InputError: see ``open_rgb``.
+    """
+    rgb = open_rgb(path)
     return np.asarray(window(rgb.size, spec).of_image(rgb))
 
 

@@ -27,9 +27,6 @@ from enet.deliverable import SCENE_SPLITS
 from enet.errors import EnetError
 from enet.storage.files import make_folder, write_bytes
 
-#: Increase it if a pixel changes: it is part of the cache key of generated scenes.
-SCENES_VERSION = 1
-
 CITIES = {
     "train": ("lindenau", "marksee", "torhaven"),
     "val": ("ostermoor", "velbruck"),

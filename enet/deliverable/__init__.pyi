@@ -1,4 +1,4 @@
-from . import baselines as baselines
+from . import baselines as baselines, chips as chips
 from .layouts import LAYOUT_FACTS as LAYOUT_FACTS, SCENE_SPLITS as SCENE_SPLITS, LayoutFacts as LayoutFacts
 from .spec import (
     BUILTIN as BUILTIN,

@@ -26,8 +26,22 @@ VARIANTS: tuple[Variant, ...] = typing.get_args(Variant)
 #: Largest accepted batch size; a larger number is a typing error.
 MAX_BATCH = 1024
 
+#: The guide's factor of throughput over the recorded baseline, section 7.3.
+AT_LEAST = 1.2
+
 #: The template's value for a source, which the user must replace.
 PLACEHOLDER = "say where the figure is from"
+
+
+def expect_digest(owner: object, name: str) -> None:
+    """Raise ValueError unless the field is None or a SHA-256 in hexadecimal."""
+    value = getattr(owner, name)
+    expect(
+        owner,
+        name,
+        value is None or re.fullmatch(r"[0-9a-f]{64}", value),
+        "64 digits of 0-9 and a-f, as sha256sum prints",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,11 +56,12 @@ class Network:
     #: SHA-256 of the promised checkpoint, hexadecimal; None: any. Results that were recorded on a device do not name
     #: their checkpoint, so for these it is only noted.
     sha256: str | None = None
+    #: Path, relative to the TOML file, of logits that the checkpoint must give; ``enet deliverables pin`` writes it.
+    golden: str | None = None
 
     def __post_init__(self) -> None:
         expect(self, "outputs", 1 <= self.outputs <= 255, "1..255")
-        is_digest = self.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", self.sha256)
-        expect(self, "sha256", is_digest, "64 digits of 0-9 and a-f, as sha256sum prints")
+        expect_digest(self, "sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +74,10 @@ class DatasetSpec:
     images: int
     #: Seed of the generator; only for generated layouts.
     seed: int = 0
+    #: SHA-256 of the promised pixels and labels, see ``enet.datasets.check.digest``; None: any.
+    sha256: str | None = None
+    #: SHA-256 of what preprocessing makes of them, see ``enet.evidence.Digests.inputs_sha256``; None: any.
+    inputs_sha256: str | None = None
 
     def __post_init__(self) -> None:
         if self.layout not in LAYOUT_FACTS:
@@ -68,6 +87,8 @@ class DatasetSpec:
         splits = LAYOUT_FACTS[self.layout].generated_splits
         expect(self, "split", not splits or self.split in splits, f"for {self.layout} one of {', '.join(splits)}")
         expect(self, "seed", self.seed >= 0, "at least 0")
+        expect_digest(self, "sha256")
+        expect_digest(self, "inputs_sha256")
 
     @property
     def is_generated(self) -> bool:
@@ -159,12 +180,42 @@ class Tolerances:
     int8_speedup: float = 1.5
 
     def __post_init__(self) -> None:
-        for name in ("miou_relative", "class_iou", "batch_miou", "logits", "logits_relative", "slowdown"):
-            expect(self, name, 0 < getattr(self, name) < 1, "between 0 and 1")
-        for name in ("label_agreement", "image_agreement"):
-            expect(self, name, 0.5 <= getattr(self, name) <= 1, "0.5..1")
-        for name in ("speedup", "int8_speedup"):
-            expect(self, name, 0 < getattr(self, name) <= 1000, "above 0 and at most 1000")
+        for name, loosest in LOOSEST.items():
+            value = getattr(self, name)
+            if is_upper_limit(name):
+                expect(self, name, 0 < value <= loosest, f"above 0 and at most {loosest:g}")
+            else:
+                most = 1 if loosest < 1 else 1000
+                expect(self, name, loosest <= value <= most, f"{loosest:g}..{most}")
+
+    @property
+    def looser(self) -> list[str]:
+        """Names of the limits that are looser than the defaults."""
+        sides = {name: (getattr(self, name), getattr(Tolerances, name)) for name in LOOSEST}
+        return [
+            name for name, (own, default) in sides.items() if (own > default if is_upper_limit(name) else own < default)
+        ]
+
+
+#: Loosest accepted limits. A network within these is still the stated one: half a percent of other labels, a class that
+#: has lost a fifth of its IoU, would be seen at once. Limits looser than the defaults are named in the conclusion.
+LOOSEST = {
+    "miou_relative": 0.05,
+    "class_iou": 0.2,
+    "label_agreement": 0.995,
+    "image_agreement": 0.98,
+    "batch_miou": 0.01,
+    "logits": 0.01,
+    "logits_relative": 1e-4,
+    "speedup": 1.0,
+    "slowdown": 0.5,
+    "int8_speedup": 1.0,
+}
+
+
+def is_upper_limit(name: str) -> bool:
+    """Whether a larger value of a tolerance accepts more."""
+    return LOOSEST[name] > float(getattr(Tolerances, name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +231,7 @@ class ThroughputLimit:
     source: str
 
     def __post_init__(self) -> None:
-        expect(self, "at_least", 0 < self.at_least < math.inf, "a finite number above 0")
+        expect(self, "at_least", 1 <= self.at_least < math.inf, "a finite number, at least 1")
         expect(self, "source", self.source.strip(), "a text that says where the limit is from")
 
 
@@ -218,9 +269,30 @@ class Deliverable:
         return LAYOUT_FACTS[self.dataset.layout].classes
 
     @property
+    def looser_rules(self) -> list[str]:
+        """Names of the limits that are looser than this suite's own."""
+        factor = self.throughput is not None and self.throughput.at_least < AT_LEAST
+        return [*self.tolerances.looser, *(["throughput.at_least"] if factor else [])]
+
+    @property
     def weights(self) -> Path | None:
         """The checkpoint's path; None: the user must give it."""
         return None if self.network.weights is None else self.path.parent / self.network.weights
+
+    @property
+    def golden(self) -> Path | None:
+        """The path of the checkpoint's golden logits, if the file names them."""
+        return None if self.network.golden is None else self.path.parent / self.network.golden
+
+    @property
+    def is_pinned(self) -> bool:
+        """Whether weights and data are named by hash, so that a measurement can be repeated to the pixel."""
+        return bool(self.network.sha256 and self.dataset.sha256)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the checkpoint is where the deliverable says."""
+        return self.weights is not None and self.weights.is_file()
 
 
 def builtin_names() -> list[str]:

@@ -79,13 +79,18 @@ def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tables(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and numbers or nesting beyond any use
         raise InputError(f"{what} {path}: not valid TOML: {error}") from error
+
+
+def tables(text: str) -> dict[str, Any]:
+    """Parse TOML; raise ValueError if it is none."""
+    return tomllib.loads(text)
 
 
 def require(condition: bool, message: str) -> None:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from enet.evidence.base import Evidence
 from enet.evidence.provenance import Provenance
 from enet.metrics import segmentation
+from enet.metrics.borders import BorderErrors
 
 #: Fields that are not in the summary as they are.
 NOT_IN_SUMMARY = ("classes", "absent_classes", "images", "matrices", "non_finite")
@@ -40,7 +41,8 @@ class Accuracy(Evidence):
         seconds: wall-clock time.
         devices: share of each device, if several ran at once.
         claimed_miou_percent: mIoU according to a log that belongs to recorded results.
-        duplicate_images: number of images whose file is a copy of another image's file.
+        duplicate_images: number of images with the pixels of another image.
+        borders: errors at label borders and elsewhere, of recorded outputs; None if they were not counted.
         label_grid: resolution at which predictions were compared, see ``Preprocessing``.
     """
 
@@ -57,6 +59,7 @@ class Accuracy(Evidence):
     claimed_miou_percent: float | None = None
     duplicate_images: int = 0
     label_grid: str = "network"
+    borders: BorderErrors | None = None
 
     def __post_init__(self) -> None:
         shape = (len(self.images), len(self.classes), len(self.classes))

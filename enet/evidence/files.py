@@ -11,8 +11,10 @@ import numpy as np
 
 from enet.errors import InputError
 from enet.evidence.accuracy import Accuracy
+from enet.evidence.agreement import Agreement
 from enet.evidence.base import SCHEMA, Evidence
-from enet.evidence.parity import Digests, LogitComparison, Parity
+from enet.evidence.parity import Digests, GoldenLogits, LogitComparison, Parity
+from enet.evidence.rebuilt import Rebuilt
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
 from enet.storage.files import hash_json, make_folder, write_text
@@ -20,7 +22,8 @@ from enet.storage.files import hash_json, make_folder, write_text
 Kind = TypeVar("Kind", bound=Evidence)
 
 #: Class of evidence by the name that its files state.
-KINDS: dict[str, type[Evidence]] = {k.kind: k for k in (Accuracy, Parity, LogitComparison, Digests, Throughput, Speed)}
+CLASSES = (Accuracy, Agreement, Parity, LogitComparison, GoldenLogits, Digests, Rebuilt, Throughput, Speed)
+KINDS: dict[str, type[Evidence]] = {each.kind: each for each in CLASSES}
 
 
 def save(evidence: Evidence, path: Path) -> None:
@@ -59,7 +62,8 @@ def load(path: Path) -> Evidence:
         if schema == SCHEMA:
             evidence = KINDS[table["kind"]].from_json(table)
             figures = [(name, table.get(name), figure) for name, figure in evidence.summary().items()]
-            unknown = [name for name in table if name not in evidence.to_json()]
+            known = evidence.to_json()
+            unknown = [name for name in table if name not in known]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give an evidence file") from error
     except InputError as error:

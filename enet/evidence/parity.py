@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from enet.evidence.base import Evidence
 from enet.evidence.provenance import Provenance
+from enet.storage.files import hash_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,7 @@ class Parity(Evidence):
         non_finite: number of images of either run with a NaN or infinite logit.
         is_single_class: a run predicted a single class everywhere.
         miou: of the two runs, in 0..1, if both scored the whole split.
+        seed: of the generator that drew the images, if they were drawn.
     """
 
     kind: ClassVar[str] = "parity"
@@ -34,6 +36,7 @@ class Parity(Evidence):
     non_finite: int
     is_single_class: bool
     miou: tuple[float, float] | None = None
+    seed: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.differing_pixels) != len(self.images):
@@ -87,7 +90,7 @@ class Digests(Evidence):
 
     Attributes:
         limited: the user requested only some of the images.
-        ours, theirs: digest by name, of this package's result and of the reference's.
+        ours, theirs: digest by name, of this package's result and of the reference's; in the order of the images.
     """
 
     kind: ClassVar[str] = "digests"
@@ -98,3 +101,50 @@ class Digests(Evidence):
     images_expected: int
     ours: dict[str, str]
     theirs: dict[str, str]
+
+    @property
+    def inputs_sha256(self) -> str:
+        """SHA-256 of the reference's digests, sorted and each on a line: of all inputs and label maps together."""
+        return hash_text("".join(f"{each}\n" for each in sorted(self.theirs.values())))
+
+    def summary(self) -> dict[str, Any]:
+        return {"inputs_sha256": self.inputs_sha256}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenComparison:
+    """Logits of one network beside recorded ones.
+
+    Attributes:
+        name: of the network or of the file with the recorded logits.
+        weights_sha256: of the checkpoint that was run; empty for weights by formula.
+        golden_weights_sha256: of the checkpoint that the recorded logits are of; likewise.
+        values: number of compared values.
+        largest: largest absolute difference.
+        over_limit: number of values beyond both limits, or not finite.
+    """
+
+    name: str
+    weights_sha256: str
+    golden_weights_sha256: str
+    values: int
+    largest: float
+    over_limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoldenLogits(Evidence):
+    """Logits that PyTorch gives now, beside recorded ones that no code of this package decides any more.
+
+    Attributes:
+        limit: accepted absolute difference.
+        relative: accepted difference as a fraction of the largest recorded logit, if that is more.
+        comparisons: of the variant with weights by formula; and of the checkpoint, if the deliverable has its logits.
+    """
+
+    kind: ClassVar[str] = "golden"
+    deliverable: str
+    variant: str
+    limit: float
+    relative: float
+    comparisons: tuple[GoldenComparison, ...]

@@ -52,6 +52,9 @@ class Throughput(Evidence):
         zero_input: the tool ran on zeros instead of images.
         tail_dropped: the tool leaves out a last batch that is not full.
         contradictions: values of the record that contradict each other, in words.
+        problems: reasons why the record cannot be used, however fast it was, in words.
+        gaps: what a pass would lack, in words.
+        caveats: what the record leaves unproven, such as "model not proven".
         batch_ambiguity: why the batch size is not certain; empty if it is.
     """
 
@@ -66,6 +69,9 @@ class Throughput(Evidence):
     zero_input: bool = False
     tail_dropped: bool = False
     contradictions: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    gaps: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
     batch_ambiguity: str = ""
 
     def __post_init__(self) -> None:

@@ -1,4 +1,12 @@
-from . import accuracy as accuracy, parity as parity, speed as speed, throughput as throughput
+from . import (
+    accuracy as accuracy,
+    agreement as agreement,
+    cache as cache,
+    network as network,
+    parity as parity,
+    speed as speed,
+    throughput as throughput,
+)
 from .base import (
     Check as Check,
     Outcome as Outcome,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from enet.deliverable import Deliverable
 from enet.errors import format_list
 from enet.evidence import Provenance
 
@@ -30,7 +31,8 @@ class Check:
 
     Attributes:
         measured: in ``unit``.
-        unit: "%", "pp" (percentage points), "x" (a factor), "ms", "images/s"; or what is counted, such as "of 8".
+        unit: "%", "pp" (percentage points), "px" (pixels), "x" (a factor), "ms", "images/s"; or what is counted, such
+            as "of 8".
         low: the least accepted value, or None.
         high: the largest accepted value, or None.
     """
@@ -156,6 +158,27 @@ def provenance_problem(provenance: Provenance) -> str | None:
         return "measured on a simulated device"
     if problems := provenance.device_problems():
         return f"{format_list(problems, first=2)} (--allow-busy-device accepts that)"
+    return None
+
+
+def subject_problem(provenance: Provenance, deliverable: Deliverable) -> str | None:
+    """Return the reason why nothing measured there can be evidence for this deliverable, or None."""
+    named, given = deliverable.network.sha256, provenance.weights_sha256
+    other = f"evidence for {provenance.deliverable!r}, expected {deliverable.name!r}"
+    return provenance_problem(provenance) or first_reason(
+        (provenance.deliverable != deliverable.name, other),
+        (named and given and named != given, f"weights {given[:12]}, expected {str(named)[:12]} of the deliverable"),
+    )
+
+
+def named_data_problem(dataset_sha256: str, images: Sequence[str], deliverable: Deliverable) -> str | None:
+    """Return the reason why these are not the images that the deliverable names, or None.
+
+    Of fewer images than expected, limited or missing, the digest is another in any case: ``missing_images`` says so.
+    """
+    named, whole = deliverable.dataset.sha256, len(images) == deliverable.dataset.images
+    if named and whole and dataset_sha256 != named:
+        return f"data set {dataset_sha256[:12] or 'unknown'}, expected {named[:12]} of the deliverable"
     return None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from enet.errors import format_list
 from enet.gates.base import Outcome
-from enet.gates.catalogue import ASPECTS, GATES, Plan
+from enet.gates.catalogue import ASPECTS, GATES, Aspect, Plan
 
 #: (gate, case): what one verdict is about.
 Key = tuple[str, str]
@@ -21,12 +21,13 @@ class Conclusion:
 
     Attributes:
         accepted: every required (gate, case) of every aspect that was checked passed, and nothing else went wrong.
-        aspects: "accuracy", "perf": of which at least one gate ran.
+        aspects: "accuracy", "perf": those that were asked for.
         recorded: it is about results recorded on a device.
         counts: number of verdicts by outcome.
         not_run: required (gate, case) pairs without a verdict.
         broken: acceptance tests that ended without one, by an error.
         caveats: what stays unproven although all passed, such as "model not proven".
+        stopped: why the run ended early, in words; empty if it did not.
     """
 
     accepted: bool
@@ -36,6 +37,7 @@ class Conclusion:
     not_run: tuple[Key, ...] = ()
     broken: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
+    stopped: str = ""
 
     @property
     def total(self) -> int:
@@ -51,15 +53,23 @@ class Conclusion:
     def __str__(self) -> str:
         failed, unproved = self.counts["FAIL"], self.counts["NO EVIDENCE"] + len(self.broken)
         if self.accepted:
-            return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): all {self.total} gates passed"
+            return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): {self.passed}"
         if failed:
-            return f"NOT ACCEPTED: {failed} of {self.total} gates failed"
-        if unproved:
-            return f"NOT ACCEPTED: no evidence for {unproved} of {self.total} gates"
-        if not self.counts["PASS"]:
-            return "NOT ACCEPTED: nothing was checked"
-        left = format_list([f"{gate} [{case}]" for gate, case in self.not_run], first=4)
-        return f"NOT ACCEPTED: {self.total} gates passed, not run: {left}"
+            found = f"{failed} of {self.total} gates failed"
+        elif unproved:
+            found = f"no evidence for {unproved} of {self.total} gates"
+        else:
+            found = self.passed if self.total else "nothing was checked"
+        left = [f"{gate} [{case}]" for gate, case in self.not_run]
+        lists = {"ended in an error": self.broken, "not run": left}
+        more = [f"{words}: {format_list(names, first=4)}" for words, names in lists.items() if names]
+        return f"NOT ACCEPTED: {'; '.join(filter(None, [self.stopped, ', '.join([found, *more])]))}"
+
+    @property
+    def passed(self) -> str:
+        count = self.counts["PASS"]
+        every = "all " if count == self.total > 1 and not self.not_run else ""
+        return f"{every}{count} gate{'' if count == 1 else 's'} passed"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -72,11 +82,18 @@ class Conclusion:
             "not_run": [{"gate": gate, "case": case} for gate, case in self.not_run],
             "broken": list(self.broken),
             "caveats": list(self.caveats),
+            "stopped": self.stopped,
         }
 
 
 def conclude(
-    plan: Plan, verdicts: Sequence[tuple[Key, Outcome]], broken: Sequence[str] = (), caveats: Sequence[str] = ()
+    plan: Plan,
+    verdicts: Sequence[tuple[Key, Outcome]],
+    broken: Sequence[str] = (),
+    caveats: Sequence[str] = (),
+    *,
+    asked: Sequence[Aspect] = (),
+    stopped: str = "",
 ) -> Conclusion:
     """Draw the conclusion.
 
@@ -85,20 +102,26 @@ def conclude(
         verdicts: of the deliverable's own gates; a pair may have several, of which all must pass.
         broken: acceptance tests that ended in an error, not in a verdict.
         caveats: of the verdicts.
+        asked: aspects that must be accepted, besides those of the verdicts.
+        stopped: why the run ended early, in words.
     """
     outcomes = Counter(outcome.value for _, outcome in verdicts)
     counts = {outcome.value: outcomes[outcome.value] for outcome in Outcome}
-    aspects = {GATES[gate].aspect for (gate, _), outcome in verdicts if outcome is not Outcome.INFO}
-    required = [(gate.name, str(case)) for gate, case in plan.required() if gate.aspect in aspects]
-    answered = {key for key, outcome in verdicts if outcome is not Outcome.INFO}
-    not_run = tuple(key for key in required if key not in answered)
-    wrong = counts["FAIL"] or counts["NO EVIDENCE"] or broken or not_run
+    decided = [(key, outcome) for key, outcome in verdicts if outcome is not Outcome.INFO]
+    aspects = {*asked, *(GATES[gate].aspect for (gate, _), _ in decided)}
+    required = [(gate, (gate.name, str(case))) for gate, case in plan.required() if gate.aspect in aspects]
+    answered = {key for key, _ in decided}
+    not_run = tuple(key for _, key in required if key not in answered)
+    wrong = counts["FAIL"] or counts["NO EVIDENCE"] or broken or not_run or stopped
+    looser = plan.deliverable.looser_rules
+    rules = [f"by the deliverable's own, looser rules: {', '.join(looser)}"] if looser else []
     return Conclusion(
-        accepted=bool(required) and not wrong,
+        accepted=bool(aspects) and aspects <= {gate.aspect for gate, _ in required} and not wrong,
         aspects=tuple(aspect for aspect in ASPECTS if aspect in aspects),
         recorded=plan.recorded,
         counts=counts,
         not_run=not_run,
         broken=tuple(broken),
-        caveats=tuple(dict.fromkeys(caveats)),
+        caveats=tuple(dict.fromkeys([*caveats, *rules])),
+        stopped=stopped,
     )

@@ -7,7 +7,16 @@ import numpy as np
 from enet.deliverable import Deliverable
 from enet.errors import format_list
 from enet.evidence import Digests, LogitComparison, Parity
-from enet.gates.base import LIMITED, Check, Verdict, decide, first_reason, missing_images, no_evidence
+from enet.gates.base import (
+    LIMITED,
+    Check,
+    Verdict,
+    decide,
+    first_reason,
+    missing_images,
+    named_data_problem,
+    no_evidence,
+)
 from enet.gates.relation import RELATIONS, relation_problem
 
 #: Largest share of logits that may lie beside near-ties of a max-pool before a comparison says too little, unless at
@@ -88,15 +97,24 @@ def onnx_logits(evidence: LogitComparison, deliverable: Deliverable) -> Verdict:
     return decide("onnx_logits", [check], sentence, missing_part, notes, {"largest": evidence.largest})
 
 
-def preprocessing(evidence: Digests) -> Verdict:
-    """The pipeline's input is that of the reference recipe, byte for byte."""
-    if not evidence.ours or evidence.ours.keys() != evidence.theirs.keys():
-        return no_evidence("preprocessing", "no images, or not the same ones, were compared")
+def preprocessing(evidence: Digests, deliverable: Deliverable) -> Verdict:
+    """The pipeline's input is that of the reference recipe, byte for byte; and both are what the deliverable names."""
+    images, named = tuple(evidence.ours), deliverable.dataset.inputs_sha256
+    if not images or images != tuple(evidence.theirs):
+        return no_evidence("preprocessing", "no images, or not the same ones in the same order, were compared")
+    if problem := named_data_problem(evidence.dataset_sha256, images, deliverable):
+        return no_evidence("preprocessing", problem)
     wrong = [name for name, digest in evidence.ours.items() if evidence.theirs[name] != digest]
     count = len(evidence.ours)
     sentence = f"{len(wrong)} of {count} images differ from the reference recipe, expected none"
     if wrong:
         sentence += f": {format_list(wrong)}"
-    missing_part = missing_images(tuple(evidence.ours), evidence.images_expected, evidence.limited)
-    check = Check(measured=len(wrong), unit=f"of {count}", high=0)
-    return decide("preprocessing", [check], sentence, missing_part)
+    missing_part = missing_images(images, deliverable.dataset.images, evidence.limited)
+    checks = [Check(measured=len(wrong), unit=f"of {count}", high=0)]
+    if named and not wrong and not missing_part and evidence.inputs_sha256 != named:
+        # The reference recipe and the pipeline agree with each other, but not with what they gave before.
+        sentence += (
+            f"; but all inputs together are {evidence.inputs_sha256[:12]}, expected {named[:12]} of the deliverable"
+        )
+        checks = [Check(measured=count, unit=f"of {count}", high=0)]
+    return decide("preprocessing", checks, sentence, missing_part)

@@ -45,17 +45,24 @@ def relation_problem(provenances: Iterable[Provenance], relation: Relation = Rel
     first, *others = provenances
     if reason := next((each.missing_reason for each in (first, *others) if each.missing_reason), None):
         return reason
-    # Recorded results do not name their checkpoint: that they belong together follows from their data alone.
-    recorded = all(each.backend == RECORDED for each in (first, *others))
     for name in COMMON_FIELDS:
-        needed = not (recorded and name == "weights_sha256")
-        if needed and not all(getattr(each, name) for each in (first, *others)):
+        if not all(getattr(each, name) for each in (first, *others) if not is_unrecorded(each, name)):
             return f"{name.removesuffix('_sha256')} not recorded: measure again"
     for other in others:
         for name in (*COMMON_FIELDS, *relation.same):
+            if is_unrecorded(first, name) or is_unrecorded(other, name):
+                continue
             if getattr(first, name) != getattr(other, name):
                 return f"evidence from different {name.removesuffix('_sha256')}: measure both again"
         for name in relation.different:
             if getattr(first, name) == getattr(other, name):
                 return f"evidence from the same {name.removesuffix('_sha256')}, so nothing is compared"
     return next(filter(None, map(provenance_problem, (first, *others))), None)
+
+
+def is_unrecorded(provenance: Provenance, name: str) -> bool:
+    """Whether it is a field that recorded results cannot state: they do not name their checkpoint.
+
+    That they belong to something follows from their data, and from labels that agree.
+    """
+    return name == "weights_sha256" and provenance.backend == RECORDED and not provenance.weights_sha256

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from enet.deliverable import Deliverable, ThroughputLimit, baselines
+from enet.deliverable import Deliverable, ThroughputLimit, baselines, chips
 from enet.deliverable.baselines import BEST, BatchKey
 from enet.errors import format_list
 from enet.evidence import Throughput
@@ -18,7 +19,7 @@ from enet.gates.base import (
     first_reason,
     informational,
     no_evidence,
-    provenance_problem,
+    subject_problem,
 )
 
 #: Change of speed within a run, as a fraction, above which it is reported: a device that keeps its clock stays within
@@ -32,7 +33,8 @@ def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.
     """At its batch size, one device reaches the required factor, and its figures agree with each other.
 
     Contradictory figures FAIL. A simulated, busy or unhealthy device, input that was all zero, an unknown batch size or
-    device are NO EVIDENCE, and so is a pass over too few images.
+    device, another model and times of no clock are NO EVIDENCE. So is a pass over too few or other images, and a rate
+    beyond what the chip can compute.
     """
     limit, words = deliverable.throughput, in_words(evidence)
     rate = Check(measured=evidence.images_per_second, unit="images/s")
@@ -45,8 +47,9 @@ def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.
     if problem := throughput_problem(evidence, deliverable):
         sentence = problem if evidence.provenance.missing_reason else f"{problem}; {words}"
         return no_evidence("throughput", sentence, rate if math.isfinite(rate.measured) else None)
-    missing_part, notes = missing_for_pass(evidence, limit), run_notes(evidence)
-    return compare_with_baseline("throughput", rate.measured, evidence.batch_size, limit, table, missing_part, notes)
+    missing_part, notes = missing_for_pass(evidence, deliverable, limit), run_notes(evidence)
+    verdict = compare_with_baseline("throughput", rate.measured, evidence.batch_size, limit, table, missing_part, notes)
+    return replace(verdict, caveats=evidence.caveats)
 
 
 def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
@@ -57,6 +60,8 @@ def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: 
     gate, limit = "best_batch", deliverable.throughput
     if limit is None:
         return informational(gate, NO_BASELINE)
+    if problem := mixture_problem(evidence):
+        return no_evidence(gate, problem)
     problems = [(*run.contradictions, throughput_problem(run, deliverable)) for run in evidence]
     usable = [run for run, reasons in zip(evidence, problems, strict=True) if not any(reasons)]
     if not usable:
@@ -65,12 +70,12 @@ def best_batch(evidence: Sequence[Throughput], deliverable: Deliverable, table: 
     best = max(usable, key=lambda run: run.images_per_second)
     measured = {run.batch_size for run in usable}
     unmeasured = [size for size in table.column(limit.baseline).batch_sizes if size not in measured]
-    notes, missing_part = [f"best at batch {best.batch_size}"], missing_for_pass(best, limit)
+    notes, missing_part = [f"best at batch {best.batch_size}"], missing_for_pass(best, deliverable, limit)
     verdict = compare_with_baseline(gate, best.images_per_second, BEST, limit, table, missing_part, notes)
     if verdict.outcome is Outcome.FAIL and unmeasured:
         sentence = f"{verdict.sentence}; not measured: batch {', '.join(map(str, unmeasured))}"
         return no_evidence(gate, sentence, verdict.check)
-    return verdict
+    return replace(verdict, caveats=best.caveats)
 
 
 def model_directory(evidence: Sequence[Throughput], deliverable: Deliverable, table: baselines.Table) -> Verdict:
@@ -78,8 +83,10 @@ def model_directory(evidence: Sequence[Throughput], deliverable: Deliverable, ta
     gate, rule, limit = "model_directory", table.directory, deliverable.throughput
     if limit is None:
         return informational(gate, NO_BASELINE)
+    if problem := mixture_problem(evidence):
+        return informational(gate, problem)
     usable = [run for run in evidence if not run.contradictions and not throughput_problem(run, deliverable)]
-    rates = {run.batch_size: run.images_per_second for run in usable if not missing_for_pass(run, limit)}
+    rates = {run.batch_size: run.images_per_second for run in usable if not missing_for_pass(run, deliverable, limit)}
     required = f"batch {' and '.join(map(str, rule.batch_sizes))} at {rule.at_least:g}x the {rule.over} or more"
     if unmeasured := [str(size) for size in rule.batch_sizes if size not in rates]:
         sentence = f"{rule.name} requires {required}; no evidence for batch {', '.join(unmeasured)}"
@@ -123,24 +130,42 @@ def throughput_problem(evidence: Throughput, deliverable: Deliverable) -> str | 
     """Return the reason why a run cannot be used, however fast it was, or None."""
     limit, where = deliverable.throughput, evidence.provenance
     required = limit.chip if limit else ""
-    return provenance_problem(where) or first_reason(
-        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, expected {deliverable.name!r}"),
+    return subject_problem(where, deliverable) or first_reason(
         (required and where.chip not in ("", required), f"measured on a {where.chip}, expected a {required}"),
         (evidence.zero_input, "run over zeros, not over the data set: speed on images is unknown"),
         (evidence.batch_size < 1, "the model's batch size is unknown: add the ais_bench console output"),
         (evidence.batch_ambiguity, evidence.batch_ambiguity),
         (not math.isfinite(evidence.images_per_second), "no execution was timed"),
+        (evidence.problems, format_list(evidence.problems, first=2)),
     )
 
 
-def missing_for_pass(evidence: Throughput, limit: ThroughputLimit) -> str | None:
-    """Return what a pass would lack, images or the name of the device, or None."""
+def mixture_problem(evidence: Sequence[Throughput]) -> str | None:
+    """Return the reason why runs cannot be compared as those of one artifact on one kind of device, or None."""
+    measured = [run for run in evidence if not run.provenance.missing_reason]
+    for what, values in (
+        ("backend", {run.provenance.backend for run in measured}),
+        ("chip", {run.provenance.chip for run in measured} - {""}),
+    ):
+        if len(values) > 1:
+            return f"evidence of several {what}s is mixed: {', '.join(sorted(values))}"
+    return None
+
+
+def missing_for_pass(evidence: Throughput, deliverable: Deliverable, limit: ThroughputLimit) -> str | None:
+    """Return what a pass would lack, or None: images, the name of the device, or a rate that the device can reach."""
     tail = evidence.batch_size - 1 if evidence.tail_dropped else 0
     if evidence.images + tail < evidence.images_expected:
         return f"{evidence.images_expected - evidence.images} of {evidence.images_expected} images missing"
     if not evidence.provenance.chip:
         return f"the device is not recorded: add the output of npu-smi info, or give --soc-version Ascend{limit.chip}"
-    return LIMITED if evidence.provenance.limited else None
+    if evidence.gaps:
+        return format_list(evidence.gaps, first=2)
+    if evidence.provenance.limited:
+        return LIMITED
+    bound, reason = chips.largest_rate(deliverable, evidence.provenance.chip)
+    fastest = max(evidence.device_images_per_second(timing.mean) for timing in evidence.device_timings)
+    return f"no {limit.chip} can exceed {bound:.0f} images/s: {reason}" if fastest > bound else None
 
 
 def in_words(evidence: Throughput) -> str:

@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
+from enet.host import CpuTime
 from enet.metrics.latency import Times
 
 #: Seconds of rest before each round: threads of the workload before may still spin, those of OpenBLAS for 27 ms.
@@ -39,26 +41,45 @@ class Workload:
     """What one round does.
 
     Attributes:
-        execute: one execution.
+        execute: one execution on an input; what it returns must be complete.
         images: number of images of one execution.
         executions: executions in a round, at least one for each thread.
         threads: number of threads that execute at once.
+        inputs: prepares the inputs of a round's executions, by the round's number, before its clock starts. Rounds of
+            the warm-up have numbers below 0. None: each execution gets None.
+        accept: gets the number and the results of each timed round, after its clock has stopped.
     """
 
-    execute: Callable[[], object]
+    execute: Callable[[Any], Any]
     images: int
     executions: int = 1
     threads: int = 1
+    inputs: Callable[[int], Sequence[Any]] | None = None
+    accept: Callable[[int, list[Any]], None] | None = None
+
+
+@dataclass(frozen=True)
+class Round:
+    """Seconds of a round and of each execution in it, and the executions' results."""
+
+    seconds: float
+    executions: list[float]
+    results: list[Any]
 
 
 class Contest:
-    """Workloads, timed in alternating rounds; an outside loop may call ``time_round`` for one of them."""
+    """Workloads, timed in alternating rounds; an outside loop may call ``time_round`` for one of them.
+
+    Attributes:
+        cpu_time: of each workload's timed rounds.
+    """
 
     def __init__(self, workloads: Sequence[Workload]) -> None:
         self.workloads = workloads
         self.pools = [ThreadPoolExecutor(workload.threads) for workload in workloads]
         self.rounds: list[list[float]] = [[] for _ in workloads]
         self.executions: list[list[float]] = [[] for _ in workloads]
+        self.cpu_time = [CpuTime() for _ in workloads]
 
     def __enter__(self) -> Contest:
         return self
@@ -71,9 +92,9 @@ class Contest:
         """Run each workload for this time, at least one round; nothing is kept."""
         for index in range(len(self.workloads)):
             begin = time.perf_counter()
-            self.run_round(index)
+            self.run_round(index, number := -1)
             while time.perf_counter() - begin < seconds:
-                self.run_round(index)
+                self.run_round(index, number := number - 1)
 
     def rest(self) -> None:
         """Wait until the threads of the workload before are idle."""
@@ -81,23 +102,29 @@ class Contest:
 
     def time_round(self, index: int) -> None:
         """Run one round of one workload and keep its times; call ``rest`` before it."""
-        seconds, executions = self.run_round(index)
-        self.rounds[index].append(seconds)
-        self.executions[index] += executions
+        number, accept = len(self.rounds[index]), self.workloads[index].accept
+        with self.cpu_time[index]:
+            done = self.run_round(index, number)
+        self.rounds[index].append(done.seconds)
+        self.executions[index] += done.executions
+        if accept:
+            accept(number, done.results)
 
-    def run_round(self, index: int) -> tuple[float, list[float]]:
-        """Run one round; return its seconds, and those of each execution in it."""
+    def run_round(self, index: int, number: int) -> Round:
+        """Run one round of one workload."""
         workload, pool = self.workloads[index], self.pools[index]
+        inputs = workload.inputs(number) if workload.inputs else [None] * workload.executions
 
-        def execution(_: int) -> float:
+        def execution(given: Any) -> tuple[float, Any]:
             begin = time.perf_counter()
-            workload.execute()
-            return time.perf_counter() - begin
+            result = workload.execute(given)
+            return time.perf_counter() - begin, result
 
         begin = time.perf_counter()
         is_single = workload.executions == workload.threads == 1
-        executions = [execution(0)] if is_single else list(pool.map(execution, range(workload.executions)))
-        return time.perf_counter() - begin, executions
+        done = [execution(inputs[0])] if is_single else list(pool.map(execution, inputs))
+        seconds = time.perf_counter() - begin
+        return Round(seconds, [each for each, _ in done], [result for _, result in done])
 
     def run(self, settings: TimingSettings, *, paired: bool = True) -> None:
         """Time rounds of all workloads, every second time in reverse order, until both minimums are reached.

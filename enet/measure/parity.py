@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,15 +16,19 @@ from enet.backends import Artifact
 from enet.backends.pytorch import PyTorchModel
 from enet.datasets.image_source import ImageSource
 from enet.deliverable import IoFormat
-from enet.evidence import Accuracy, LogitComparison, Parity, Provenance
+from enet.evidence import Accuracy, Agreement, LogitComparison, Parity, Provenance
 from enet.measure.predictor import open_predictor, with_device_states
 from enet.measure.subject import Subject
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+from enet.storage.memmap import create_memmap
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
 #: sums of some hundred terms differ by about 1e-6 between programs.
 NEAR_TIE = 1e-5
-#: Number of images that logits are compared for, half of them noise; or that an image is chosen from.
+#: Number of images that logits are compared for, half of them noise.
 MAX_IMAGES = 8
+#: Least number of rows that images are drawn for anew, in batches after the first.
+FEWEST_ROWS = 8
 #: One side of a comparison: labels, uint8, shape (N, H, W); provenance; number of images with NaN or infinite logits.
 Side = tuple[NDArray[np.uint8], Provenance, int]
 
@@ -48,24 +53,88 @@ def compare_runs(
     return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))
 
 
-def compare_rows(subject: Subject, artifact: Artifact, source: ImageSource, image: int = 0) -> Parity:
-    """Run a batch of equal images and compare every other row's labels with the first row's.
+def write_certain_pixels(subject: Subject, source: ImageSource, path: Path) -> None:
+    """Run PyTorch over the images, and write which pixels it is certain of: .npy, uint8 0 or 1, shape (N, H, W)."""
+    width, height = subject.deliverable.preprocessing.size
+    masks = create_memmap(path, (len(source.names), height, width))
+    with open_predictor(subject, subject.artifact(backends.REFERENCE, 1)) as predictor:
+        for index, mask in enumerate(masks):
+            (logits,) = predictor.infer_batch(source.load(index)[0][None])
+            mask[...] = certain_pixels(logits[: subject.deliverable.scored_classes])
+    masks.flush()
+
+
+def compare_with_reference(
+    runs: tuple[Accuracy, Accuracy], labels: tuple[Path, Path], certain: Path | None = None
+) -> Agreement:
+    """Compare the label maps of an artifact's run with those of PyTorch's, one image at a time, by name.
 
     Args:
-        image: index of the image. If only one class is predicted in it, where rows would be equal in any case, one of
-            the ``MAX_IMAGES`` after it.
+        runs: the artifact's and PyTorch's. Images that only one of them has are left out.
+        labels: where their label maps are, .npy, uint8, shape (N, H, W).
+        certain: what ``write_certain_pixels`` wrote, for PyTorch's images; None if it is not needed.
     """
-    others = range(1, artifact.batch_size)
-    for chosen in range(image, min(image + MAX_IMAGES, len(source.names))):
-        pixels, _ = source.load(chosen)
-        batch = np.repeat(pixels[None], artifact.batch_size, axis=0)
-        labels, provenance, non_finite = run_images(subject, artifact, batch)
-        if non_finite or not is_single_class(labels):
-            break
-    names = tuple(f"{source.names[chosen]} in row {row}" for row in others)
-    first_rows = np.repeat(labels[:1], len(others), axis=0)
-    parity = compare_labels("equal rows", names, (labels[1:], provenance, non_finite), (first_rows, provenance, 0))
-    return replace(parity, is_single_class=is_single_class(labels))
+    run, reference = runs
+    ours, theirs = (np.load(path, mmap_mode="r") for path in labels)
+    masks = None if certain is None else np.load(certain, mmap_mode="r")
+
+    def compare(index: int, name: str) -> ImageAgreement:
+        at = place[name]
+        return compare_label_maps(ours[index], theirs[at], None if masks is None else masks[at].astype(bool))
+
+    place = {name: index for index, name in enumerate(reference.images)}
+    compared = [(index, name) for index, name in enumerate(run.images) if name in place]
+    return Agreement(
+        first=run.provenance,
+        second=reference.provenance,
+        classes=run.classes,
+        images=tuple(name for _, name in compared),
+        images_expected=run.images_expected,
+        pixels_per_image=int(np.prod(theirs.shape[1:])),
+        counts=tuple(compare(index, name) for index, name in compared),
+    )
+
+
+def compare_rows(
+    subject: Subject, artifact: Artifact, source: ImageSource, run: tuple[Accuracy, Path], seed: int | None = None
+) -> Parity:
+    """Run images once more, in other rows and beside others, and compare their labels with those of an earlier run.
+
+    Args:
+        run: the artifact's run over ``source``, and its label maps as in ``compare_runs``.
+        seed: of ``draw_calls``; None for a new one, which nobody knows beforehand. The evidence has it.
+    """
+    seed = secrets.randbelow(1 << 32) if seed is None else seed
+    size, (accuracy, path) = artifact.batch_size, run
+    calls = draw_calls(len(source.names), size, np.random.default_rng(seed))
+    rows = np.concatenate(calls)
+    again = run_images(subject, artifact, np.stack([source.load(index)[0] for index in rows]))
+    earlier = np.load(path, mmap_mode="r")[rows], accuracy.provenance, 0
+    names = tuple(
+        f"{source.names[index]} in row {row} of call {number}"
+        for number, call in enumerate(calls)
+        for row, index in enumerate(call)
+    )
+    return replace(compare_labels("equal rows", names, again, earlier), seed=seed)
+
+
+def draw_calls(count: int, size: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Draw batches in which images come again: in the same batch, in other rows, beside others and after others.
+
+    The first is one of the split's own batches. The second has its first row, so that an artifact that only looks at
+    this cannot tell them apart; all else is drawn at random from few images, so that some are in several rows.
+
+    Args:
+        count: number of images of the split.
+        size: rows of a batch.
+    Returns:
+        Indices of images, int64, shape (size,) each.
+    """
+    first = (size * rng.integers(max(1, count // size)) + np.arange(size)) % count
+    few = rng.permutation(count)[: max(3, size // 2)]
+    others = rng.choice(few, (max(1, FEWEST_ROWS // size), size))
+    others[0, 0] = first[0]
+    return [first, *others]
 
 
 def compare_artifacts(

@@ -15,7 +15,7 @@ from enet.measure.one_device import measure_on_one_device
 from enet.measure.predictor import with_device_states
 from enet.measure.sharding import measure_on_devices
 from enet.measure.subject import Subject
-from enet.storage.code_digest import code_digest
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.journal import open_journal
 
@@ -54,6 +54,6 @@ def run_key(subject: Subject, artifact: Artifact, source: ImageSource) -> str:
     provenance = asdict(subject.provenance(artifact, Place("", "")))
     for name in ("argv", "host", "time"):
         del provenance[name]
-    code = code_digest("enet.measure.pipeline", f"enet.backends.{artifact.backend}")
+    code = made_by("enet.measure.pipeline", f"enet.backends.{artifact.backend}")
     host = [asdict(subject.target), cpu()]
     return hash_json([provenance, artifact.batch_size, source.names, code, host])

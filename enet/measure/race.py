@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from enet import backends
 from enet.backends import REFERENCE, Artifact
 from enet.datasets.image_source import ImageSource
 from enet.evidence import Speed
-from enet.host import cores, cpu_load, host_conditions
+from enet.host import cores, host_conditions
 from enet.measure.contest import Contest, TimingSettings, Workload
 from enet.measure.predictor import Predictor, open_predictor
 from enet.measure.subject import Subject
-from enet.metrics.latency import Times, early_stopped
+from enet.measure.timed_outputs import OutputCheck, VariedImages
+from enet.metrics.latency import Times, early_stopped, speedup
 
 #: Largest number of times that a comparison too noisy to decide is measured, each time for as long again.
 ATTEMPTS = 3
@@ -25,33 +27,38 @@ ATTEMPTS = 3
 
 @dataclass
 class Race:
-    """Two opened artifacts that get the same images; workload 0 is the reference, 1 the candidate."""
+    """Two opened artifacts that get the same images, other ones in every round; workload 0 is the reference, 1 the
+    candidate."""
 
     contest: Contest
     subject: Subject
     opened: Sequence[tuple[Artifact, Predictor]]
+    check: OutputCheck
     conditions: dict[str, Any]
 
-    def run(self, settings: TimingSettings, limit: float) -> None:
-        """Time rounds; again, up to ``ATTEMPTS`` times, while the limit is inside the ratio's interval."""
+    def run(self, settings: TimingSettings, *limits: float) -> None:
+        """Time rounds; again, up to ``ATTEMPTS`` times, while a limit is inside the ratio's interval."""
         for attempt in range(1, ATTEMPTS + 1):
             seconds, rounds = attempt * settings.min_seconds, attempt * settings.min_rounds
             self.contest.run(TimingSettings(min_seconds=seconds, min_rounds=rounds))
-            ratio = self.evidence().ratio
-            if not ratio.low < limit <= ratio.high:
+            theirs, ours = self.contest.times()
+            ratio = speedup(theirs, ours)
+            if not any(ratio.low < limit <= ratio.high for limit in limits):
                 return
 
     def evidence(self) -> Speed:
-        """Build evidence from the times so far."""
+        """Build evidence from the times; the outputs are checked when the race has been left."""
         reference_times, times = self.contest.times()
         reference, provenance = (self.subject.provenance(each, predictor.model) for each, predictor in self.opened)
+        waited = zip(("waited_reference", "waited_artifact"), self.contest.cpu_time, strict=True)
         return Speed(
             provenance=provenance,
             batch_size=provenance.batch_size,
             times=times,
             reference=reference,
             reference_times=reference_times,
-            conditions=self.conditions,
+            conditions=self.conditions | {name: each.share_waited for name, each in waited},
+            outputs=self.check.evidence(),
         )
 
 
@@ -59,7 +66,8 @@ class Race:
 def race(
     subject: Subject, backend: str, batch_size: int, source: ImageSource, reference: str = REFERENCE
 ) -> Iterator[Race]:
-    """Open an artifact and its reference for a race; the caller warms them up.
+    """Open an artifact and its reference for a race; the caller warms them up. At the end, both are closed, and the
+    artifact, opened anew, runs some of the timed inputs again.
 
     Args:
         reference: backend that the artifact is compared with, in float32; PyTorch runs the checkpoint itself.
@@ -67,25 +75,33 @@ def race(
         InputError: an artifact cannot be built or loaded.
     """
     artifacts = [subject.artifact(reference, batch_size, precision="fp32"), subject.artifact(backend, batch_size)]
-    images = first_batch(source, batch_size)
-    conditions = {**host_conditions(), "busy_before": cpu_load()}
+    images = VariedImages(source, batch_size)
+    check = OutputCheck(images.seed, batch_size)
+    conditions = host_conditions()
     with contextlib.ExitStack() as stack:
         predictors = [stack.enter_context(open_predictor(subject, artifact)) for artifact in artifacts]
-        contest = stack.enter_context(Contest([workload(predictor, images) for predictor in predictors]))
-        yield Race(contest, subject, list(zip(artifacts, predictors, strict=True)), conditions)
-        conditions["busy_after"] = cpu_load()
+        works = [workload(predictor, images) for predictor in predictors]
+        works = [replace(each, accept=check.accept(side == 0)) for side, each in enumerate(works)]
+        contest = stack.enter_context(Contest(works))
+        yield Race(contest, subject, list(zip(artifacts, predictors, strict=True)), check, conditions)
+        for side, artifact in zip(("reference_engine", "artifact_engine"), artifacts, strict=True):
+            conditions[side] = dict(backends.get(artifact.backend).conditions())
+    with open_predictor(subject, artifacts[1]) as again:
+        check.repeat(lambda number, execution: again.labels(images.batch(number, execution))[0])
 
 
-def first_batch(source: ImageSource, batch_size: int) -> NDArray[np.uint8]:
-    """The first images of a split, uint8, shape (N, H, W, 3), repeated if there are too few."""
-    return np.stack([source.load(index % len(source.names))[0] for index in range(batch_size)])
-
-
-def workload(predictor: Predictor, images: NDArray[np.uint8]) -> Workload:
+def workload(predictor: Predictor, images: VariedImages) -> Workload:
     """Workload from prepared input to labels, on as many threads as keep the predictor busy."""
-    batch, count = predictor.prepare_batch(images), len(images)
-    threads = predictor.model.max_concurrency
-    return Workload(lambda: predictor.predict_prepared(batch, count), images=count, executions=threads, threads=threads)
+    count, threads = images.batch_size, predictor.model.max_concurrency
+
+    def execute(batch: NDArray[Any]) -> NDArray[np.uint8]:
+        # Copied, so that a result that is not complete yet, or is overwritten later, does not count as one.
+        return np.array(predictor.predict_prepared(batch, count)[0])
+
+    def inputs(number: int) -> list[NDArray[Any]]:
+        return [predictor.prepare_batch(images.batch(number, execution)) for execution in range(threads)]
+
+    return Workload(execute, images=count, executions=threads, threads=threads, inputs=inputs)
 
 
 def sweep(
@@ -95,7 +111,7 @@ def sweep(
     sizes = [artifact.batch_size for artifact in artifacts]
     with contextlib.ExitStack() as stack:
         predictors = [stack.enter_context(open_predictor(subject, artifact)) for artifact in artifacts]
-        workloads = [workload(each, first_batch(source, each.batch_size)) for each in predictors]
+        workloads = [workload(each, VariedImages(source, each.batch_size)) for each in predictors]
         contest = stack.enter_context(Contest(workloads))
         contest.warm_up(settings.warmup_seconds)
         contest.run(settings, paired=False)

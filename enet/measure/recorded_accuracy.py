@@ -18,9 +18,10 @@ from enet.evidence import Accuracy
 from enet.host import cores
 from enet.measure.one_device import bounded_map
 from enet.measure.subject import Subject
+from enet.metrics.borders import BorderErrors, border_errors
 from enet.metrics.labels import argmax, is_finite
 from enet.metrics.segmentation import confusion_matrix
-from enet.records import output_files
+from enet.records import binding, output_files
 from enet.records.results_folder import RecordedRun, ResultsFolder
 from enet.records.summary import Summary
 from enet.records.throughput import no_run_reason, recorded_provenance, with_recorded_devices
@@ -30,10 +31,11 @@ from enet.storage.memmap import create_memmap
 
 @dataclass(frozen=True)
 class ImageScore:
-    """One image's confusion matrix, whether all its logits are finite, and its output file's SHA-256."""
+    """One image's confusion matrix, whether all its logits are finite, errors, and its output file's SHA-256."""
 
     matrix: NDArray[np.int64]
     finite: bool
+    borders: BorderErrors
     sha256: str
 
 
@@ -52,6 +54,9 @@ def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labe
         reason = f"{run}: a run without --input feeds zeros"
     elif all(output_files.find_outputs(summary) is None for summary in run.summaries):
         reason = f"{run}: none of the listed outputs is here"
+    else:
+        chip = subject.deliverable.throughput.chip if subject.deliverable.throughput else ""
+        reason = "; ".join(binding.model_problems(run.summaries, subject.deliverable, batch_size, chip))
     if run is None or reason:
         return empty_accuracy(subject, batch_size, reason, labels_to)
     measured = score_outputs(subject, run.summaries, batch_size=batch_size, labels_to=labels_to)
@@ -111,7 +116,9 @@ def score_outputs(
     )
     matrices = np.stack([score.matrix for score in scores.values()])
     non_finite = sum(not score.finite for score in scores.values())
-    return subject.accuracy(provenance, names, matrices, non_finite, time.perf_counter() - begin)
+    borders = sum((score.borders for score in scores.values()), BorderErrors())
+    measured = subject.accuracy(provenance, names, matrices, non_finite, time.perf_counter() - begin)
+    return replace(measured, borders=borders)
 
 
 def merge_outputs(summaries: Sequence[Summary]) -> dict[str, Path]:
@@ -148,8 +155,9 @@ def score_image(
         prediction, finite = argmax(result, classes), is_finite(result)
     if label_map is not None:
         label_map[...] = prediction
-    matrix = confusion_matrix(resize_labels(prediction, target.shape), target, classes)
-    return ImageScore(matrix, finite, hash_file(output))
+    prediction = resize_labels(prediction, target.shape)
+    matrix = confusion_matrix(prediction, target, classes)
+    return ImageScore(matrix, finite, border_errors(prediction, target), hash_file(output))
 
 
 def empty_accuracy(subject: Subject, batch_size: int, reason: str, labels_to: Path) -> Accuracy:

@@ -1,61 +1,84 @@
-"""The reference scripts' preprocessing, slow and step by step, to check ``datasets.preprocess``.
+"""The reference scripts' preprocessing, slow and step by step, to check what artifacts get.
 
-It shares only the table of label ids with the code that it checks: Pillow scales the whole image, then crops; numpy
-normalises pixel by pixel.
+It shares neither code nor tables with ``enet.datasets``: it pairs the files by the scripts' own rule and has label
+tables of its own; Pillow decodes and scales the whole image, then crops; numpy normalises pixel by pixel.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from enet.datasets import IGNORE
 from enet.datasets.image_source import ImageSource
 from enet.datasets.preprocess import Normalise
 from enet.deliverable import Preprocessing
 from enet.evidence import Digests
+from enet.host import cores
+from enet.measure.reference_labels import rows
 from enet.measure.subject import Subject
 
-#: Number of images that are compared, spread over the split: a fault of the steps shows in every image.
-IMAGES = 8
+#: Train id of a pixel that is not scored.
+NOT_SCORED = 255
 
 
 def compare(subject: Subject, source: ImageSource) -> Digests:
-    """Preprocess some images in both ways and return the SHA-256 of their arrays.
+    """Preprocess every image in both ways, on all cores, and return the SHA-256 of their arrays.
 
     Args:
         source: the images that artifacts get.
     """
-    spec, count = subject.deliverable.preprocessing, len(source.names)
-    normalise = Normalise(spec)
-    chosen = sorted({round(i) for i in np.linspace(0, count - 1, min(IMAGES, count))})
-    ours, theirs = {}, {}
-    for index in chosen:
-        sample = subject.dataset.samples[index]
+    spec, normalise = subject.deliverable, Normalise(subject.deliverable.preprocessing)
+    layout = spec.dataset.layout
+    pairs = list_pairs(subject.dataset.root, layout, spec.dataset.split)[: subject.limit]
+    ids = {label_id: train_id for label_id, _, train_id in rows(layout)}
+
+    def ours(index: int) -> str:
         image, label = source.load(index)
-        ours[sample.name] = digest(normalise(image[None])[0], label)
-        target = train_ids(sample.label, spec, subject.dataset.classes.train_ids)
-        theirs[sample.name] = digest(network_input(sample.image, spec), target)
+        return digest(normalise(image[None])[0], label)
+
+    def theirs(pair: tuple[Path, Path]) -> str:
+        image, label = pair
+        return digest(network_input(image, spec.preprocessing), train_ids(label, spec.preprocessing, ids))
+
+    with ThreadPoolExecutor(cores()) as pool:
+        expected = dict(zip((image.stem for image, _ in pairs), pool.map(theirs, pairs), strict=True))
+        found = dict(zip(source.names, pool.map(ours, range(len(source.names))), strict=True))
     return Digests(
         comparison="preprocessing",
         dataset_sha256=subject.dataset_sha256,
         preprocessing_sha256=subject.preprocessing_sha256,
         limited=subject.limit is not None,
-        images_expected=min(IMAGES, subject.deliverable.dataset.images),
-        ours=ours,
-        theirs=theirs,
+        images_expected=spec.dataset.images,
+        ours=found,
+        theirs=expected,
     )
 
 
+def list_pairs(root: Path, layout: str, split: str) -> list[tuple[Path, Path]]:
+    """Image and label map of every sample, sorted by the image's name, as the reference scripts find them."""
+    if layout == "camvid":
+        pairs = [(image, root / f"{split}annot" / image.name) for image in (root / split).glob("*.png")]
+    else:
+        pairs = [
+            (image, root / "gtFine" / split / image.parent.name / image.name.replace("leftImg8bit", "gtFine_labelIds"))
+            for image in (root / "leftImg8bit" / split).glob("*/*_leftImg8bit.png")
+        ]
+    return sorted(pairs, key=lambda pair: pair[0].stem)
+
+
 def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:
-    """SHA-256 of both arrays' bytes and shapes."""
+    """SHA-256 of both arrays' types and shapes, then their bytes."""
     text = f"{image.dtype}{image.shape}{label.dtype}{label.shape}"
-    return hashlib.sha256(text.encode() + image.tobytes() + label.tobytes()).hexdigest()
+    sha = hashlib.sha256(text.encode())
+    for array in (image, label):
+        sha.update(np.ascontiguousarray(array).data)
+    return sha.hexdigest()
 
 
 def resize(image: Image.Image, spec: Preprocessing, resampling: Image.Resampling) -> Image.Image:
@@ -92,7 +115,7 @@ def train_ids(path: Path, spec: Preprocessing, ids: Mapping[int, int]) -> NDArra
     with Image.open(path) as file:
         whole = spec.label_grid == "photograph"
         label = np.array(file if whole else resize(file, spec, Image.Resampling.NEAREST))
-    out = np.full(label.shape, IGNORE, np.uint8)
+    out = np.full(label.shape, NOT_SCORED, np.uint8)
     for label_id, train_id in ids.items():
         out[label == label_id] = train_id
     return out

@@ -23,7 +23,7 @@ from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, format_list
 from enet.evidence import Accuracy, Provenance
 from enet.metrics.segmentation import Matrix
-from enet.storage.code_digest import code_digest
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.store import Store
 
@@ -76,10 +76,20 @@ class Subject:
         found = datasets.find(spec.layout, root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
+    @cached_property
+    def image_names(self) -> frozenset[str] | None:
+        """Names of the split's images; None if the data set is neither here nor generated. Generates nothing."""
+        spec = self.deliverable.dataset
+        if self.data_root is not None:
+            return frozenset(sample.name for sample in self.dataset.samples)
+        if not spec.is_generated:
+            return None
+        return frozenset(scenes.scene_paths(Path(), spec.split, index)[0].stem for index in range(spec.images))
+
     def generate_scenes(self) -> Path:
         """Generate the deliverable's scenes in the artifact cache, once, and return their folder."""
         spec = self.deliverable.dataset
-        key = {"seed": spec.seed, "split": spec.split, "images": spec.images, "version": scenes.SCENES_VERSION}
+        key = {"seed": spec.seed, "split": spec.split, "images": spec.images, **made_by("enet.datasets.scenes")}
 
         def make(folder: Path) -> None:
             scenes.write(folder, images=spec.images, seed=spec.seed, split=spec.split, progress=self.progress)
@@ -88,7 +98,7 @@ class Subject:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """Names, sizes and hashes of the data set's files; computed again only if a file has changed.
+        """Names, sizes and hashes of the data set's pixels; computed again only if a file has changed.
 
         Raises:
             InputError: files cannot be used; one message names all of them.
@@ -103,18 +113,29 @@ class Subject:
             "problems": self.dataset.problems,
             "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()),
-            "source": code_digest("enet.datasets.check"),
+            **made_by("enet.datasets.check"),
         }
         path = self.store.get_or_build("dataset", key, make) / "dataset.json"
         return json.loads(path.read_text(encoding="utf-8"))
 
     @cached_property
     def dataset_sha256(self) -> str:
+        """Digest of the pixels and labels, whatever the files' names; see ``datasets.check.digest``."""
         return digest(self.manifest)
 
     @property
+    def files_sha256(self) -> str:
+        """Digest of names, order, pixels, labels and meaning of the label ids: of all that is made from the files."""
+        return hash_json(self.manifest)
+
+    @property
+    def dataset_digests(self) -> dict[str, str]:
+        """Both digests by name, as files that are made from the data set record them."""
+        return {"dataset_sha256": self.dataset_sha256, "files_sha256": self.files_sha256}
+
+    @property
     def duplicate_images(self) -> int:
-        """Number of images whose file is a copy of another image's file."""
+        """Number of images with the pixels of another image, however their files are encoded."""
         digests = [sample["image_sha256"] for sample in self.manifest["samples"]]
         return len(digests) - len(set(digests))
 
@@ -122,8 +143,7 @@ class Subject:
     def preprocessing_sha256(self) -> str:
         """Digest of everything but the images that determines the network's input."""
         spec = asdict(self.deliverable.preprocessing)
-        code = code_digest("enet.datasets.preprocess", "enet.datasets.image_source")
-        return hash_json([spec, code, PIL.__version__])
+        return hash_json([spec, made_by("enet.datasets.preprocess", "enet.datasets.image_source")])
 
     def with_split(self, name: str) -> Subject:
         """Copy the subject with another split of the data set, all of whose images are expected.
@@ -134,8 +154,9 @@ class Subject:
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
-        try:
-            other = replace(self, deliverable=replace(spec, dataset=replace(spec.dataset, split=name)))
+        try:  # the deliverable names the data of its own split alone
+            split = replace(spec.dataset, split=name, sha256=None, inputs_sha256=None)
+            other = replace(self, deliverable=replace(spec, dataset=split))
             count = len(replace(other, limit=None).dataset.samples)
         except (ValueError, InputError) as error:
             raise InputError(f"--split {name}: {error}") from error
@@ -148,7 +169,8 @@ class Subject:
 
     def prepared(self) -> PreparedImages:
         """The images in the network's resolution, preprocessed once into the artifact cache."""
-        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256}
+        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256}
+        key["train_ids"] = hash_json(self.dataset.classes.lookup().tolist())
         files = self.image_files()
 
         def make(folder: Path) -> None:
@@ -158,10 +180,11 @@ class Subject:
 
     def bin_files(self, kind: Literal["float", "uint8"]) -> Path:
         """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
-        key = {"dataset": self.dataset_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
+        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
+        key |= made_by("enet.datasets.bin_files")
 
         def make(folder: Path) -> None:
-            write_bin_files(self.image_files(), folder, kind, self.dataset_sha256, progress=self.progress)
+            write_bin_files(self.image_files(), folder, kind, self.dataset_digests, progress=self.progress)
 
         return self.store.get_or_build("bins", key, make)
 
@@ -187,19 +210,24 @@ class Subject:
         )
         return engine.build(request)
 
+    @cached_property
+    def of_calibration(self) -> Subject:
+        """The same with the train images that int8 is calibrated on."""
+        split = replace(self.deliverable.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
+        spec = replace(self.deliverable, dataset=split)
+        return replace(self, deliverable=spec, limit=calibration.IMAGES, spread=True)
+
     def calibration(self) -> Calibration:
         """Train images that int8 is calibrated on, prepared once into the artifact cache.
 
         Raises:
             InputError: the data set has no train split, or images of it are scored.
         """
-        spec = self.deliverable
+        spec, train = self.deliverable, self.of_calibration
         if spec.dataset.split == calibration.SPLIT:
             raise InputError(f"--precision int8 is calibrated on train images, but they are scored by {spec.name}")
-        split = replace(spec.dataset, split=calibration.SPLIT, images=calibration.IMAGES)
-        train = replace(self, deliverable=replace(spec, dataset=split), limit=calibration.IMAGES, spread=True)
         try:
-            digest = hash_json([train.dataset_sha256, train.preprocessing_sha256])
+            digest = hash_json([train.files_sha256, train.preprocessing_sha256])
         except InputError as error:
             raise InputError(f"--precision int8 is calibrated on train images: {error}") from error
         scored = {sample["image_sha256"] for sample in self.manifest["samples"]}

@@ -1,1 +1,1 @@
-from . import labels as labels, latency as latency, segmentation as segmentation
+from . import agreement as agreement, labels as labels, latency as latency, segmentation as segmentation

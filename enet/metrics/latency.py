@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 #: Coefficient of variation above which times are unstable; trtexec warns at the same value.
 UNSTABLE = 0.025
@@ -68,8 +69,8 @@ def drift(times: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """A speedup factor.
+class Estimate:
+    """A figure with its interval.
 
     Attributes:
         value: estimate.
@@ -80,6 +81,26 @@ class Ratio:
     value: float
     low: float
     high: float
+
+    def over(self, earlier: Estimate) -> Ratio:
+        """This figure divided by another; the intervals are combined."""
+        return Ratio(self.value / earlier.value, self.low / earlier.high, self.high / earlier.low)
+
+
+class Ratio(Estimate):
+    """A speedup factor."""
+
+
+class Rate(Estimate):
+    """Images/s."""
+
+
+def rate(times: Times, seed: int = 0) -> Rate:
+    """Return images/s by the median round, with a bootstrap interval."""
+    rounds = np.array(times.rounds)
+    picks = np.random.default_rng(seed).integers(0, len(rounds), (RESAMPLES, len(rounds)))
+    low, high = interval(times.images / np.median(rounds[picks], axis=1))
+    return Rate(times.images / float(np.median(rounds)), low, high)
 
 
 def speedup(baseline: Times, candidate: Times, seed: int = 0) -> Ratio:
@@ -93,9 +114,14 @@ def speedup(baseline: Times, candidate: Times, seed: int = 0) -> Ratio:
     rng = np.random.default_rng(seed)
     first = rng.integers(0, len(a), (RESAMPLES, len(a)))
     second = first if paired else rng.integers(0, len(b), (RESAMPLES, len(b)))
-    ratios = np.median(a[first], axis=1) / np.median(b[second], axis=1)
-    low, high = np.quantile(ratios, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Ratio(float(np.median(a) / np.median(b)), float(low), float(high))
+    low, high = interval(np.median(a[first], axis=1) / np.median(b[second], axis=1))
+    return Ratio(float(np.median(a) / np.median(b)), low, high)
+
+
+def interval(resampled: NDArray[np.float64]) -> tuple[float, float]:
+    """Lower and upper end of the interval that holds ``CONFIDENCE`` of bootstrap resamples."""
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return float(low), float(high)
 
 
 def early_stopping(count: int, percent: float = 90.0, confidence: float = 0.99) -> int | None:

@@ -2,6 +2,7 @@ from . import (
     architectures as architectures,
     checkpoint as checkpoint,
     export as export,
+    golden as golden,
     onnx_cache as onnx_cache,
     onnx_file as onnx_file,
     onnx_graph as onnx_graph,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 from enet import model as models  # loads lazily: torch only if the ONNX is not in the cache
 from enet.deliverable import Deliverable, IoFormat
-from enet.storage.code_digest import code_digest
+from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file
 from enet.storage.store import Store
 
@@ -26,9 +25,7 @@ def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Sto
         "classes": deliverable.scored_classes,
         "preprocessing": deliverable.preprocessing.of_images,
         "form": asdict(form),
-        "torch": version("torch"),
-        "onnx": version("onnx"),
-        "source": code_digest("enet.model.checkpoint", "enet.model.export"),
+        **made_by("enet.model.checkpoint", "enet.model.export"),
     }
 
     def make(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,9 +12,10 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from enet.evidence import DeviceTiming
+from enet.records import raw_times
 from enet.records.console import Console
 from enet.records.device_timing import RecordedTiming
-from enet.records.summary import Summary
+from enet.records.summary import Summary, image_name
 
 #: Relative difference up to which two values count as computed from the same numbers.
 ROUNDING = 1e-6
@@ -110,6 +112,7 @@ def find_contradictions(summary: Summary, consoles: Sequence[Console], finding: 
         yield f"throughput is claimed for batch {stated}, the model has {size} ({finding.source}): {error}"
     if finding.problem:
         yield finding.problem
+    yield from options_contradictions(summary, size)
     yield from statistics_contradictions(summary)
     mean = float(np.mean(summary.compute_ms)) if summary.compute_ms else summary.statistics["mean"]
     scale = summary.int_option("batchsize", 0) or stated or size
@@ -118,6 +121,9 @@ def find_contradictions(summary: Summary, consoles: Sequence[Console], finding: 
         yield f"throughput is claimed as {summary.throughput:.7g} images/s, but {formula}"
     for console in consoles:
         claims, name = console.claims, console.path.name
+        counts = [count * summary.int_option("loop", 1) for _, count in console.batches]
+        if counts and finding.executions not in counts:
+            yield f"{name} says {counts[0]} executions, {summary.path.name} {finding.executions}"
         if claims and not any(is_close(claim.rate, summary.throughput) for claim in claims):
             yield f"{name} says {claims[0].rate:.7g} images/s, {summary.path.name} {summary.throughput:.7g}"
         means = [claim.mean_ms for claim in claims if claim.mean_ms is not None]
@@ -145,6 +151,41 @@ def statistics_contradictions(summary: Summary) -> Iterator[str]:
         yield "min, median, 99th percentile and max are not in order"
     elif not claimed["min"] * (1 - ROUNDING) <= claimed["mean"] <= claimed["max"] * (1 + ROUNDING):
         yield "the mean is not between min and max"
+
+
+def clock_contradictions(share: DeviceTiming, consoles: Sequence[Console]) -> Iterator[str]:
+    """Yield a sentence if the executions together took longer than the clock of the run."""
+    if share.started is None or share.ended is None:
+        limits = [console.longest_seconds for console in consoles if console.longest_seconds is not None]
+        source, limit = "progress bar", max(limits, default=math.inf)
+    else:
+        source, limit = "start and end", share.ended - share.started
+    busy = share.mean * share.executions / 1000
+    if busy > limit * (1 + ROUNDING):
+        yield f"{share.executions} executions of {share.mean:.6g} ms took {busy:.6g} s, {limit:.6g} s by the {source}"
+
+
+def options_contradictions(summary: Summary, size: int) -> Iterator[str]:
+    """Yield contradictions between ais_bench's command line and what the summary lists.
+
+    Args:
+        size: the model's batch size; 0 if unknown.
+    """
+    for name in ("batchsize", "loop"):
+        if name in summary.options and not summary.int_option(name, 0):
+            yield f"--{name} {summary.options[name][:40]!r}, but ais_bench takes a number from 1 on"
+    chosen = summary.int_option("dymBatch", 0)
+    if size and chosen and chosen != size:
+        yield f"--dymBatch {chosen}, but the model ran with batch {size}"
+
+
+def time_problems(summary: Summary, executions: int) -> Iterator[str]:
+    """Yield what speaks against the times having been read from a clock; of extremes alone if no others are kept."""
+    least, most = summary.statistics["min"], summary.statistics["max"]
+    if summary.compute_ms:
+        yield from raw_times.problems(summary.compute_ms)
+    elif executions >= raw_times.ENOUGH and least == most:
+        yield f"all {executions} times are {least:.6g} ms, which no clock gives"
 
 
 def is_close(first: float, second: float) -> bool:
@@ -176,8 +217,8 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
     images = 0 if pure else len(summary.pairs)
     finding = find_batch_size(summary, own, images)
     inputs = [path for _, path in present_inputs(summary) if path.suffix.lower() == ".bin"]
-    names = [PurePosixPath(infile).stem for infile, _ in summary.pairs]
-    repeated = [f"lists {name} more than once" for name in sorted(set(names)) if not pure and names.count(name) > 1]
+    names = Counter() if pure else Counter(image_name(infile) for infile, _ in summary.pairs)
+    repeated = [f"lists {name} more than once" for name, count in sorted(names.items()) if count > 1]
     share = DeviceTiming(
         device=summary.device,
         images=images,
@@ -199,5 +240,6 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
         zero_input=pure or (bool(inputs) and not any(path.read_bytes().strip(b"\0") for path in inputs)),
         simulated=summary.simulated,
         batch_ambiguity=finding.ambiguity,
-        contradictions=(*find_contradictions(summary, own, finding), *repeated[:1]),
+        contradictions=(*find_contradictions(summary, own, finding), *clock_contradictions(share, own), *repeated[:1]),
+        problems=tuple(time_problems(summary, finding.executions)),
     )

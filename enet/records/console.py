@@ -10,7 +10,7 @@ from pathlib import Path
 from enet.errors import InputError, format_list
 from enet.records.parsing import finite_number, read_text
 
-FILES = re.compile(r"get filesperbatch files0 size:\d+ tensor0size:\d+ filesperbatch:(\d+) runcount:(\d+)")
+FILES = re.compile(r"get filesperbatch files0 size:\d+ tensor0size:\d+ filesperbatch:(\d{1,9}) runcount:(\d{1,9})\b")
 OUTPUT = re.compile(r"output path:(\S.*)")
 #: throughput (1000*batchsize/NPU_compute_time): X
 #: throughput 1000*batchsize(B)/NPU_compute_time.mean(T): X
@@ -21,6 +21,10 @@ THROUGHPUT = re.compile(
 )
 COMPUTE = re.compile(r"NPU_compute_time \(ms\): min = \S+ max = \S+ mean = ([^,\s]+)")
 DEVICE = re.compile(r"i:\d+ device_(\d+) throughput:(\S+) start_time:(\S+) end_time:(\S+)")
+#: End of a progress bar: all of the executions, and hours, minutes and seconds (rounded down).
+PROGRESS = re.compile(r"\b(\d{1,9})/(\d{1,9}) \[(?:(\d{1,4}):)?(\d{1,2}):(\d\d)<")
+#: Limit of runs in one file.
+MAX_RUNS = 512
 ERROR = re.compile(r"^\[ERROR\] (.*)$", re.MULTILINE)
 
 
@@ -49,6 +53,7 @@ class Console:
         outputs: folders that outputs were written to.
         batches: (files in a batch, number of batches), for each device.
         devices: line of each device, by its number.
+        longest_seconds: upper bound of the time of the longest run by its progress bar; None if there is no bar.
     """
 
     path: Path
@@ -56,6 +61,7 @@ class Console:
     batches: tuple[tuple[int, int], ...]
     claims: tuple[Claim, ...]
     devices: dict[str, DeviceLine]
+    longest_seconds: float | None = None
 
     def is_of(self, folder: str, mean_ms: float) -> bool:
         """Return True if the run has this mean, or is the only one and wrote to a folder of this name."""
@@ -89,7 +95,12 @@ def read(path: Path) -> Console:
     lines = DEVICE.findall(text)
     devices = {device: DeviceLine(*(finite_number(value, path) for value in values)) for device, *values in lines}
     batches = tuple((int(files), int(count)) for files, count in FILES.findall(text))
+    if max(len(claims), len(batches), len(devices)) > MAX_RUNS:
+        raise InputError(f"{path}: more than {MAX_RUNS} runs. Save the console output of each run in its own file")
     for files, count in batches:
         if min(files, count) < 1:
             raise InputError(f"{path}: filesperbatch={files} runcount={count}, expected at least 1. Run it again")
-    return Console(path, tuple(each.strip() for each in OUTPUT.findall(text)), batches, tuple(claims), devices)
+    bars = [bar.groups("0") for bar in PROGRESS.finditer(text) if int(bar[1]) == int(bar[2])]
+    seconds = [3600.0 * int(hours) + 60 * int(minutes) + int(rest) + 1 for _, _, hours, minutes, rest in bars]
+    outputs = tuple(each.strip() for each in OUTPUT.findall(text))
+    return Console(path, outputs, batches, tuple(claims), devices, max(seconds, default=None))

@@ -19,6 +19,7 @@ class RecordedTiming:
         batch_size_source: what ``batch_size`` follows from, in words.
         claimed_batch_size: what the recorded throughput was scaled by, or the flag.
         contradictions: one sentence for each two values of the record that cannot both be true.
+        problems: reasons why the record cannot be used although nothing in it is a contradiction.
         batch_ambiguity: why ``batch_size`` is only one of several that fit; empty if it is certain.
     """
 
@@ -32,4 +33,5 @@ class RecordedTiming:
     zero_input: bool = False
     simulated: bool = False
     contradictions: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     batch_ambiguity: str = ""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from enet.errors import InputError, format_list
 from enet.records.consistency import present_inputs
-from enet.records.summary import Summary
+from enet.records.summary import Summary, image_name
 
 #: Kinds of output files.
 SUFFIXES = (".bin", ".npy", ".txt")
@@ -43,11 +43,6 @@ def find_outputs(summary: Summary) -> dict[str, Path] | None:
     check_unlisted(summary, set(outputs.values()))
     check_age(summary, outputs)
     return outputs
-
-
-def image_name(infile: str) -> str:
-    name = PurePosixPath(infile).name
-    return name[:-4] if name.lower().endswith((".bin", ".npy")) else name
 
 
 def locate_output(outfile: str, summary: Summary) -> Path | None:

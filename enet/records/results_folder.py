@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.records import consistency, console, eval_log, summary as ais_bench, trtexec
+from enet.records import consistency, console, eval_log, raw_times, summary as ais_bench, trtexec
 from enet.records.device_timing import RecordedTiming
+from enet.records.parsing import read_text
 from enet.records.summary import Summary
 
 #: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
@@ -61,8 +63,29 @@ class ResultsFolder:
         """Batch sizes of the runs, ascending; 0 stands for unknown."""
         return tuple(sorted({run.batch_size for run in self.runs}))
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether an output of a run is here, usable or not."""
+        summaries = [summary for run in self.runs for summary in run.summaries if not summary.is_pure_inference]
+        present = {each.folder: {path.name for path in each.folder.glob("*")} for each in summaries}
+        return any(PurePosixPath(name).name in present[each.folder] for each in summaries for _, name in each.pairs)
+
     def run(self, batch_size: int) -> RecordedRun | None:
         return next((run for run in self.runs if run.batch_size == batch_size), None)
+
+    @cached_property
+    def sequences(self) -> Counter[bytes]:
+        """Number of timings by the order of their times."""
+        return Counter(raw_times.order(each.share.compute_ms) for run in self.runs for each in run.timings)
+
+    def copied_times(self, run: RecordedRun) -> list[str]:
+        """Reasons to take times of a run for a copy, perhaps scaled, of others in the folder, in words."""
+        orders = [(timing.path.name, raw_times.order(timing.share.compute_ms)) for timing in run.timings]
+        return [
+            f"{name}: its times rise and fall as those of another record: copied"
+            for name, order in orders
+            if order and self.sequences[order] > 1
+        ]
 
 
 def scan(root: Path) -> ResultsFolder:
@@ -80,13 +103,17 @@ def scan(root: Path) -> ResultsFolder:
     summaries = [ais_bench.read(path) for path in paths if ais_bench.is_summary(path)]
     outputs = {summary.folder for summary in summaries} - {root}
     texts = [(path, read_beginning(path)) for path in paths if is_text(path, outputs)]
-    consoles = [console.read(path) for path, text in texts if console.is_console(text)]
+    printed = [path for path, text in texts if console.is_console(text)]
+    if max(len(summaries), len(printed)) > console.MAX_RUNS:
+        problem = f"more than {console.MAX_RUNS} summaries or console outputs"
+        raise InputError(f"--replay {root}: {problem}. Give the folder of one deliverable's results")
+    consoles = [console.read(path) for path in printed]
     tables = [path for path, text in texts if "| NPU " in text]
     logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
     claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
     if not (summaries or logs):
         raise InputError(f"--replay {root}: no results. Give a folder with a summary of ais_bench or a trtexec log")
-    states = [state for path in tables for state in npu_smi.parse(path.read_text(errors="replace"), str(path))]
+    states = [state for path in tables for state in npu_smi.parse(read_text(path), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
     runs, claimed = group_by_run(summaries, consoles), merge_claims(claims)
     return ResultsFolder(root, runs, tuple(logs), tuple(states), claimed, simulated)

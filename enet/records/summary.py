@@ -10,22 +10,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from enet.ascend import simulation
 from enet.errors import InputError
+from enet.records import raw_times
 from enet.records.parsing import finite_number, read_json
 
 #: Names of outputs in the versions that drop a last batch.
 NUMBERED_OUTPUT = re.compile(r"^(sample_id_\d+|input\d+)_output_\d+$")
 #: Listed in place of an input file if the run had none.
 NO_INPUT = "pure_infer_data"
+#: Limit of folders in a listed path.
+MAX_LEVELS = 64
 #: Name of each statistic here, and its key in a summary.
 STATISTICS = {"min": "min", "max": "max", "mean": "mean", "median": "median", "p99": "percentile(99%)"}
 #: Options of ais_bench that are needed here, in all spellings.
-OPTIONS = {"--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop"}
+OPTIONS = {"--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop", "--dymBatch": "dymBatch"}
 OPTIONS |= dict.fromkeys(("--device", "--device_id", "-d"), "device")
+OPTIONS |= dict.fromkeys(("--model", "-m", "--om"), "model") | dict.fromkeys(("--input", "-i"), "input")
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,15 @@ class Summary:
     count: int | None
     simulated: bool
 
-    @property
+    @cached_property
     def is_pure_inference(self) -> bool:
         """Whether the run had no input files and fed zeros."""
-        return not self.pairs or any(PurePosixPath(infile).stem == NO_INPUT for infile, _ in self.pairs)
+        return not self.pairs or any(stem(infile) == NO_INPUT for infile, _ in self.pairs)
 
-    @property
+    @cached_property
     def drops_tail(self) -> bool:
         """Whether this version of ais_bench drops a last batch that is not full."""
-        return any(NUMBERED_OUTPUT.match(PurePosixPath(outfile).stem) for _, outfile in self.pairs)
+        return any(NUMBERED_OUTPUT.match(stem(outfile)) for _, outfile in self.pairs)
 
     @property
     def device(self) -> str:
@@ -72,6 +77,27 @@ class Summary:
         """Value of an option that is a number; ``default`` if it is absent or not in 1..999999."""
         text = self.options.get(name, "")
         return int(text) if text.isdecimal() and 0 < int(text) < 10**6 else default
+
+
+def image_name(infile: str) -> str:
+    """Name of an image, from the listed path of its input file."""
+    name = base_name(infile)
+    return name[:-4] if name.lower().endswith((".bin", ".npy")) else name
+
+
+def base_name(path: str) -> str:
+    """Last part of a listed path; ``pathlib`` takes ten times as long, which many inputs would feel.
+
+    >>> base_name("./prep/a.bin"), base_name("a/"), base_name("a.bin")
+    ('a.bin', 'a', 'a.bin')
+    """
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def stem(path: str) -> str:
+    """Last part of a listed path without its suffix."""
+    name = base_name(path)
+    return name.rpartition(".")[0] or name
 
 
 def is_summary(path: Path) -> bool:
@@ -93,15 +119,15 @@ def read(path: Path) -> Summary:
         pairs = [pair for entry in list(table["filesinfo"].values()) for pair in parse_entry(entry, path)]
         compute = table.get("NPU_compute_time", {})  # `enet infer` writes none, as it times no device
         statistics = {name: finite_number(compute[key] if compute else 0.0, path) for name, key in STATISTICS.items()}
-        raw_times, count = table.get("npu_compute_time_list"), compute.get("count")
-        times = tuple(finite_number(time, path) for time in ([] if raw_times is None else raw_times))
+        listed, count = table.get("npu_compute_time_list"), compute.get("count")
+        times = tuple(finite_number(time, path) for time in ([] if listed is None else listed))
         # Later versions name the summary after the folder and put it beside it, older ones put it inside.
         folder = path.with_name(path.stem.removesuffix("_summary")) if path.stem.endswith("_summary") else path.parent
         options = parse_options(table.get("args", []), path)
         throughput = finite_number(table["throughput"] if compute else 0.0, path)
         count = None if count is None else int(finite_number(count, path))
         marked = simulation.is_marked(times) or simulation.is_marked([statistics["min"], statistics["max"]])
-        simulated = marked or table.get(simulation.KEY) is True
+        simulated = marked or table.get(simulation.KEY) is True or raw_times.is_scaled_simulation(times)
         summary = Summary(path, folder, tuple(pairs), options, statistics, throughput, times, count, simulated)
     except (KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
@@ -126,18 +152,19 @@ def parse_entry(entry: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
 
 def check_paths(summary: Summary) -> None:
     """Reject listed paths that no version of ais_bench writes: they could lead out of the results."""
-    folders = set()
     for infile, outfile in summary.pairs:
         for name in (infile, outfile):
-            if not name.isprintable() or len(PurePosixPath(name).name.encode()) > 255 or not PurePosixPath(name).name:
+            base, levels = base_name(name), name.count("/")
+            if base in ("", ".", "..") or not name.isprintable() or len(base.encode()) > 255 or levels > MAX_LEVELS:
                 raise InputError(f"{summary.path}: lists {name[:60]!r}, expected a file name. Run ais_bench again")
-        parts = PurePosixPath(outfile).parts
+    folders = {PurePosixPath(place) for place in {out.rstrip("/").rpartition("/")[0] for _, out in summary.pairs}}
+    for folder in folders:
+        parts = folder.parts
         inner = parts[next((i for i, part in enumerate(parts) if part not in ("..", "/", ".")), 0) :]
         if ".." in inner:
-            raise InputError(f"{summary.path}: lists {outfile}, which leads out of the results. Run ais_bench again")
-        folders.add(str(PurePosixPath(outfile).parent))
+            raise InputError(f"{summary.path}: lists {folder}, which leads out of the results. Run ais_bench again")
     if len(folders) > 1:
-        first, second = sorted(folders)[:2]
+        first, second = sorted(map(str, folders))[:2]
         raise InputError(f"{summary.path}: lists outputs in {first} and {second}, expected one folder. Run it again")
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.evidence import RECORDED, DeviceTiming, Provenance, Throughput
+from enet.records import binding
 from enet.records.device_timing import RecordedTiming
 from enet.records.results_folder import RecordedRun, ResultsFolder
 from enet.storage.files import hash_file, hash_json
 
 
 def throughput_from_folder(
-    recorded: ResultsFolder, batch_size: int, deliverable: Deliverable, target: Target
+    recorded: ResultsFolder,
+    batch_size: int,
+    deliverable: Deliverable,
+    target: Target,
+    images: Collection[str] | None = None,
 ) -> Throughput:
-    """Build evidence from the recorded run at ``batch_size``; empty, with a reason, if there is no run."""
+    """Build evidence from the recorded run at ``batch_size``; empty, with a reason, if there is no run.
+
+    Args:
+        images: names of the data set's images; None if it is not here.
+    """
     provenance = recorded_provenance(deliverable, batch_size)
     run = recorded.run(batch_size)
     if run is None:
@@ -28,7 +37,17 @@ def throughput_from_folder(
     digest = hash_json([hash_file(summary.path) for summary in run.summaries])
     provenance = replace(provenance, device=", ".join(sorted(device_numbers(run))), artifact_sha256=digest)
     provenance = with_recorded_devices(provenance, recorded, run, target)
-    return throughput_from_timings(run.timings, provenance, deliverable.dataset.images)
+    measured = throughput_from_timings(run.timings, provenance, deliverable.dataset.images)
+    model_problems = binding.model_problems(run.summaries, deliverable, batch_size, provenance.chip)
+    chip_problems = binding.chip_problems(provenance, target)
+    gaps = binding.input_gaps(run.summaries, images)
+    unproven = {"model": True, "inputs": images is None, "chip": not provenance.devices_before}
+    return replace(
+        measured,
+        problems=(*model_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
+        gaps=tuple(gaps),
+        caveats=tuple(f"{what} not proven" for what, is_unproven in unproven.items() if is_unproven),
+    )
 
 
 def device_numbers(run: RecordedRun) -> set[str]:
@@ -72,6 +91,7 @@ def throughput_from_timings(
         zero_input=any(timing.zero_input for timing in timings),
         tail_dropped=first.drops_tail,
         contradictions=tuple(f"{timing.path.name}: {each}" for timing in timings for each in timing.contradictions),
+        problems=tuple(f"{timing.path.name}: {each}" for timing in timings for each in timing.problems),
     )
 
 

@@ -19,15 +19,15 @@ PREFIX = re.compile(r"^\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] \[\w\] ?")
 #: Statistics of version 8 and later, all in one line; other percentiles vary.
 ONE_LINE = re.compile(
     r"GPU Compute Time: min = (?P<min>\S+) ms, max = (?P<max>\S+) ms, mean = (?P<mean>\S+) ms, "
-    r"median = (?P<median>\S+) ms.*percentile\(99%\) = (?P<p99>\S+) ms"
+    r"median = (?P<median>\S+) ms.*?percentile\(99%\) = (?P<p99>\S+) ms"
 )
 #: Statistics of version 7, one line each below "GPU Compute"; other sections use the same names.
 SECTION_LINES = {
     **{name: re.compile(rf"{name}: (\S+) ms") for name in ("min", "max", "mean", "median")},
     "p99": re.compile(r"percentile: (\S+) ms at 99%"),
 }
-SHAPES = re.compile(r"--(?:opt)?[sS]hapes=[\w./:-]*?:(\d+)x")
-BATCH = re.compile(r"--batch=(\d+)")
+SHAPES = re.compile(r"--(?:opt)?[sS]hapes=[\w./:-]*?:(\d{1,9})x")
+BATCH = re.compile(r"--batch=(\d{1,9})")
 
 
 def is_log(text: str) -> bool:
@@ -62,9 +62,11 @@ def read(path: Path) -> RecordedTiming:
 
 def compute_times(text: str, path: Path) -> dict[str, float]:
     """GPU compute time in ms: min, max, mean, median, p99; an ``InputError`` if one is missing."""
-    if line := ONE_LINE.search(text):
-        return {name: finite_number(value, path) for name, value in line.groupdict().items()}
     lines = [PREFIX.sub("", line).strip() for line in text.splitlines()]
+    # Matched at its first place in a line only: a search would begin again at every repetition within one.
+    found = (ONE_LINE.match(line, line.find("GPU Compute Time: ")) for line in lines if "GPU Compute Time: " in line)
+    if values := next(filter(None, found), None):
+        return {name: finite_number(value, path) for name, value in values.groupdict().items()}
     if "GPU Compute" not in lines:
         raise InputError(f"{path}: no GPU compute time. Save all output of trtexec")
     section = lines[lines.index("GPU Compute") + 1 :][:8]

@@ -15,10 +15,11 @@ from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
 from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
+from enet.storage.run_folder import VERDICTS
 
 #: Version of ``verdicts.json``, raised when the meaning of a key changes; its keys are in docs/verdicts.md.
-SCHEMA = 1
-FIELDS = {"deliverable": str, "accepted": bool, "conclusion": str, "scope": str, "began": str}
+SCHEMA = 2
+FIELDS = {"run": str, "deliverable": str, "accepted": bool, "conclusion": str, "scope": str, "began": str}
 VERDICT_KEYS = {
     "test",
     "case",
@@ -46,6 +47,7 @@ class Contents:
     Attributes:
         accepted: whether every aspect that was checked is accepted.
         conclusion: the same in one sentence.
+        run: its id.
         scope: the aspects that were checked, in words.
         verdicts: as in ``verdicts.json``.
         recorded_figures: verdicts on recorded figures of others, no part of the conclusion.
@@ -53,6 +55,7 @@ class Contents:
     """
 
     folder: Path
+    run: str
     deliverable: str
     accepted: bool
     conclusion: str
@@ -86,25 +89,23 @@ def read(folder: Path) -> Contents:
     Raises:
         InputError: no run of the suite ended there, or a file is not evidence or was edited.
     """
-    path = folder / "verdicts.json"
+    path = folder / VERDICTS
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["schema"] != SCHEMA:
             raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Run pytest again")
         conclusion: dict[str, Any] = {name: convert(hint, table[name], name) for name, hint in FIELDS.items()}
         verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
-        name, began = conclusion["deliverable"], conclusion["began"]
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give the evidence folder of a run of pytest") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: no verdicts ({type(error).__name__}: {error}). Run pytest again") from error
     found: dict[type[Any], list[Any]] = {kind: [] for kind in KINDS.values()}
     for file in sorted(folder.glob("*.json")):
-        if file == path or is_older(file, began):
+        if file == path or is_older(file, conclusion["began"]):
             continue
         evidence = load(file)
-        where = getattr(evidence, "provenance", None) or getattr(evidence, "first", None)
-        if where is not None and where.deliverable == name and where.time >= began:
+        if evidence.run == conclusion["run"]:
             found[type(evidence)].append(evidence)
     accuracies = tuple(found[Accuracy])
     pictures, legend = worst(folder / "pictures", {each.provenance.time for each in accuracies})

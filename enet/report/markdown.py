@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from enet.errors import printable
 from enet.report.contents import OUTCOMES, Contents
 from enet.report.page import SIGNS, headline
 from enet.report.terminal import cells_of, gate_in_words
@@ -27,10 +28,12 @@ def summary(contents: Contents) -> str:
         "| outcome | gate | measured | limit | margin | what was found |",
         "|---|---|--:|--:|--:|---|",
         *rows,
+        "",
+        f"Run {cell(contents.run)}, begun {cell(contents.began)}.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def cell(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(str(text).split()))
+    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", printable(" ".join(str(text).split())))

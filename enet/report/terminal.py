@@ -12,7 +12,7 @@ from enet.gates.catalogue import GATES
 OUTCOME, GATE, MEASURED, LIMIT, MARGIN = 12, 32, 10, 16, 10
 
 #: Digits after the point, by unit. Factors, times and rates have significant digits instead.
-DECIMALS = {"%": 2, "pp": 2}
+DECIMALS = {"%": 2, "pp": 2, "px": 2}
 SIGNIFICANT = {"x": 3, "ms": 4, "images/s": 4}
 
 #: Digits are added until measured and limit print differently, at most so many.

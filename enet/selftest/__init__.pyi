@@ -1,2 +1,2 @@
-from . import acceptance as acceptance, faults as faults, planted as planted
-from .parts import PARTS as PARTS, run as run
+from . import acceptance as acceptance, families as families, faults as faults, fuzz as fuzz, planted as planted
+from .parts import DRAWN as DRAWN, PARTS as PARTS, run as run

@@ -14,8 +14,8 @@ from enet.selftest.planted import FAULTS, Fault
 from enet.selftest.planted.base import STAGES
 from enet.selftest.table import Row
 
-#: Images, and pixels of a side. Ten leave a batch of four with a tail of two.
-WHOLE, QUICK = {"images": 10, "side": 480}, {"images": 10, "side": 240}
+#: Number of images; a batch of four has a tail of two. Pixels of a side, in a whole and in a quick self-test.
+IMAGES, SIDE, QUICK_SIDE = 10, 480, 240
 
 #: Faults of each stage that a quick self-test injects into the product. It runs all faults in records.
 QUICK_FAULTS = 1
@@ -26,7 +26,7 @@ COMPARED = ("reference_miou", "miou", "onnx_logits")
 
 def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
     """First the sound deliverable, which must be accepted; then each fault."""
-    subject = small(folder, **(QUICK if quick else WHOLE))
+    subject = small(folder, images=IMAGES, side=QUICK_SIDE if quick else SIDE)
     alarms = failed_gates(list(verdicts(with_own_cache(subject, folder / "sound"))))
     observed = f"noticed by {', '.join(alarms)}" if alarms else "accepted"
     yield Row(name="none", stage="none", expected="accepted", observed=observed, ok=not alarms)

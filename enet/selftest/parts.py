@@ -8,15 +8,19 @@ from pathlib import Path
 
 from enet.selftest.table import Row
 
+#: Parts that draw by a seed, so many times.
+DRAWN = ("families", "fuzz")
+
 #: Each is a module of this package with a function ``run``.
-PARTS = ("faults", "sensitivity")
+PARTS = ("faults", "sensitivity", *DRAWN)
 
 
-def run(part: str, folder: Path, *, quick: bool = False) -> Iterator[Row]:
+def run(part: str, folder: Path, *, quick: bool = False, **draws: int | None) -> Iterator[Row]:
     """The rows of a part's table, each as soon as it is known.
 
     Args:
         folder: an empty folder for files that the part writes.
         quick: run only a representative subset, for CI.
+        draws: ``seed`` and ``count``, for the parts in ``DRAWN``.
     """
-    yield from import_module(f"enet.selftest.{part}").run(folder, quick=quick)
+    yield from import_module(f"enet.selftest.{part}").run(folder, quick=quick, **(draws if part in DRAWN else {}))

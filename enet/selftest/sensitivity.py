@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from enet import gates
 from enet.backends import REFERENCE
 from enet.deliverable import Deliverable
-from enet.evidence import Accuracy, Parity, Provenance, Speed
+from enet.evidence import Accuracy, Parity, Provenance, RecordedSpeed, Speed
 from enet.gates import Outcome, Verdict
 from enet.measure import pipeline, race as speed
 from enet.measure.contest import TimingSettings
 from enet.measure.subject import Subject
-from enet.metrics.latency import Ratio
+from enet.metrics.latency import Rate, Ratio
 from enet.selftest.acceptance import BACKEND, small
 from enet.selftest.planted.records import race
 from enet.selftest.table import Row
@@ -171,7 +171,8 @@ def slowdown(subject: Subject, count: int, rng: np.random.Generator) -> Row:
     def trial(factor: float) -> Verdict:
         noise = rng.normal(1, NOISE, (2, rounds)).clip(0.5)
         timed = race(subject, 0.1 * (1 + factor) * noise[0], 0.3 * noise[1])
-        return gates.speed.regression(timed, Ratio(3.0, 2.98, 3.02), subject.deliverable)
+        earlier = RecordedSpeed(ratio=Ratio(3.0, 2.98, 3.02), artifact=Rate(40, 39, 41), reference=Rate(13.3, 13, 13.6))
+        return gates.speed.regression(timed, earlier, subject.deliverable)
 
     size = smallest(lambda factor: is_caught(lambda: trial(factor)), 1e-3, 2.0)
     found = f"{100 * (size or 0):.1f} % slower, by {rounds} rounds of 10 images"
@@ -212,12 +213,15 @@ def measure_itself(subject: Subject) -> Speed:
     with speed.race(subject, BACKEND, 1, subject.prepared(), reference=BACKEND) as both:
         both.contest.warm_up(settings.warmup_seconds)
         both.run(settings, 1 - subject.deliverable.tolerances.slowdown)
-        return both.evidence()
+    return both.evidence()
 
 
 def sound_speed(name: str, runs: Iterable[Speed], spec: Deliverable) -> Row:
     """A sound artifact must be no slower than itself, which is 1x, less the tolerated slowdown."""
-    outcomes = [gates.speed.regression(evidence, Ratio(1.0, 1.0, 1.0), spec).outcome for evidence in runs]
+    itself = Ratio(1.0, 1.0, 1.0)
+    outcomes = [
+        gates.speed.regression(evidence, replace(evidence.record, ratio=itself), spec).outcome for evidence in runs
+    ]
     alarms, undecided = outcomes.count(Outcome.FAIL), outcomes.count(Outcome.NO_EVIDENCE)
     observed = f"{alarms} alarms in {len(outcomes)} runs; {undecided} too noisy to decide"
     return false_alarms(name, observed, ok=alarms == 0)

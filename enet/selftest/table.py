@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+#: What is expected of a sound run.
+SOUND = "accepted"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -45,3 +48,15 @@ def closing(part: str, rows: Sequence[Row]) -> str:
     count = f"{part}: {len(rows) - len(missed)} of {len(rows)} ok"
     count += f", {within} of them within the tolerances" if within else ""
     return count + (f"; missed: {', '.join(missed)}" if missed else "")
+
+
+def rates(rows: Sequence[Row]) -> list[str]:
+    """Lines of a table: faults drawn, caught and too small to be seen, and false alarms, of each family."""
+    names = list(dict.fromkeys(row.stage for row in rows if row.expected != SOUND))
+    lines = [f"{'family':<30} {'drawn':>6} {'caught':>7} {'unseen':>7} {'missed':>7}"]
+    for name in names:
+        of = [row for row in rows if row.stage == name]
+        unseen, missed = sum(row.within_tolerance for row in of), sum(not row.ok for row in of)
+        lines.append(f"{name:<30} {len(of):>6} {len(of) - unseen - missed:>7} {unseen:>7} {missed:>7}")
+    sound = [row for row in rows if row.expected == SOUND]
+    return [*lines, f"false alarms: {sum(not row.ok for row in sound)} of {len(sound)} sound runs"]

@@ -1,17 +1,50 @@
-"""Digest of the code that determines a cached file: modules and what they import from this package."""
+"""What determines a cached file besides its inputs: the modules that make it, all that they import, and libraries."""
 
 from __future__ import annotations
 
 import functools
 import re
+import sys
 from pathlib import Path
+from typing import Any
 
+from enet.host import installed_version
 from enet.storage.files import hash_text
 
 #: Folder that contains the package ``enet``.
 ROOT = Path(__file__).parents[2]
 #: An import from this package, anywhere in a module. Parsing whole modules would take ten times as long.
 IMPORT = re.compile(r"^[ \t]*(?:from (enet\S*|\.\S*) import (\([^)]*\)|.*)|import (enet\S*))", re.MULTILINE)
+#: An import from anywhere else: the first part of the name.
+FOREIGN = re.compile(
+    r"^[ \t]*(?:from (?!enet\b)([A-Za-z]\w*)\S* import|import (?!enet\b)([A-Za-z]\w*))\b", re.MULTILINE
+)
+
+#: Distributions of a library whose name they do not have.
+DISTRIBUTIONS = {
+    "PIL": ("pillow",),
+    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
+}
+#: Libraries that change no byte of a cached file: locks, progress bars, the reader of deliverables.
+WITHOUT_EFFECT = {"filelock", "tqdm", "tomli"}
+
+
+def made_by(*modules: str, root: Path = ROOT) -> dict[str, Any]:
+    """Return the part of a cache key that follows from the code: its digest, and the libraries that it imports.
+
+    Args:
+        modules: as for ``code_digest``: those that make the file.
+    """
+    return {"code": code_digest(*modules, root=root), "libraries": libraries(*modules, root=root)}
+
+
+@functools.cache
+def libraries(*modules: str, root: Path = ROOT) -> dict[str, str]:
+    """Return the versions of all libraries that modules and what they import from this package import, by name."""
+    texts = [source(root, name) or "" for name in imported_modules(root, *modules)]
+    names = {first or second for text in texts for first, second in FOREIGN.findall(text)}
+    found = names - sys.stdlib_module_names - WITHOUT_EFFECT
+    return {name: installed_version(*DISTRIBUTIONS.get(name, (name,))) for name in sorted(found)}
 
 
 @functools.cache

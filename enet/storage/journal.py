@@ -6,16 +6,23 @@ The file is a convenience: if it cannot be written, the run continues without on
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-TABLE = "batches (key TEXT NOT NULL, matrices BLOB NOT NULL, non_finite INTEGER NOT NULL, seconds REAL NOT NULL)"
+from enet.storage import secret
+
+#: ``mac`` is the user's signature of the row in its place, as of a cache entry.
+TABLE = (
+    "batches (key TEXT, matrices BLOB NOT NULL, non_finite INTEGER NOT NULL, seconds REAL NOT NULL, mac TEXT NOT NULL)"
+)
 
 
 @dataclass(frozen=True)
@@ -38,18 +45,23 @@ class Journal:
 
     Raises:
         sqlite3.Error: the file cannot be written, or it is damaged or not a journal.
-        ValueError: a row is not one of a journal; so TypeError.
+        ValueError: a row is not one of a journal, or this user did not sign it; so TypeError.
     """
 
     def __init__(self, path: Path, key: str, classes: int) -> None:
-        self.key, self.stopped, self.written = key, False, 0
+        self.key, self.stopped, self.written, self.secret = key, False, 0, secret.read_or_create()
         self.database = sqlite3.connect(path, isolation_level=None)  # every statement is a transaction of its own
         try:
             self.database.execute(f"CREATE TABLE IF NOT EXISTS {TABLE}")
             self.database.execute("DELETE FROM batches WHERE key != ?", [key])
-            rows = self.database.execute("SELECT matrices, non_finite, seconds FROM batches ORDER BY rowid").fetchall()
+            select = "SELECT matrices, non_finite, seconds, mac FROM batches ORDER BY rowid"
+            rows = self.database.execute(select).fetchall()
+            if any(mac != self.sign(place, row) for place, (*row, mac) in enumerate(rows)):
+                raise ValueError(f"{path}: not signed by this user")
             shape = (-1, classes, classes)
-            self.batches = [JournalRecord(np.frombuffer(m, "<i8").reshape(shape), int(n), float(s)) for m, n, s in rows]
+            self.batches = [
+                JournalRecord(np.frombuffer(m, "<i8").reshape(shape), int(n), float(s)) for m, n, s, _ in rows
+            ]
         except BaseException:
             self.database.close()
             raise
@@ -58,12 +70,18 @@ class Journal:
         """Store a batch; after a failure, such as a full disk, store no more, so that no batch is left out between."""
         if self.stopped:
             return
-        row = (self.key, batch.matrices.astype("<i8").tobytes(), batch.non_finite, batch.seconds)
+        row = [batch.matrices.astype("<i8").tobytes(), int(batch.non_finite), float(batch.seconds)]
+        mac = self.sign(len(self.batches) + self.written, row)
         try:
-            self.database.execute("INSERT INTO batches VALUES (?, ?, ?, ?)", row)
+            self.database.execute("INSERT INTO batches VALUES (?, ?, ?, ?, ?)", (self.key, *row, mac))
             self.written += 1
         except sqlite3.Error:
             self.stopped = True
+
+    def sign(self, place: int, row: Sequence[Any]) -> str:
+        """Return the user's signature of a row's matrices, count and seconds."""
+        matrices, *rest = row
+        return secret.sign(self.secret, [self.key, place, hashlib.sha256(matrices).hexdigest(), *rest])
 
     @property
     def holds_any(self) -> bool:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from enet import gates, report
+from enet import gates, measure, report
 from enet.deliverable import Deliverable
 from enet.gates.catalogue import Case
-from fixtures.accuracy_runs import MeasureAccuracy, MeasuredRun
+from fixtures.accuracy_runs import CertainPixels, MeasureAccuracy, MeasuredRun, SaveEvidence
 from fixtures.verdicts import Judge
 
 pytestmark = pytest.mark.accuracy
@@ -46,7 +46,21 @@ def test_miou(
     )
 
 
-@pytest.mark.needs_artifact
+def test_agreement(
+    case: Case,
+    measure_accuracy: MeasureAccuracy,
+    reference: MeasuredRun,
+    certain_pixels: CertainPixels,
+    save_evidence: SaveEvidence,
+    judge: Judge,
+) -> None:
+    run = measure_accuracy(case.backend, case.batch_size)
+    pair, labels = (run.evidence, reference.evidence), (run.labels, reference.labels)
+    evidence = measure.compare_with_reference(pair, labels, certain_pixels() if case.precision == "int8" else None)
+    save_evidence(f"agreement-{case}", evidence)
+    judge(gates.agreement.agreement(evidence))
+
+
 def test_class_iou(
     case: Case,
     deliverable: Deliverable,

@@ -67,11 +67,14 @@ def test_equal_rows(
     deliverable: Deliverable,
     subject: Subject,
     prepared: PreparedImages,
+    measure_accuracy: MeasureAccuracy,
     save_evidence: SaveEvidence,
     judge: Judge,
 ) -> None:
+    run = measure_accuracy(case.backend, case.batch_size)
     with fail_without_traceback():
-        evidence = measure.compare_rows(subject, subject.artifact(case.backend, case.batch_size), prepared)
+        artifact = subject.artifact(case.backend, case.batch_size)
+        evidence = measure.compare_rows(subject, artifact, prepared, (run.evidence, run.labels))
     save_evidence(f"equal-rows-{case}", evidence)
     judge(gates.parity.parity(evidence, deliverable))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from enet import gates, measure
+from enet.deliverable import Deliverable
 from enet.gates.catalogue import Case
 from fixtures.accuracy_runs import SaveEvidence
 from fixtures.subject import fail_without_traceback
@@ -20,9 +21,14 @@ pytestmark = [pytest.mark.accuracy, pytest.mark.needs_artifact]
 
 
 def test_preprocessing(
-    case: Case, subject: Subject, prepared: PreparedImages, save_evidence: SaveEvidence, judge: Judge
+    case: Case,
+    deliverable: Deliverable,
+    subject: Subject,
+    prepared: PreparedImages,
+    save_evidence: SaveEvidence,
+    judge: Judge,
 ) -> None:
     with fail_without_traceback():
         evidence = measure.reference_preprocessing.compare(subject, prepared)
     save_evidence(f"preprocessing-{case}", evidence)
-    judge(gates.parity.preprocessing(evidence))
+    judge(gates.parity.preprocessing(evidence, deliverable))

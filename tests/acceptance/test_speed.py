@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.perf, pytest.mark.needs_artifact]
 
 
 def test_speedup(
-    case: Case, deliverable: Deliverable, measure_speed: MeasureSpeed, judge: Judge, benchmark: Any
+    case: Case, deliverable: Deliverable, options: Options, measure_speed: MeasureSpeed, judge: Judge, benchmark: Any
 ) -> None:
     """From the artifact's input to labels."""
     evidence = measure_speed(case, benchmark)
-    verdict = gates.speed.speedup(evidence, deliverable)
+    verdict = gates.speed.speedup(evidence, deliverable, held=str(case) in options.earlier)
     benchmark.extra_info.update(
         batch_size=evidence.batch_size,
         images_per_round=evidence.times.images,
@@ -38,7 +38,8 @@ def test_speedup(
 def test_regression(
     case: Case, deliverable: Deliverable, options: Options, measure_speed: MeasureSpeed, judge: Judge
 ) -> None:
-    judge(gates.speed.regression(measure_speed(case), options.earlier.get(str(case)), deliverable))
+    earlier, shipped = options.earlier.get(str(case)), not options.plan.has_baseline
+    judge(gates.speed.regression(measure_speed(case), earlier, deliverable, shipped=shipped))
 
 
 def test_int8_speedup(case: Case, deliverable: Deliverable, measure_speed: MeasureSpeed, judge: Judge) -> None:

@@ -23,6 +23,7 @@ from tests.bad_input.case import BAD_DATA, EVALUATE, EXPORT, PREPROCESS, Folders
 NOBODY = 65534
 
 OWN_CACHE = " --artifact-cache {bad}/cache"
+NOT_WRITTEN = "cannot be written (Permission denied)"
 SCENES = "scenes --images 1 --save-path "
 
 
@@ -144,12 +145,7 @@ PERMISSIONS = [
         folder(0o500),
     ),
     forbidden("scenes into a locked folder", SCENES + "{bad}/locked/s", "Permission denied", folder(0o500)),
-    forbidden(
-        "locked cache",
-        EVALUATE + "--artifact-cache {bad}/locked",
-        "locked: cannot be written (Permission denied)",
-        folder(0o500),
-    ),
+    forbidden("locked cache", EVALUATE + "--artifact-cache {bad}/locked", f"locked: {NOT_WRITTEN}", folder(0o500)),
     forbidden("unreadable checkpoint", EXPORT + "{bad}/tiny.pth", "tiny.pth: Permission denied", secret("tiny.pth")),
     forbidden(
         "unreadable deliverable",
@@ -164,8 +160,8 @@ PERMISSIONS = [
         "alpha: cannot be read (Permission denied)",
         secret_data("leftImg8bit/val/alpha"),
     ),
-    # A shared cache, for example: its content is used. An interrupted run cannot be resumed.
-    forbidden("filled cache that is read-only", EVALUATE + OWN_CACHE, "5 images", filled_cache(read_only), code=0),
+    # Filled by another user, who is not believed.
+    forbidden("read-only cache of another user", EVALUATE + OWN_CACHE, NOT_WRITTEN, filled_cache(read_only)),
 ]
 
 FULL_DISK = [

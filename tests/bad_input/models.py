@@ -215,12 +215,12 @@ DELIVERABLES = [
     check("number of images of 6001 digits", "not valid TOML", toml("images = 5", f"images = 1{'0' * 6000}")),
     check(
         "tolerance not a number",
-        "miou_relative=nan, expected between 0 and 1",
+        "miou_relative=nan, expected above 0 and at most 0.05",
         toml("[reference]", "[tolerances]\nmiou_relative = nan\n[reference]"),
     ),
     check(
         "tolerance too large",
-        "miou_relative=1e+300, expected between 0 and 1",
+        "miou_relative=1e+300, expected above 0 and at most 0.05",
         toml("[reference]", "[tolerances]\nmiou_relative = 1e300\n[reference]"),
     ),
     check("unknown table", "did you mean 'reference'?", toml("[reference]", "[referenz]")),
@@ -239,6 +239,27 @@ DELIVERABLES = [
         "sha256='abc', expected 64 digits",
         toml("outputs = 19", 'outputs = 19\nsha256 = "abc"'),
     ),
+    check("malformed data hash", "sha256='ABC', expected 64 digits", toml("images = 5", 'images = 5\nsha256 = "ABC"')),
+    check(
+        "golden logits missing",
+        "golden='none.json', expected a file",
+        toml('weights = "tiny.pth"', 'golden = "none.json"'),
+    ),
+    case("pin nothing", "deliverables pin", "name is missing"),
+    case("pin a missing file", "deliverables pin {bad}/none.toml", "none.toml: No such file"),
+    case(
+        "pin over too few images",
+        "deliverables pin {bad}/bad.toml --data-root {tiny}/data",
+        "5 images in the split val, expected 6 of",
+        toml("images = 5", "images = 6"),
+    ),
+    case(
+        "pin without weights where they should be",
+        "deliverables pin {bad}/bad.toml --data-root {tiny}/data",
+        "tiny.pth: no such file",
+        toml("outputs = 19", "outputs = 19"),
+    ),
+    case("data set for another action", "deliverables check {tiny}/tiny.toml --data-root x", "options of: enet deliv"),
     case("new deliverable over another", "deliverables new {bad}/mine.toml", "exists already", file("mine.toml")),
     case("new deliverable of another file type", "deliverables new mine.json", "not a .toml file"),
 ]

@@ -56,7 +56,14 @@ def evidence(content: bytes | None = None) -> Setup:
     """An evidence folder of a finished run, with one more file."""
 
     def make(folders: Folders) -> None:
-        run = {"schema": contents.SCHEMA, "deliverable": "x", "accepted": False, "conclusion": "", "began": ""}
+        run = {
+            "schema": contents.SCHEMA,
+            "run": "",
+            "deliverable": "x",
+            "accepted": False,
+            "conclusion": "",
+            "began": "",
+        }
         table = run | {"scope": "", "verdicts": [], "recorded_figures": []}
         write(folders.bad / "verdicts.json", json.dumps(table).encode())
         if content is not None:

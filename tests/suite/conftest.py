@@ -36,6 +36,9 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
         'name = "scenes"': 'name = "small"',
         f"images = {spec.dataset.images}": f"images = {IMAGES}",
         f'weights = "{spec.network.weights}"': f'weights = "{deliverable.BUILTIN / str(spec.network.weights)}"',
+        f'golden = "{spec.network.golden}"': f'golden = "{deliverable.BUILTIN / str(spec.network.golden)}"',
+        f'sha256 = "{spec.dataset.sha256}"\n': "",  # these are other data
+        f'inputs_sha256 = "{spec.dataset.inputs_sha256}"\n': "",
         "batch_sizes = [1, 16]": "batch_sizes = [1, 4]",
     }
     for old, new in replacements.items():

@@ -76,7 +76,7 @@ def evaluation(folder: Path) -> Program:
 def without_times(path: Path) -> Any:
     """Everything of an evaluation but when, where and how long."""
     table = json.loads(path.read_text(encoding="utf-8"))
-    for name in ("seconds", "images_per_second"):
+    for name in ("seconds", "images_per_second", "run"):
         del table[name]
     for name in ("time", "argv", "host"):
         del table["provenance"][name]

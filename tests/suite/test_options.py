@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from enet.deliverable import BUILTIN
+from fixtures.options import aspects_selected
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -149,3 +150,19 @@ def test_collecting_imports_nothing_heavy(tests: str) -> None:
     imported = {line.rpartition("|")[2].strip() for line in errors.splitlines()}
     assert "enet.deliverable" in imported
     assert not HEAVY & imported
+
+
+@pytest.mark.parametrize(
+    ("expression", "aspects"),
+    [
+        ("accuracy", ["accuracy"]),
+        ("accuracy or perf", ["accuracy", "perf"]),
+        ("not perf", ["accuracy"]),
+        ("not (accuracy or perf)", []),
+        ("accuracy and not built", ["accuracy"]),
+        ("built and perf", ["perf"]),
+        ("accuracy and perf", []),
+    ],
+)
+def test_aspects_that_an_expression_selects(expression: str, aspects: list[str]) -> None:
+    assert list(aspects_selected(expression)) == aspects

@@ -73,7 +73,7 @@ def manifests(folder: Path, kind: str) -> list[Path]:
     ("more", "conclusion"),
     [
         (("-k", "test_io_formats"), "small: NOT ACCEPTED: 3 gates passed, not run: reference_miou [small], "),
-        (("--batch-size", "1", "-k", "test_miou"), "small: NOT ACCEPTED: 1 gates passed, not run: "),
+        (("--batch-size", "1", "-k", "test_miou"), "small: NOT ACCEPTED: 1 gate passed, not run: "),
         (("--limit", "3", "-k", "test_miou or test_equal_rows"), "small: NOT ACCEPTED: no evidence for"),
     ],
 )
@@ -81,7 +81,7 @@ def test_acceptance_of_a_part_is_not_accepted(
     more: tuple[str, ...], conclusion: str, small: Path, scenes: Path, tmp_path: Path
 ) -> None:
     run = accept(small, scenes, tmp_path, "none", *more)
-    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.returncode == 1, run.stdout + run.stderr
     assert conclusion in run.stdout
 
 

@@ -8,10 +8,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from enet import cli
-from enet.selftest import result_folders
+from enet import cli, deliverable
+from enet.measure import pipeline
+from enet.measure.subject import Subject
+from enet.selftest import result_folders, tiny
+from enet.storage.store import Store
 from tests.suite.acceptance import ROOT, run_pytest
 
 RECORDS = ROOT.parent / "shared" / "ais_bench_records"
@@ -74,6 +78,27 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     assert 'id="chart-classes"' not in page  # nothing was scored
 
 
+def test_records_are_compared_with_pytorch_if_the_weights_are_here(tmp_path: Path) -> None:
+    """Half of a label map is mirrored at batch 2; at batch 1 they are PyTorch's. The deliverable has its weights."""
+    toml = tiny.write(tmp_path) / "tiny.toml"
+    subject = Subject(deliverable.load(str(toml)), Store(tmp_path / "cache"), data_root=tmp_path / "data")
+    source, labels = subject.image_files(), tmp_path / "labels.npy"
+    pipeline.measure_split(subject, subject.artifact("pytorch", 1), source, labels_to=labels)
+    outputs = dict(zip(source.names, np.load(labels), strict=True))
+    result_folders.write(tmp_path / "results", outputs, 1, 10)
+    half = outputs[source.names[3]][:, : tiny.SIDE // 2]
+    half[...] = half[:, ::-1].copy()
+    result_folders.write(tmp_path / "results", outputs, 2, 10)
+    inputs = ["--deliverable", toml, "--data-root", tmp_path / "data", "--artifact-cache", tmp_path / "cache"]
+    done = replay(tmp_path / "results", tmp_path / "evidence", "-k", "agreement or class_iou", *map(str, inputs))
+    found = verdicts(tmp_path / "evidence")
+    assert set(found) == {f"test_{gate}[tiny-recorded-bs{n}]" for gate in ("agreement", "class_iou") for n in (1, 2)}
+    outcomes = [found[f"test_agreement[tiny-recorded-bs{size}]"]["outcome"] for size in (1, 2)]
+    assert outcomes == ["PASS", "FAIL"], done.stdout
+    assert source.names[3] in found["test_agreement[tiny-recorded-bs2]"]["sentence"]
+    assert found["test_class_iou[tiny-recorded-bs1]"]["outcome"] == "PASS"
+
+
 def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:
     """Another chip than the gate is for is no evidence, whatever it reached."""
     (genuine / "npu_smi.txt").write_text(result_folders.NPU_SMI.replace("310P3", "910B "))
@@ -84,6 +109,18 @@ def test_performance_of_a_named_device(genuine: Path, tmp_path: Path) -> None:
     for verdict in found:
         assert verdict["outcome"] == "NO EVIDENCE"
         assert "measured on a 910B, expected a 310P3" in verdict["sentence"]
+
+
+def test_headline_says_what_is_unproven(tmp_path: Path) -> None:
+    """A record of the guide's 500 images without the data set: nothing says that they are those of Cityscapes."""
+    results, outputs = tmp_path / "results", {f"img{number:05}": np.zeros(0, np.float32) for number in range(500)}
+    for size in (1, 16):
+        result_folders.write(results, outputs, size, 0.9)
+    (results / "npu-smi.txt").write_text(result_folders.NPU_SMI)
+    done = run_pytest("-m", "perf", "--replay", results, "--evidence", tmp_path, "--deliverable", "cityscapes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scope = "performance of recorded results; model not proven; inputs not proven"
+    assert f"cityscapes: ACCEPTED ({scope}): all 3 gates passed." in done.stdout
 
 
 BROKEN = {
@@ -134,4 +171,4 @@ def test_an_earlier_conclusion_does_not_stay(tmp_path: Path) -> None:
     taken.write_text("")
     done = replay(tmp_path, taken)
     assert done.returncode == 4
-    assert done.stderr.strip() == f"ERROR: --evidence {taken}: Not a directory. Give a folder of your own"
+    assert done.stderr.strip() == f"ERROR: {taken}: cannot be created (File exists). Choose another folder"

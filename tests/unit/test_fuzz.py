@@ -15,8 +15,8 @@ from enet import deliverable, evidence, model
 from enet.ascend import npu_smi
 from enet.datasets import preprocess
 from enet.errors import InputError
-from enet.evidence import speed_record
-from enet.metrics.latency import Ratio
+from enet.evidence import RecordedSpeed, speed_record
+from enet.metrics.latency import Rate, Ratio
 from enet.records import consistency, console, eval_log, results_folder as results, summary as ais_bench, trtexec
 from enet.selftest import result_folders, tiny
 
@@ -51,7 +51,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (image,) = (folder / "data" / "leftImg8bit" / "val" / "alpha").glob("*1_leftImg8bit.png")
     (label,) = (folder / "data" / "gtFine" / "val" / "alpha").glob("*1_gtFine_labelIds.png")
     speeds = folder / "speeds.json"
-    speed_record.save({"tiny-onnxruntime-bs1": Ratio(2.0, 1.9, 2.1)}, speeds)
+    speed = RecordedSpeed(ratio=Ratio(2.0, 1.9, 2.1), artifact=Rate(20, 19, 21), reference=Rate(10, 9, 11))
+    speed_record.save({"tiny-onnxruntime-bs1": speed}, speeds)
     trt = "[I] === Performance summary ===\n[I] Throughput: 100 qps\n[I] GPU Compute Time: min = 1 ms, mean = 2 ms\n"
     files = {
         "deliverable": (folder / "tiny.toml").read_bytes(),

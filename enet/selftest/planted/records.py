@@ -15,7 +15,7 @@ from enet import deliverable, evidence, gates, records
 from enet.backends import Place
 from enet.deliverable import baselines
 from enet.deliverable.target import Target
-from enet.evidence import Accuracy, Speed, Throughput
+from enet.evidence import Accuracy, Speed, Throughput, TimedOutputs
 from enet.gates import Verdict
 from enet.measure import parity as comparisons, pipeline
 from enet.measure.subject import Subject
@@ -133,7 +133,8 @@ def race(subject: Subject, ours: np.ndarray, theirs: np.ndarray) -> Speed:
         batch_size=4,
         times=times[0],
         reference_times=times[1],
-        conditions={"busy_before": 0.0, "busy_after": 0.0},
+        conditions={"waited_artifact": 0.0, "waited_reference": 0.0},
+        outputs=TimedOutputs(seed=0, executions=4, compared=4, agreement=1.0, repeated=3, repeat_agreement=1.0),
     )
 
 

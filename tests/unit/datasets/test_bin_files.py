@@ -33,7 +33,7 @@ def photographs(tmp_path: Path) -> source.ImageFiles:
 def write(
     photographs: source.ImageFiles, folder: Path, kind: Literal["float", "uint8"] = "float", sha256: str = "d"
 ) -> dict[str, Any]:
-    return bins.write_bin_files(photographs, folder, kind, sha256, progress=False)
+    return bins.write_bin_files(photographs, folder, kind, {"dataset_sha256": sha256}, progress=False)
 
 
 def expected(photographs: source.ImageFiles, kind: str = "float") -> dict[str, bytes]:

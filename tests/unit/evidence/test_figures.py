@@ -118,6 +118,8 @@ def test_accuracy_summary_is_that_by_hand() -> None:
         "claimed_miou_percent": 12.5,
         "duplicate_images": 0,
         "label_grid": "network",
+        "borders": None,
+        "run": found.run,
     }
     assert scored(seconds=0.0).summary()["images_per_second"] is None
 

@@ -14,7 +14,20 @@ import pytest
 from enet import evidence
 from enet.deliverable.target import DeviceState
 from enet.errors import InputError
-from enet.evidence import Accuracy, DeviceTiming, Digests, LogitComparison, Parity, Throughput
+from enet.evidence import (
+    SCHEMA,
+    Accuracy,
+    Agreement,
+    DeviceTiming,
+    Digests,
+    GoldenComparison,
+    GoldenLogits,
+    LogitComparison,
+    Parity,
+    Rebuilt,
+    Throughput,
+)
+from enet.metrics.agreement import compare_label_maps
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
@@ -59,6 +72,15 @@ ALL: dict[str, evidence.Evidence] = {
         is_single_class=False,
         miou=(0.5, 0.25),
     ),
+    "agreement": Agreement(
+        first=PROVENANCE,
+        second=PROVENANCE,
+        classes=("a", "b"),
+        images=("x",),
+        images_expected=2,
+        pixels_per_image=12,
+        counts=(compare_label_maps(*np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)),),
+    ),
     "difference": LogitComparison(
         comparison="logits",
         first=PROVENANCE,
@@ -81,6 +103,18 @@ ALL: dict[str, evidence.Evidence] = {
         ours={"x": "1"},
         theirs={"x": "2"},
     ),
+    "golden": GoldenLogits(
+        deliverable="tiny",
+        variant="paper",
+        limit=1e-4,
+        relative=1e-6,
+        comparisons=(
+            GoldenComparison(
+                name="variant paper", weights_sha256="", golden_weights_sha256="", values=9, largest=1e-6, over_limit=0
+            ),
+        ),
+    ),
+    "rebuilt": Rebuilt(cache="c", seed=1, limited=False, cached={"x": "1"}, built={"x": "2"}),
     "throughput": Throughput(
         provenance=dataclasses.replace(PROVENANCE, chip="310P3", devices_before=(STATE,), devices_after=(STATE,)),
         tool="ais_bench",
@@ -126,6 +160,7 @@ def edited(tmp_path: Path, kind: str, changes: dict[str, Any]) -> Path:
         ("accuracy", {"matrices": [[9, 9, 9, 9], [0, 0, 0, 0]]}),
         ("parity", {"pixel_agreement": 1.0}),
         ("parity", {"differing_pixels": [0, 0]}),
+        ("agreement", {"pixel_agreement": 1.0}),
         ("throughput", {"images_per_second": 9999.0}),
     ],
 )
@@ -149,7 +184,7 @@ def test_load_wrong_checksum_is_refused(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"schema": 1}, "schema=1, expected 5"),
+        ({"schema": 1}, f"schema=1, expected {SCHEMA}"),
         ({"kind": "opinion"}, "KeyError: 'opinion'"),
         ({"matrices": [[1, 2]]}, "ValueError: cannot reshape"),
         ({"matrices": "none"}, "ValueError: invalid literal"),
@@ -169,7 +204,7 @@ def test_load_of_other_fields_is_refused(changes: dict[str, Any], words: str, tm
     assert recipes.is_plain(str(caught.value))
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": 5}'])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b'{"schema": %d}' % SCHEMA])
 def test_load_damaged_file_gives_one_line_error(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "evidence.json"
     path.write_bytes(content)

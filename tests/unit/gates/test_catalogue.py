@@ -67,14 +67,16 @@ def test_plan_of_the_default_run() -> None:
     both = ["scenes-onnxruntime-bs1", "scenes-onnxruntime-bs16"]
     expected = {
         "reference_miou": ["scenes"],
+        "network": ["scenes"],
         "preprocessing": ["scenes"],
         "onnx_logits": ["scenes-bs1", "scenes-bs16"],
         "io_formats": ["scenes-float-labels", "scenes-uint8-logits", "scenes-uint8-labels"],
         "miou": both,
+        "agreement": both,
         "class_iou": both,
         "batch_parity": both[1:],
         "padded_tail": both[1:],
-        "equal_rows": both[1:],
+        "equal_rows": both,
         "speedup": [f"scenes-onnxruntime-bs{size}" for size in (1, 4, 8, 16, 32)],
     }
     assert cases(plan).items() >= expected.items()
@@ -122,6 +124,9 @@ def test_plan_of_records_requires_what_records_can_answer() -> None:
     assert list(found) == ["miou", "batch_parity", "padded_tail", "throughput", "best_batch"]
     assert found["throughput"] == ["cityscapes-recorded-bs1", "cityscapes-recorded-bs16"]
     assert found["best_batch"] == ["cityscapes-recorded"]
+    with_weights = cases(replace(plan, has_reference=True))
+    assert list(with_weights) == ["miou", "agreement", "class_iou", *list(found)[1:]]
+    assert with_weights["agreement"] == with_weights["class_iou"] == found["miou"]
     full = replace(cityscapes, dataset=replace(cityscapes.dataset, images=496))
     assert "padded_tail" not in cases(replace(plan, deliverable=full))
     two = replace(plan, batch_sizes=(1, 2, 16))  # no recorded baseline has a figure at batch 2
@@ -136,15 +141,18 @@ def test_every_aspect_has_a_gate() -> None:
 #: By gate: aspect, title, kinds of evidence that it decides by, whether records can answer it.
 RECORDS = {
     "reference_miou": ("accuracy", "reference mIoU", ("accuracy",), False),
+    "network": ("accuracy", "network source", ("golden",), False),
     "preprocessing": ("accuracy", "preprocessing", ("digests",), False),
     "onnx_logits": ("accuracy", "ONNX logits", ("difference",), False),
     "io_formats": ("accuracy", "I/O format", ("parity",), False),
     "miou": ("accuracy", "mIoU", ("accuracy",), True),
-    "class_iou": ("accuracy", "class IoU", ("accuracy",), False),
+    "agreement": ("accuracy", "agreement", ("agreement",), True),
+    "class_iou": ("accuracy", "class IoU", ("accuracy",), True),
     "int8_miou": ("accuracy", "INT8 mIoU", ("accuracy",), False),
     "batch_parity": ("accuracy", "batch parity", ("parity",), True),
     "padded_tail": ("accuracy", "padded tail", ("parity",), True),
     "equal_rows": ("accuracy", "equal rows", ("parity",), False),
+    "cached_files": ("accuracy", "cached files", ("rebuilt",), False),
     "throughput": ("perf", "throughput", ("throughput",), True),
     "best_batch": ("perf", "best batch", ("throughput",), True),
     "speedup": ("perf", "speedup", ("speed",), False),
@@ -192,6 +200,7 @@ def test_plan_of_nothing_has_no_case_of_an_artifact() -> None:
     for cases_of in (Plan.artifacts, Plan.batched, Plan.exported, Plan.int8, Plan.raced, Plan.timed, Plan.devices):
         assert cases_of(plan) == []
     assert [str(case) for case in plan.whole()] == ["scenes"]
+    assert (plan.has_reference, plan.shipped_speeds) == (False, frozenset())
 
 
 #: A run of everything: two engines here, one of them in INT8, and a device.
@@ -215,6 +224,7 @@ FULL = Plan(
         (Plan.exported, ["bs1", "bs3", "bs16"]),
         (Plan.other_formats, ["float-labels", "uint8-logits", "uint8-labels"]),
         (Plan.artifacts, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
+        (Plan.compared, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
         (Plan.batched, ["openvino-int8-bs3", "openvino-int8-bs16", "ascend-bs3", "ascend-bs16"]),
         (Plan.partly_filled, ["openvino-int8-bs3", "openvino-int8-bs16", "ascend-bs3", "ascend-bs16"]),
         (Plan.int8, ["openvino-int8-bs1", "openvino-int8-bs3", "openvino-int8-bs16"]),
@@ -292,7 +302,7 @@ def test_cases_without_a_recorded_baseline_are_information(
 def test_required_cases_are_in_the_catalogues_order() -> None:
     names = [gate.name for gate, _ in FULL.required() if gate.name in RECORDS]
     assert list(dict.fromkeys(names)) == list(RECORDS)
-    recorded = replace(FULL, deliverable=deliverable.load("cityscapes"), recorded=True)
+    recorded = replace(FULL, deliverable=deliverable.load("cityscapes"), recorded=True, has_reference=True)
     assert {gate.name for gate, _ in recorded.required()} & set(RECORDS) == {
         name for name, (*_, of_records) in RECORDS.items() if of_records
     }
@@ -304,3 +314,17 @@ def test_batches_are_of_two_and_more_and_a_live_run_always_makes_a_tail() -> Non
     assert [case.batch_size for case in plan.batched()] == [2, 16, 2, 16]
     assert plan.partly_filled() == plan.batched()
     assert (Case(deliverable="scenes").precision, plan.case("ascend").precision) == ("fp32", "fp32")
+
+
+def test_regression_cases_are_those_with_a_stated_speed_or_all_of_an_earlier_run() -> None:
+    """A file that the user names must have figures for all cases; the deliverable states what it can."""
+    plan = Plan(deliverable=deliverable.load("scenes"), backends=("onnxruntime",), host_backends=("onnxruntime",))
+    names = [f"scenes-onnxruntime-bs{size}" for size in (1, 4, 8, 16, 32)]
+    stated = frozenset({names[0], names[3], "scenes-openvino-bs1", "camvid-onnxruntime-bs1"})
+
+    def cases(plan: Plan) -> list[str]:
+        return [str(case) for gate, case in plan.required() if gate.name == "regression"]
+
+    assert cases(plan) == []
+    assert cases(replace(plan, shipped_speeds=stated)) == [names[0], names[3]]
+    assert cases(replace(plan, shipped_speeds=stated, has_baseline=True)) == names

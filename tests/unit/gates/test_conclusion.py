@@ -8,7 +8,7 @@ import pytest
 
 from enet import deliverable
 from enet.gates import Outcome, conclude
-from enet.gates.catalogue import Plan
+from enet.gates.catalogue import GATES, Plan
 from enet.gates.conclusion import Conclusion, Key
 
 SCENES = deliverable.load("scenes")
@@ -41,6 +41,7 @@ def test_all_passed_is_accepted() -> None:
         "not_run": [],
         "broken": [],
         "caveats": [],
+        "stopped": "",
     }
 
 
@@ -78,7 +79,10 @@ def test_several_verdicts_on_one_case_must_all_pass() -> None:
 
 def test_broken_test_is_not_accepted() -> None:
     found = conclude(PLAN, ACCURACY, broken=["test_miou[scenes-onnxruntime-bs1]"])
-    assert said(found) == (False, f"NOT ACCEPTED: no evidence for 1 of {TOTAL + 1} gates")
+    assert said(found) == (
+        False,
+        f"NOT ACCEPTED: no evidence for 1 of {TOTAL + 1} gates, ended in an error: test_miou[scenes-onnxruntime-bs1]",
+    )
 
 
 def test_failure_is_named_before_missing_evidence() -> None:
@@ -124,3 +128,30 @@ def test_four_of_those_that_did_not_run_are_named() -> None:
 
 def test_records_of_which_nothing_was_checked_have_no_scope() -> None:
     assert conclude(replace(PLAN, recorded=True), []).scope == ""
+
+
+@pytest.mark.parametrize("stopped", ["interrupted", "the run has not ended"])
+def test_what_ended_early_is_not_accepted(stopped: str) -> None:
+    found = conclude(PLAN, ACCURACY, stopped=stopped)
+    assert said(found) == (False, f"NOT ACCEPTED: {stopped}; all {TOTAL} gates passed")
+
+
+def test_an_aspect_that_was_asked_for_and_not_checked_is_not_accepted() -> None:
+    found = conclude(PLAN, ACCURACY, asked=("accuracy", "perf"))
+    assert not found.accepted
+    assert {GATES[gate].aspect for gate, _ in found.not_run} == {"perf"}
+    pytorch = replace(PLAN, backends=("pytorch",), host_backends=())
+    accuracy = [((gate.name, str(case)), Outcome.PASS) for gate, case in pytorch.required()]
+    assert conclude(pytorch, accuracy, asked=("accuracy",)).accepted
+    assert not conclude(pytorch, accuracy, asked=("accuracy", "perf")).accepted  # no gate of speed has a case
+
+
+def test_looser_rules_stand_in_the_headline() -> None:
+    looser = replace(SCENES, tolerances=replace(SCENES.tolerances, class_iou=0.1, label_agreement=0.99995))
+    found = conclude(replace(PLAN, deliverable=looser), ACCURACY)
+    assert str(found).startswith("ACCEPTED (accuracy; by the deliverable's own, looser rules: class_iou): ")
+    assert SCENES.throughput is not None
+    slower = replace(SCENES, throughput=replace(SCENES.throughput, at_least=1.1))
+    assert conclude(replace(PLAN, deliverable=slower), ACCURACY).caveats == (
+        "by the deliverable's own, looser rules: throughput.at_least",
+    )

@@ -276,34 +276,51 @@ def test_onnx_logits_counts_what_is_excused(spec: Deliverable) -> None:
     assert onnx_logits(difference(), spec).notes == ()
 
 
+NOT_THE_SAME = "no images, or not the same ones in the same order, were compared"
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs", "changes", "outcome", "words"),
     [
-        ("ab", "ab", {}, Outcome.PASS, "0 of 2 images differ from the reference recipe, expected none"),
-        ("ab", "ax", {}, Outcome.FAIL, "1 of 2 images differ from the reference recipe, expected none: image001"),
-        ("ab", "xy", {}, Outcome.FAIL, "2 of 2 images differ from the reference recipe, expected none: image000"),
-        ("", "", {"images_expected": 0}, Outcome.NO_EVIDENCE, "no images, or not the same"),
-        ("a", "ab", {"images_expected": 1}, Outcome.NO_EVIDENCE, "no images, or not the same"),
-        ("ab", "a", {}, Outcome.NO_EVIDENCE, "no images, or not the same"),
-        ("ab", "ab", {"images_expected": 3}, Outcome.NO_EVIDENCE, "; 1 of 3 images missing"),
-        ("ab", "ab", {"limited": True}, Outcome.NO_EVIDENCE, "; only some images were requested"),
-        ("ab", "ax", {"limited": True}, Outcome.FAIL, "1 of 2 images"),
+        ("a1 b2", "a1 b2", {}, Outcome.PASS, "0 of 2 images differ from the reference recipe, expected none"),
+        ("a1 b2", "a1 b3", {}, Outcome.FAIL, "1 of 2 images differ from the reference recipe, expected none: b"),
+        ("a1 b2", "a3 b4", {}, Outcome.FAIL, "2 of 2 images differ from the reference recipe, expected none: a"),
+        ("", "", {"images": 1}, Outcome.NO_EVIDENCE, NOT_THE_SAME),
+        ("a1", "a1 b2", {"images": 1}, Outcome.NO_EVIDENCE, NOT_THE_SAME),
+        ("a1 b2", "a1", {}, Outcome.NO_EVIDENCE, NOT_THE_SAME),
+        ("a1 b2", "b2 a1", {}, Outcome.NO_EVIDENCE, NOT_THE_SAME),
+        ("a1 b2", "a1 b2", {"images": 3}, Outcome.NO_EVIDENCE, "; 1 of 3 images missing"),
+        ("a1 b2", "a1 b2", {"limited": True}, Outcome.NO_EVIDENCE, "; only some images were requested"),
+        ("a1 b2", "a1 b3", {"limited": True}, Outcome.FAIL, "1 of 2 images"),
     ],
 )  # fmt: skip
-def test_preprocessing_outcomes(ours: str, theirs: str, changes: dict[str, Any], outcome: Outcome, words: str) -> None:
-    """Digests are letters here, one for each image."""
-    known: dict[str, Any] = {"dataset_sha256": "", "preprocessing_sha256": "", "limited": False, "images_expected": 2}
-    evidence = Digests(
-        comparison="",
-        ours=dict(zip(NAMES, ours, strict=False)),
-        theirs=dict(zip(NAMES, theirs, strict=False)),
-        **{**known, **changes},
-    )
-    verdict = preprocessing(evidence)
+def test_preprocessing_outcomes(
+    ours: str, theirs: str, changes: dict[str, Any], outcome: Outcome, words: str, spec: Deliverable
+) -> None:
+    """An image is a letter here, and its digest a digit."""
+    expected = dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=changes.get("images", 2)))
+    evidence = digests(ours, theirs, limited=changes.get("limited", False))
+    verdict = preprocessing(evidence, expected)
     assert (verdict.gate, verdict.outcome) == ("preprocessing", outcome), verdict
     assert words in verdict.sentence
     if verdict.check:
-        wrong = sum(a != b for a, b in zip(ours, theirs, strict=True))
-        assert (verdict.check.measured, verdict.check.unit, verdict.check.high) == (wrong, f"of {len(ours)}", 0)
+        wrong = sum(a != b for a, b in zip(ours.split(), theirs.split(), strict=True))
+        assert (verdict.check.measured, verdict.check.unit, verdict.check.high) == (
+            wrong,
+            f"of {len(evidence.ours)}",
+            0,
+        )
     else:
-        assert words == "no images, or not the same"
+        assert words == NOT_THE_SAME
+
+
+def digests(ours: str, theirs: str, *, limited: bool = False) -> Digests:
+    return Digests(
+        comparison="",
+        dataset_sha256="d",
+        preprocessing_sha256="",
+        limited=limited,
+        images_expected=2,
+        ours={each[0]: each[1:] for each in ours.split()},
+        theirs={each[0]: each[1:] for each in theirs.split()},
+    )

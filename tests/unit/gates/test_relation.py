@@ -118,16 +118,18 @@ def test_relation_of_unknown_inputs_is_a_problem(field: str, missing: tuple[bool
     ("backends", "weights", "problem"),
     [
         (("recorded", "recorded"), ("", ""), None),
-        (("recorded", "recorded"), ("w", "w"), None),
-        (("recorded", "recorded"), ("w", ""), "evidence from different weights: measure both again"),
-        (("recorded", "onnxruntime"), ("", "w"), "weights not recorded: measure again"),
-        (("onnxruntime", "recorded"), ("w", ""), "weights not recorded: measure again"),
-        (("onnxruntime", "recorded"), ("", ""), "weights not recorded: measure again"),
+        (("recorded", "recorded"), ("w", ""), None),
+        (("recorded", "onnxruntime"), ("", "w"), None),
+        (("onnxruntime", "recorded"), ("w", ""), None),
         (("onnxruntime", "recorded"), ("w", "w"), None),
+        (("onnxruntime", "recorded"), ("w", "x"), "evidence from different weights: measure both again"),
+        (("recorded", "onnxruntime"), ("x", "w"), "evidence from different weights: measure both again"),
+        (("onnxruntime", "recorded"), ("", ""), "weights not recorded: measure again"),
+        (("onnxruntime", "recorded"), ("", "w"), "weights not recorded: measure again"),
         (("onnxruntime", "onnxruntime"), ("", ""), "weights not recorded: measure again"),
     ],
 )
-def test_relation_of_records_does_without_weights_only_among_records(
+def test_only_recorded_results_need_not_name_their_weights(
     backends: tuple[str, str], weights: tuple[str, str], problem: str | None
 ) -> None:
     sides = [recipes.provenance(backend=b, weights_sha256=w) for b, w in zip(backends, weights, strict=True)]

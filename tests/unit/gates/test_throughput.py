@@ -119,6 +119,65 @@ def test_throughput_unusable_evidence_is_no_evidence(why: str, spec: Deliverable
     assert reason in best.sentence
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"problems": ("its model unet.om names the network 'unet'",)}, "names the network 'unet'"),
+        ({"gaps": ("1 of 500 inputs are no images of the data set: a",)}, "1 of 500 inputs"),
+    ],
+)
+def test_throughput_unbound_record_is_no_evidence(fields: dict[str, Any], reason: str, spec: Deliverable) -> None:
+    for verdict in (
+        throughput(timed(1e4, **fields), spec, TABLE),
+        gates.throughput.best_batch([timed(1e4, **fields)], spec, TABLE),
+    ):
+        assert verdict.outcome is Outcome.NO_EVIDENCE
+        assert reason in verdict.sentence
+
+
+def test_throughput_slow_run_over_other_inputs_fails_and_of_another_model_does_not(spec: Deliverable) -> None:
+    assert throughput(timed(700, gaps=("other inputs",)), spec, TABLE).outcome is Outcome.FAIL
+    assert throughput(timed(700, problems=("another model",)), spec, TABLE).outcome is Outcome.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(("rate", "outcome"), [(20_202, Outcome.PASS), (20_203, Outcome.NO_EVIDENCE)])
+def test_throughput_beyond_the_chip_is_no_evidence(rate: float, outcome: Outcome, spec: Deliverable) -> None:
+    verdict = throughput(timed(rate), spec, TABLE)
+    assert verdict.outcome is outcome
+    assert outcome is Outcome.PASS or "no 310P3 can exceed 20202 images/s: 204.8 GB/s" in verdict.sentence
+
+
+def test_throughput_one_device_beyond_the_chip_is_no_evidence(spec: Deliverable) -> None:
+    """Its slow neighbour hides it in the mean."""
+    fast, slow = (timed(rate).device_timings[0] for rate in (1e6, 1000))
+    shares = tuple(dataclasses.replace(share, images=250) for share in (fast, slow))
+    verdict = throughput(timed(1000, device_timings=shares), spec, TABLE)
+    assert "no 310P3 can exceed" in verdict.sentence
+
+
+def test_pass_repeats_what_the_record_leaves_unproven(spec: Deliverable) -> None:
+    run = timed(1e4, caveats=("model not proven",))
+    assert throughput(run, spec, TABLE).caveats == ("model not proven",)
+    assert gates.throughput.best_batch([run], spec, TABLE).caveats == ("model not proven",)
+
+
+@pytest.mark.parametrize("other", [{"backend": "recorded"}, {"chip": "310"}])
+def test_best_batch_of_mixed_evidence_is_no_evidence(other: dict[str, Any], spec: Deliverable) -> None:
+    """One batch size timed here and another recorded, or on two kinds of chips."""
+    runs = [timed(2000), timed(2000, 16, where=other)]
+    verdict = gates.throughput.best_batch(runs, spec, TABLE)
+    assert verdict.outcome is Outcome.NO_EVIDENCE
+    assert "is mixed" in verdict.sentence
+    assert "is mixed" in gates.throughput.model_directory(runs, spec, TABLE).sentence
+
+
+def test_absent_evidence_is_no_evidence_and_no_mixture(spec: Deliverable) -> None:
+    absent = timed(2000, 16, where={"missing_reason": "no run of batch size 16", "chip": "", "backend": "recorded"})
+    assert throughput(absent, spec, TABLE).outcome is Outcome.NO_EVIDENCE
+    assert gates.throughput.best_batch([absent], spec, TABLE).outcome is Outcome.NO_EVIDENCE
+    assert gates.throughput.best_batch([timed(2000), absent], spec, TABLE).outcome is Outcome.PASS
+
+
 def test_throughput_slow_and_incomplete_fails(spec: Deliverable) -> None:
     for why in ("chip not recorded", "limited", "too few images"):
         changes, where, _ = REFUSED[why]

@@ -138,6 +138,8 @@ def test_throughput_of_an_unfit_run_is_no_evidence(why: str, spec: Deliverable) 
     best = gates.throughput.best_batch([run], spec, TABLE)
     assert (best.gate, best.outcome) == ("best_batch", Outcome.NO_EVIDENCE)
     assert best.sentence == f"no batch size can be compared: {reason}"
+    if why == "another chip":  # runs of several chips are not compared at all
+        return
     # An unfit run is not the best one, however fast, and does not keep a fit one from being it.
     sound = timed(1.6 * TABLE.column("310").best, 4)
     assert gates.throughput.best_batch([run, sound], spec, TABLE).notes == ("best at batch 4",)

@@ -79,43 +79,6 @@ def test_compare_runs_counts_differing_pixels(subject: Subject, source: ImageFil
         measure.parity.compare_runs("batch parity", (single, batched), paths)
 
 
-@pytest.mark.parametrize("variant", ["ascend", "tramac"])
-def test_compare_rows_of_equal_images_agree(variant: str, subjects: dict[str, Subject]) -> None:
-    subject = subjects[variant]
-    photographs = subject.image_files()
-    parity = measure.parity.compare_rows(subject, subject.artifact("onnxruntime", 4), photographs, image=2)
-    assert parity.differing_pixels == (0, 0, 0)  # against row 0
-    assert parity.images == tuple(f"{photographs.names[2]} in row {row}" for row in (1, 2, 3))
-    assert (parity.pixels_per_image, parity.images_expected, parity.first.batch_size) == (data.SIDE**2, 3, 4)
-    assert (parity.non_finite, parity.is_single_class) == (0, False)
-
-
-def test_compare_rows_counts_a_differing_row(
-    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    artifact = subject.artifact("onnxruntime", 4)
-
-    def third_row(logits: NDArray[Any]) -> None:
-        winner = logits[2, :, 0, :3].argmax(axis=0)
-        for column in range(3):
-            logits[2, (winner[column] + 1) % 19, 0, column] += 1000
-
-    alter(monkeypatch, third_row, batch_size=4)
-    assert measure.parity.compare_rows(subject, artifact, source).differing_pixels == (0, 3, 0)
-
-
-def test_compare_rows_counts_a_differing_first_row_in_every_other(
-    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    artifact = subject.artifact("onnxruntime", 4)
-
-    def first_row(logits: NDArray[Any]) -> None:
-        logits[0, (logits[0, :, 0, 0].argmax() + 1) % 19, 0, 0] += 1000
-
-    alter(monkeypatch, first_row, batch_size=4)
-    assert measure.parity.compare_rows(subject, artifact, source).differing_pixels == (1, 1, 1)
-
-
 def test_non_finite_logits_and_a_single_class_are_recorded(
     subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,8 +89,6 @@ def test_non_finite_logits_and_a_single_class_are_recorded(
         logits[2:, 18, 0, 0] = np.nan
 
     alter(monkeypatch, broken, batch_size=4)
-    rows = measure.parity.compare_rows(subject, batched, source)
-    assert (rows.differing_pixels[0], rows.non_finite, rows.is_single_class) == (0, 2, True)
     assert measure.parity.compare_artifacts("padded tail", subject, (batched, single), source).is_single_class
     forms = measure.parity.compare_artifacts("io formats", subject, (single, batched), source)
     assert (forms.non_finite, forms.is_single_class) == (2, True)

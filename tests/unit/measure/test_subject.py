@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,3 +69,13 @@ def test_subject_missing_part_is_named(citys: Path, tmp_path: Path) -> None:
         _ = subject(tmp_path, None).dataset
     with pytest.raises(InputError, match="no such folder"):
         _ = subject(tmp_path, tmp_path / "absent").dataset
+
+
+def test_with_split_keeps_no_hash_of_the_other_split(citys: Path, tmp_path: Path) -> None:
+    """The deliverable names the data of its own split; ``evaluate --split`` measures another."""
+    (citys / "leftImg8bit/val").rename(citys / "leftImg8bit/test")
+    (citys / "gtFine/val").rename(citys / "gtFine/test")
+    spec = deliverable.load("cityscapes")
+    named = replace(spec, dataset=replace(spec.dataset, sha256="0" * 64, inputs_sha256="0" * 64))
+    other = replace(subject(tmp_path, citys), deliverable=named).with_split("test").deliverable.dataset
+    assert (other.split, other.images, other.sha256, other.inputs_sha256) == ("test", 3, None, None)

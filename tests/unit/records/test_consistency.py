@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -48,11 +49,18 @@ def scale_throughput(batch: int, factor: float, *, flag: int | None = None) -> C
     return apply
 
 
+def double_runs(root: Path) -> None:
+    """The console says twice as many executions as there are times."""
+    path = root / "console_bs4.txt"
+    path.write_text(re.sub(r"runcount:(\d+)", lambda found: f"runcount:{2 * int(found[1])}", path.read_text()))
+
+
 STATS = ("NPU_compute_time",)
 
 BROKEN: dict[str, BrokenCase] = {
     "batchsize 16 of a model of batch 1": (scale_throughput(1, 16, flag=16), FAILS, "overstated 16 times"),
     "batchsize 16 of a model of batch 4": (scale_throughput(4, 4, flag=16), FAILS, "overstated"),
+    "other executions in the console": (double_runs, FAILS, "executions, bs4_summary.json"),
     "batchsize 1 of a model of batch 4": (
         scale_throughput(4, 0.25, flag=1),
         WITHOUT,

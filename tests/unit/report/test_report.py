@@ -19,6 +19,7 @@ from enet.evidence import Accuracy
 from enet.measure import pipeline
 from enet.measure.subject import Subject
 from enet.report import page, pictures
+from enet.storage.run_folder import run_id
 from tests.unit import tiny as data
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -82,6 +83,7 @@ def folder(subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path
 def conclude(folder: Path, conclusion: str, began: str, verdicts: list[dict[str, Any]]) -> None:
     table = {
         "schema": report.SCHEMA,
+        "run": run_id(),
         "deliverable": "tiny",
         "accepted": conclusion.startswith("ACCEPTED"),
         "scope": "accuracy",
@@ -106,7 +108,7 @@ def test_read_returns_the_runs_contents(folder: Path, measured: tuple[Accuracy, 
 
 def test_read_ignores_evidence_of_an_earlier_run(folder: Path) -> None:
     table = json.loads((folder / "verdicts.json").read_text())
-    (folder / "verdicts.json").write_text(json.dumps(table | {"began": "9999-01-01T00:00:00+00:00"}))
+    (folder / "verdicts.json").write_text(json.dumps(table | {"run": "another"}))
     contents = report.read(folder)
     assert (contents.accuracies, contents.pictures) == ((), ())
 
@@ -126,7 +128,7 @@ def test_read_ignores_a_file_of_an_earlier_version(folder: Path) -> None:
     [
         ("FAIL", "NOT ACCEPTED: 1 of 2 gates failed", "tiny may not ship: miou failed."),
         ("NO EVIDENCE", "NOT ACCEPTED: no evidence for 1 of 2 gates", "may not ship yet"),
-        ("PASS", "NOT ACCEPTED: 1 gates passed", "may not ship yet"),
+        ("PASS", "NOT ACCEPTED: 1 gate passed", "may not ship yet"),
     ],
 )
 def test_headline_not_accepted_may_not_ship(outcome: str, conclusion: str, words: str, folder: Path) -> None:

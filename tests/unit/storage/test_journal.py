@@ -99,6 +99,11 @@ def foreign(path: Path, sql: str) -> None:
         database.executescript(sql)
 
 
+def edited(path: Path, sql: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript(sql)
+
+
 def damaged(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[4096 + 8 : 4096 + 40] = b"\xff" * 32
@@ -111,8 +116,12 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "damaged page": damaged,
     "other columns": lambda path: foreign(path, "CREATE TABLE batches (a)"),
-    "other types": lambda path: foreign(path, f"CREATE TABLE {journal.TABLE}; {VALUES}, 'x', 'x', 'x')"),
-    "other shape": lambda path: foreign(path, f"CREATE TABLE {journal.TABLE}; {VALUES}, x'0011', 0, 0)"),
+    "other types": lambda path: foreign(path, f"CREATE TABLE {journal.TABLE}; {VALUES}, 'x', 'x', 'x', 'x')"),
+    "other shape": lambda path: foreign(path, f"CREATE TABLE {journal.TABLE}; {VALUES}, x'0011', 0, 0, '')"),
+    "edited counts": lambda path: edited(path, "UPDATE batches SET matrices = zeroblob(144) WHERE rowid = 2"),
+    "edited count of images": lambda path: edited(path, "UPDATE batches SET non_finite = 0"),
+    "rows in another order": lambda path: edited(path, "UPDATE batches SET rowid = 9 WHERE rowid = 1"),
+    "a row twice": lambda path: edited(path, "INSERT INTO batches SELECT * FROM batches LIMIT 1"),
     "a view": lambda path: foreign(path, "CREATE VIEW batches AS SELECT 1"),
 }
 

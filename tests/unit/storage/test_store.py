@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,7 +121,31 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "binary manifest": lambda entry: (entry / MANIFEST).write_bytes(b"\xff\xfe\x00"),
     "manifest of something else": lambda entry: (entry / MANIFEST).write_text("[1]"),
     "manifest without files": lambda entry: (entry / MANIFEST).write_text("{}"),
+    "file and manifest changed together": lambda entry: change_both(entry),
+    "manifest without signature": lambda entry: edit(entry, lambda manifest: manifest.pop("mac")),
+    "signature that is no text": lambda entry: edit(entry, lambda manifest: manifest.update(mac=[1])),
+    "other key": lambda entry: edit(entry, lambda manifest: manifest.update(key={"weights": "other"})),
+    "entry of another key": lambda entry: replace_by(entry, "onnx", {**KEY, "batch": 16}),
+    "entry of another kind": lambda entry: replace_by(entry, "om", KEY),
 }
+
+
+def edit(entry: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    manifest = json.loads((entry / MANIFEST).read_text())
+    change(manifest)
+    (entry / MANIFEST).write_text(json.dumps(manifest))
+
+
+def change_both(entry: Path) -> None:
+    (entry / "model.onnx").write_text("forged")
+    edit(entry, lambda manifest: manifest["files"].update({"model.onnx": hash_text("forged")}))
+
+
+def replace_by(entry: Path, kind: str, key: dict[str, object]) -> None:
+    """Put another sound entry of the same user in the entry's place."""
+    other = Store(entry.parents[1]).get_or_build(kind, key, Builder("other"))
+    shutil.rmtree(entry)
+    other.rename(entry)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -133,6 +158,27 @@ def test_get_or_build_damaged_entry_is_built_again(tmp_path: Path, damage: str) 
     assert recipes.files(entry) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
     assert (entry / "model.onnx").read_text() == "built"
     assert left_over(tmp_path) == []
+
+
+def test_get_or_build_does_not_believe_another_users_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "first"))
+    Store(tmp_path / "cache").get_or_build("onnx", KEY, Builder("theirs"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "second"))
+    entry = Store(tmp_path / "cache").get_or_build("onnx", KEY, Builder("ours"))
+    assert (entry / "model.onnx").read_text() == "ours"
+
+
+def test_get_or_build_believes_machines_that_share_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second"):
+        path = tmp_path / name / "enet" / "cache-key"
+        path.parent.mkdir(parents=True)
+        path.touch(mode=0o600)
+        path.write_text("of both machines, from the CI's secrets\n")
+    make = Builder()
+    for name in ("first", "second"):
+        monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / name))
+        Store(tmp_path / "cache").get_or_build("onnx", KEY, make)
+    assert make.times == 1
 
 
 def build_while_another_waits(root: Path, log: Path, waits: Event) -> None:

@@ -1,0 +1,242 @@
+"""How a run ends: whatever happened in it, exit code, terminal and files say the same, and no more than was proved.
+
+The runs judge recorded times, which takes a second each; what is tested does not depend on the gates.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from enet.selftest import result_folders
+from enet.storage import run_folder
+from tests.suite.acceptance import ROOT, run_pytest
+
+#: (gate, case) pairs that an acceptance of these records consists of.
+GATES = 3
+TIMES = "tests/acceptance/test_throughput.py"
+BS16 = "test_throughput[scenes-recorded-bs16]"
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Times of the embedded deliverable on a 310P3, fast enough."""
+    folder = tmp_path_factory.mktemp("records")
+    outputs = {f"image{number:02}": np.zeros(1, np.uint8) for number in range(20)}
+    for size in (1, 16):
+        result_folders.write(folder, outputs, size, ms_per_image=1.0)
+    (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
+    return folder
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's exit code, everything that it printed, and ``verdicts.json`` (None: there is none)."""
+
+    code: int
+    printed: str
+    table: dict[str, Any] | None
+
+
+def judge(records: Path, folder: Path, *words: object, plugin: str = "") -> Run:
+    """Judge the records, with a plugin of this text."""
+    (folder / "red_plugin.py").write_text(plugin)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    inputs = ["--replay", records, "--evidence", folder / "evidence", "-p", "red_plugin"]
+    done = run_pytest(*inputs, *words, env=environment)
+    return Run(done.returncode, done.stdout + done.stderr, read(folder / "evidence"))
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    path = folder / run_folder.VERDICTS
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def test_all_passed_is_accepted(records: Path, tmp_path: Path) -> None:
+    page, summary = tmp_path / "report.html", tmp_path / "summary.md"
+    run = judge(records, tmp_path, "-m", "perf", "--html-report", page, "--markdown-summary", summary)
+    assert run.code == 0, run.printed
+    assert run.table is not None
+    assert (run.table["accepted"], run.table["aspects"], run.table["counts"]["PASS"]) == (True, ["perf"], GATES)
+    for file in (page, summary, *(tmp_path / "evidence").glob("*.json")):
+        assert run.table["run"] in file.read_text(), file
+
+
+#: What goes wrong: a plugin, words, the exit code, and a part of the conclusion.
+SKIP_BS16 = f"""
+import pytest
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if item.name != "{BS16}"]
+"""
+IN_BS16 = f"""
+import os, signal, pytest
+def pytest_runtest_setup(item):
+    if item.name == "{BS16}":
+        WHAT
+"""
+FLAKY = f"""
+import dataclasses, pytest
+from _pytest.runner import runtestprotocol
+from enet import gates
+calls, real = [], gates.throughput.throughput
+def throughput(evidence, *others):
+    verdict = real(evidence, *others)
+    if evidence.batch_size == 16:
+        calls.append(1)
+        if len(calls) == 1:
+            return dataclasses.replace(verdict, outcome=gates.Outcome.FAIL)
+    return verdict
+gates.throughput.throughput = throughput
+def pytest_runtest_protocol(item, nextitem):
+    if item.name != "{BS16}":
+        return None
+    for report in runtestprotocol(item, nextitem=nextitem, log=False):
+        report.outcome = "rerun" if report.failed else report.outcome
+        item.ihook.pytest_runtest_logreport(report=report)
+    item._initrequest()
+    runtestprotocol(item, nextitem=nextitem)
+    return True
+"""
+TEARDOWN = f"""
+def pytest_runtest_teardown(item):
+    if item.name == "{BS16}":
+        raise RuntimeError("device lost")
+"""
+FINISH = """
+def pytest_sessionfinish():
+    raise RuntimeError("lost")
+"""
+LEFT = f"2 gates passed, not run: throughput [{BS16[16:-1]}]"
+ENDS: dict[str, tuple[str, list[str], int, str]] = {
+    "dropped by a plugin": (SKIP_BS16, ["-m", "perf"], 1, LEFT),
+    "-k": ("", ["-m", "perf", "-k", "not bs16"], 1, LEFT),
+    "--deselect": ("", ["-m", "perf", "--deselect", f"{TIMES}::{BS16}"], 1, LEFT),
+    "node ids": ("", [f"{TIMES}::test_throughput[scenes-recorded-bs1]", f"{TIMES}::test_best_batch"], 1, LEFT),
+    "another root": (SKIP_BS16, ["-m", "perf", "--rootdir", "tests/acceptance", "tests/acceptance"], 1, LEFT),
+    "both aspects asked": ("", [], 1, "no evidence for"),
+    "perf asked in other words": ("", ["-m", "perf and not needs_artifact", "-k", "recorded_tuned"], 1, "nothing was"),
+    "Ctrl-C": (IN_BS16.replace("WHAT", "os.kill(os.getpid(), signal.SIGINT)"), ["-m", "perf"], 2, "interrupted"),
+    "pytest.exit": (IN_BS16.replace("WHAT", "pytest.exit('enough', returncode=0)"), ["-m", "perf"], 1, "interrupted"),
+    "skipped": (IN_BS16.replace("WHAT", "pytest.skip('not today')"), ["-m", "perf"], 1, LEFT),
+    "error in setup": (IN_BS16.replace("WHAT", "raise RuntimeError"), ["-m", "perf"], 1, "no evidence for 1 of 3"),
+    "first failure ends it": (IN_BS16.replace("WHAT", "raise RuntimeError"), ["-m", "perf", "-x"], 1, "no evidence"),
+    "error in teardown": (TEARDOWN, ["-m", "perf"], 1, "no evidence for 1 of 4 gates"),
+    "error at the end": (FINISH, ["-m", "perf", "-k", "not bs16"], 1, LEFT),
+    "passed at the second attempt": (FLAKY, ["-m", "perf"], 1, "1 of 3 gates failed"),
+    "only set up": ("", ["-m", "perf", "--setup-plan"], 1, "nothing was checked"),
+    "a worker dies": (IN_BS16.replace("WHAT", "os._exit(1)"), ["-m", "perf", "-n", "1"], 1, "no evidence for 1"),
+    "without a summary": ("", ["-m", "perf", "-k", "not bs16", "--no-summary"], 1, LEFT),
+    "the process is killed": (IN_BS16.replace("WHAT", "os._exit(9)"), ["-m", "perf"], 9, "the run has not ended"),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_what_was_not_proved_is_not_accepted(way: str, records: Path, tmp_path: Path) -> None:
+    plugin, words, code, conclusion = ENDS[way]
+    run = judge(records, tmp_path, *words, plugin=plugin)
+    assert run.code == code, run.printed
+    assert run.table is not None
+    assert not run.table["accepted"]
+    assert run.table["conclusion"].startswith("NOT ACCEPTED: ")
+    assert conclusion in run.table["conclusion"]
+    assert "scenes: ACCEPTED" not in run.printed
+
+
+def test_a_look_at_a_part_ends_with_0(records: Path, tmp_path: Path) -> None:
+    run = judge(records, tmp_path, "-m", "perf", "-k", "not bs16", "--look")
+    assert (run.code, run.table is not None and run.table["accepted"]) == (0, False)
+    failing = judge(records, tmp_path, "-m", "accuracy", "--look")  # there are no outputs
+    assert failing.code == 1
+
+
+#: Words that end a run before its first verdict, and its exit code.
+TOO_EARLY = {
+    "unknown option": (["--wieghts", "x"], 4),
+    "value of another type": (["--batch-size", "x"], 4),
+    "unknown deliverable": (["--deliverable", "scene"], 4),
+    "no such records": (["--replay", "absent"], 2),
+    "a crash while collecting": (["--ignore-glob", "x", "-p", "red_crash"], 3),
+}
+
+
+@pytest.mark.parametrize("way", TOO_EARLY)
+def test_an_earlier_conclusion_is_gone_however_the_run_ends(way: str, records: Path, tmp_path: Path) -> None:
+    words, code = TOO_EARLY[way]
+    page, summary, folder = tmp_path / "report.html", tmp_path / "summary.md", tmp_path / "evidence"
+    folder.mkdir()
+    for file in (page, summary, folder / run_folder.VERDICTS):
+        file.write_text('scenes may ship {"accepted": true}')
+    (tmp_path / "red_crash.py").write_text("def pytest_collection_modifyitems(): raise RuntimeError")
+    reports = ["--html-report", page, f"--markdown-summary={summary}"]
+    run = judge(records, tmp_path, "-m", "perf", *reports, *words)
+    assert run.code == code, run.printed
+    for file in (page, summary, folder / run_folder.VERDICTS):
+        assert not file.exists() or "may ship {" not in file.read_text(), file
+    assert run.table is None or run.table["conclusion"].startswith("NOT ACCEPTED: ")
+
+
+#: Options that ask for what the run cannot do, and the message.
+WITHOUT_EFFECT = {
+    "tuning on no device": (["--aoe", "1"], "--aoe: no backend of this run uses a device"),
+    "a device that nothing uses": (["--device", "1"], "--device: no backend of this run uses a device"),
+    "a baseline without speed": (["-m", "accuracy", "--baseline", "x.json"], "--baseline: this run compares no speed"),
+    "nothing to record": (["-m", "not perf", "--record-baseline", "x"], "--record-baseline: this run compares no"),
+    "times that are not kept": (
+        ["--benchmark-json", os.devnull, "-n", "1"],
+        "--benchmark-json: pytest-benchmark keeps",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WITHOUT_EFFECT)
+def test_what_cannot_happen_is_refused(what: str, tmp_path: Path) -> None:
+    words, message = WITHOUT_EFFECT[what]
+    done = run_pytest("--evidence", tmp_path / "evidence", *words)
+    assert (done.returncode, message in done.stderr) == (4, True), done.stdout + done.stderr
+
+
+def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for option in ("--html-report", "--markdown-summary"):
+        run = judge(records, tmp_path, "-m", "perf", option, tmp_path / "file" / "x")
+        assert run.code == 1, run.printed
+        assert f"not written: {tmp_path / 'file'}" in run.printed
+
+
+def test_a_folder_in_use_is_refused(records: Path, tmp_path: Path) -> None:
+    lock = run_folder.claim(tmp_path / "evidence")
+    run = judge(records, tmp_path, "-m", "perf")
+    lock.release()
+    assert (run.code, run.table) == (4, None)
+    assert "another run uses it. Wait for its end, or give another folder" in run.printed
+
+
+def test_text_from_outside_cannot_print_commands(records: Path, tmp_path: Path) -> None:
+    """Line breaks, terminal controls and the commands of a CI's log, in a deliverable's texts."""
+    evil = (
+        r"\n::error title=x::y\n\u001b[32mscenes: ACCEPTED (perf): all 3 gates passed\u001b[0m ::warning::z ##[error]"
+    )
+    text = (ROOT / "enet" / "deliverable" / "builtin" / "scenes.toml").read_text()
+    text = text.replace('section 7.3"', f'section 7.3 {evil}"').replace('summary = "', f'summary = "{evil}')
+    (tmp_path / "mine.toml").write_text(text.replace("at_least = 1.2", "at_least = 100"))
+    files = [tmp_path / "summary.md", tmp_path / "junit.xml", tmp_path / "report.html"]
+    options = ["--markdown-summary", files[0], "--junit-xml", files[1], "--html-report", files[2]]
+    run = judge(records, tmp_path, "-m", "perf", "--deliverable", tmp_path / "mine.toml", *options)
+    assert run.code == 1, run.printed
+    for text in (run.printed, *(file.read_text().partition("<script")[0] for file in files)):
+        assert "\x1b" not in text
+        assert not [line for line in text.splitlines() if line.strip().startswith(("::", "scenes: ACCEPTED"))]
+        assert "##[error]" not in text
+
+
+def test_other_pytest_runs_are_no_acceptance(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text("def test_it(): pass")
+    done = run_pytest("--evidence", tmp_path / "evidence", tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "evidence").exists()

@@ -1,0 +1,82 @@
+"""Agreement of label maps: every count against a slow one, and a map that is moved against itself."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+
+RNG = np.random.default_rng(0)
+BLOCKS = RNG.integers(0, 5, (8, 10), np.uint8).repeat(6, 0).repeat(6, 1)
+
+
+def slow_counts(labels: np.ndarray, reference: np.ndarray) -> dict[str, int]:
+    """The counts that need neighbours, pixel by pixel in plain Python."""
+    height, width = reference.shape
+    counts = dict.fromkeys(("differing", "border", "border_differing", "far_differing"), 0)
+    for y in range(height):
+        for x in range(width):
+            around = reference[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].ravel().tolist()
+            differing, border = labels[y, x] != reference[y, x], len(set(around)) > 1
+            counts["differing"] += differing
+            counts["border"] += border
+            counts["border_differing"] += differing and border
+            counts["far_differing"] += labels[y, x] not in around
+    return counts
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.5])
+def test_compare_label_maps_counts_as_a_slow_loop_does(noise: float) -> None:
+    wrong = RNG.random(BLOCKS.shape) < noise
+    labels = np.where(wrong, RNG.integers(0, 5, BLOCKS.shape, np.uint8), BLOCKS)
+    found = compare_label_maps(labels, BLOCKS)
+    assert {name: getattr(found, name) for name in slow_counts(labels, BLOCKS)} == slow_counts(labels, BLOCKS)
+    assert found.differing <= found.border_differing + found.far_differing
+    lost = {c: np.mean(labels[c == BLOCKS] != c) for c in np.unique(BLOCKS).tolist()}
+    assert lost[found.lost_class] == max(lost.values())
+    assert found.lost_class_pixels == np.count_nonzero(found.lost_class == BLOCKS)
+    assert found.lost_class_differing == round(max(lost.values()) * found.lost_class_pixels)
+
+
+def test_compare_label_maps_of_a_moved_map() -> None:
+    """Twice the number of edges: at each, the map agrees with one neighbour and differs from the other by two."""
+    reference = np.zeros((20, 24), np.uint8)
+    reference[6:14, 8:16] = 1
+    expected = {(0, 1): (32, 0), (0, -1): (-32, 0), (1, 0): (0, 32), (-1, 0): (0, -32)}
+    for step, moved in expected.items():
+        found = compare_label_maps(np.roll(reference, step, axis=(0, 1)), reference)
+        assert found.edges == (16, 16)
+        assert found.moved == moved
+        assert (found.far_differing, found.differing) == (0, 16)
+    grown = np.zeros_like(reference)
+    grown[5:15, 7:17] = 1
+    assert compare_label_maps(grown, reference).moved == (0, 0)  # all borders moved, but not one way
+
+
+def test_compare_label_maps_of_equal_maps_and_tiny_classes() -> None:
+    flat = np.zeros((40, 50), np.uint8)
+    assert compare_label_maps(flat, flat) == ImageAgreement(
+        differing=0, border=0, border_differing=0, far_differing=0, edges=(0, 0), moved=(0, 0),
+        lost_class=0, lost_class_pixels=2000, lost_class_differing=0,
+    )  # fmt: skip
+    speck = flat.copy()
+    speck[3, 3] = 7  # one of 2000 pixels: below the smallest class
+    speck[20:22, 20] = 9
+    found = compare_label_maps(flat, speck)
+    assert (found.lost_class, found.lost_class_pixels, found.lost_class_differing) == (9, 2, 2)
+    assert (found.differing, found.far_differing) == (3, 0)  # the label around them is near
+    assert compare_label_maps(speck, flat).far_differing == 3
+
+
+def test_certain_pixels_are_half_of_all_and_count_apart() -> None:
+    logits = RNG.normal(size=(4, 6, 8)).astype(np.float32)
+    mask = certain_pixels(logits)
+    ordered = np.sort(logits, axis=0)
+    lead = ordered[-1] - ordered[-2]
+    assert np.count_nonzero(mask) == 24
+    assert lead[mask].min() > lead[~mask].max()
+    labels = logits.argmax(axis=0).astype(np.uint8)
+    wrong = np.where(np.arange(8) < 3, (labels + 1) % 4, labels).astype(np.uint8)
+    assert compare_label_maps(wrong, labels, mask).certain_differing == np.count_nonzero(mask[:, :3])
+    assert compare_label_maps(wrong, labels).certain_differing is None

@@ -1,0 +1,107 @@
+"""What is known of this machine: the fingerprint of its kind, the conditions of a measurement, the others' load."""
+
+from __future__ import annotations
+
+import time as clock
+from pathlib import Path
+
+import pytest
+
+from enet import host
+
+CPUINFO = """processor\t: 0
+cpu family\t: 25
+model\t\t: 1
+model name\t: AMD EPYC
+flags\t\t: fpu avx avx2 fma sse4_2
+bogomips\t: 4890.86
+
+processor\t: 1
+model name\t: AMD EPYC
+bogomips\t: 4891.02
+"""
+
+
+def given_cpuinfo(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "cpuinfo").write_text(text)
+    files = {"/proc/cpuinfo": folder / "cpuinfo"}
+    monkeypatch.setattr(host, "Path", lambda name: files.get(name, Path(name)))
+
+
+def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that is calibrated a little differently, and other flags, are the same kind."""
+    given_cpuinfo(CPUINFO, tmp_path, monkeypatch)
+    first = host.host_fingerprint()
+    assert (first["cpu"], first["mhz"]) == ("AMD EPYC, cpu family 25, model 1", 2400)
+    assert first["vector_flags"] == ["avx", "avx2", "fma"]
+    assert not set("+") & set(first["torch"])
+    given_cpuinfo(CPUINFO.replace("4890.86", "4889.99").replace("fpu", "fpu hypervisor"), tmp_path, monkeypatch)
+    assert host.host_fingerprint() == first
+    given_cpuinfo(CPUINFO.replace("avx2", "avx2 avx512f"), tmp_path, monkeypatch)
+    assert host.host_fingerprint() != first
+    given_cpuinfo("", tmp_path, monkeypatch)
+    assert host.host_fingerprint()["mhz"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "limits"),
+    [
+        ("ATEN_CPU_CAPABILITY", True),
+        ("ONEDNN_MAX_CPU_ISA", True),
+        ("DNNL_MAX_CPU_ISA", True),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", True),
+        ("MKL_ENABLE_INSTRUCTIONS", True),
+        ("MKL_NUM_THREADS", False),
+        ("OMP_NUM_THREADS", False),
+        ("KMP_AFFINITY", False),
+        ("OV_CPU_THREADS", False),
+        ("ORT_NUM_THREADS", False),
+        ("MALLOC_ARENA_MAX", False),
+        ("LD_PRELOAD", False),
+    ],
+)
+def test_variables_that_decide_speed_are_recorded(name: str, limits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, "1")
+    seen = host.host_conditions()
+    assert seen["environment"][name] == "1"
+    assert (name in seen["limits_reference"]) == limits
+
+
+def test_other_variables_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_OMP_NUM_THREADS", "1")
+    assert "MY_OMP_NUM_THREADS" not in host.host_conditions()["environment"]
+
+
+def test_cpu_time_counts_waiting_but_not_sleeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two threads in a span, one of them new; they ran 60 ns more and waited 20; before and after does not count."""
+
+    def write(**threads: str) -> None:
+        for name, text in threads.items():
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "schedstat").write_text(text)
+
+    monkeypatch.setattr(host, "Path", lambda name: tmp_path if name == "/proc/self/task" else Path(name))
+    time = host.CpuTime()
+    write(a="1000 500 3\n")
+    with time:
+        write(a="1040 515 4\n", b="20 5 1\n")
+    write(a="9000 9000 5\n")
+    assert [time.ran, time.waited, time.share_waited] == [60, 20, 0.25]
+    with time:
+        write(a="9020 9000 5\n")
+    assert [time.ran, time.waited, time.share_waited] == [80, 20, 0.2]
+
+
+def test_cpu_time_of_this_process_does_not_count_sleep() -> None:
+    with host.CpuTime() as time:
+        begin = clock.perf_counter()
+        clock.sleep(0.3)
+        took = clock.perf_counter() - begin
+    assert (time.ran + time.waited) / 1e9 < took
+
+
+def test_cpu_time_is_unknown_without_the_systems_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "Path", lambda name: tmp_path)
+    with host.CpuTime() as time:
+        pass
+    assert time.share_waited is None
