@@ -1,44 +1,41 @@
-"""Speed: contests, their gates, and the comparison with an earlier run."""
+"""Gates of speed: contests, and the comparison with an earlier run."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from enet import deliverable, evidence, gates
+from enet import deliverable, gates
 from enet.deliverable import Deliverable
-from enet.errors import InputError
-from enet.evidence import RecordedSpeed, Speed, TimedOutputs, speed_record
+from enet.evidence import RecordedSpeed, Speed, TimedOutputs
 from enet.gates import Outcome
-from enet.host import host_fingerprint
-from enet.measure import race as speed
-from enet.measure.contest import TimingSettings
-from enet.measure.subject import Subject
 from enet.metrics.latency import Rate, Ratio, Times
-from tests.unit import tiny as data
-
-#: Whatever else runs on the machine of the tests.
-IDLE = {"waited_artifact": 0.0, "waited_reference": 0.0, "limits_reference": []}
-
+from tests.unit import recipes
 
 SOUND_OUTPUTS = TimedOutputs(seed=0, executions=9, compared=9, agreement=1.0, repeated=3, repeat_agreement=1.0)
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
-    return data.tiny(tmp_path_factory.mktemp("speed"))
-
-
-@pytest.fixture(scope="module")
-def raced(subject: Subject) -> Speed:
-    with speed.race(subject, "onnxruntime", 2, subject.prepared()) as race:
-        race.run(TimingSettings(warmup_seconds=0, min_seconds=0.01, min_rounds=4), 1.2)
-    measured = race.evidence()
-    return dataclasses.replace(measured, conditions=measured.conditions | IDLE)
+def raced() -> Speed:
+    """A race at batch 2 on an idle machine with all of its instructions."""
+    where = {"deliverable": "scenes", "batch_size": 2}
+    return Speed(
+        provenance=recipes.provenance(**where),
+        reference=recipes.provenance(**where, backend="pytorch", onnx_sha256="", artifact_sha256="r"),
+        batch_size=2,
+        times=Times(images=2, rounds=(1.0,), executions=(1.0,)),
+        reference_times=Times(images=2, rounds=(1.0,), executions=(1.0,)),
+        conditions={
+            "waited_artifact": 0.0,
+            "waited_reference": 0.0,
+            "limits_reference": [],
+            "vector_flags": ["avx2"],
+            "reference_engine": {"cpu_capability": "AVX2", "onednn": True},
+        },
+        outputs=SOUND_OUTPUTS,
+    )
 
 
 @pytest.fixture
@@ -56,24 +53,6 @@ def altered(raced: Speed, ours: list[float], theirs: list[float], **where: Any) 
 
     provenance = dataclasses.replace(raced.provenance, **{"deliverable": "scenes", **where})
     return dataclasses.replace(raced, provenance=provenance, times=times(ours), reference_times=times(theirs))
-
-
-def test_race_evidence_is_saved_and_loaded(raced: Speed, tmp_path: Path) -> None:
-    assert (raced.provenance.backend, raced.reference.backend, raced.batch_size) == ("onnxruntime", "pytorch", 2)
-    assert len(raced.times.rounds) == len(raced.reference_times.rounds) >= 4
-    assert raced.times.images % 2 == 0
-    known = {"cpu", "mhz", "vector_flags", "cores", "torch", "governor", "affinity", "environment", "limits_reference"}
-    assert known | {"waited_artifact", "waited_reference", "artifact_engine"} <= set(raced.conditions)
-    assert raced.conditions["reference_engine"]["cpu_capability"]
-    evidence.save(raced, tmp_path / "speed.json")
-    again = evidence.load(tmp_path / "speed.json")
-    assert again.to_json() == json.loads(json.dumps(raced.to_json())) | {
-        key: again.to_json()[key] for key in ("provenance", "reference", "times", "reference_times", "outputs")
-    }
-    table = json.loads((tmp_path / "speed.json").read_text()) | {"images_per_second": 1e6}
-    (tmp_path / "speed.json").write_text(json.dumps(table))
-    with pytest.raises(InputError, match="has been edited"):
-        evidence.load(tmp_path / "speed.json")
 
 
 @pytest.mark.parametrize(
@@ -282,97 +261,3 @@ def test_int8_speedup_failure_names_missing_instructions(
     verdict = gates.speed.int8_speedup(dataclasses.replace(slow, conditions=conditions), spec)
     assert verdict.outcome is Outcome.FAIL
     assert any("no instructions for INT8" in note for note in verdict.notes) == is_noted
-
-
-def test_speed_record_load_returns_what_was_saved(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "base.json"
-    speeds = {"scenes-onnxruntime-bs1": recorded(Ratio(3.0, 2.9, 3.1))}
-    speed_record.save(speeds, path)
-    assert speed_record.load(path) == speeds
-
-
-def speeds_of(value: object, low: float = 1, high: float = 2) -> dict[str, Any]:
-    """A case of a record: only its last figure is given."""
-    good = {"value": 1, "low": 1, "high": 2}
-    return {"ratio": good, "artifact": good, "reference": {"value": value, "low": low, "high": high}}
-
-
-WRONG: dict[str, tuple[Any, str]] = {
-    "absent": (None, "Record one with --record-baseline"),
-    "text": ("fast", "not a record of speeds"),
-    "another schema": ({"schema": 9}, "schema=9"),
-    "another machine": (
-        {"machine": {"cpu": "Z80", "cores": 999}},
-        "recorded on another host (different cpu, mhz, vector_flags, cores",
-    ),
-    "of the first schema": ({"schema": 1, "speeds": None, "over_pytorch": {}}, "schema=1, expected 2. Record it again"),
-    "no numbers": ({"speeds": {"a": speeds_of("x")}}, "not a record of speeds"),
-    "a side is missing": ({"speeds": {"a": {"ratio": {"value": 1, "low": 1, "high": 1}}}}, "reference missing"),
-    "an interval beside its value": ({"speeds": {"a": speeds_of(9)}}, "do not contain"),
-    "infinite": ({"speeds": {"a": speeds_of(9, high=float("inf"))}}, "do not contain"),
-    "zero": ({"speeds": {"a": speeds_of(0, low=0)}}, "do not contain"),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_speed_record_unusable_gives_one_line_error(what: str, tmp_path: Path) -> None:
-    content, words = WRONG[what]
-    path = tmp_path / "base.json"
-    if isinstance(content, str):
-        path.write_text(content)
-    elif content is not None:
-        speed_record.save({"a": recorded(Ratio(3.0, 2.9, 3.1))}, path)
-        path.write_text(json.dumps(json.loads(path.read_text()) | content))
-    with pytest.raises(InputError) as caught:
-        speed_record.load(path)
-    assert words in str(caught.value)
-    assert str(path) in str(caught.value)
-
-
-def test_shipped_speeds_hold_on_this_kind_of_machine_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They hold for included deliverables, never for a user's file."""
-    monkeypatch.setattr(speed_record, "MACHINES", tmp_path)
-    speeds = {"scenes-onnxruntime-bs1": recorded(Ratio(3.0, 2.9, 3.1))}
-    assert speed_record.shipped(deliverable.load("scenes")) == {}
-    speed_record.save(speeds, tmp_path / "here.json")
-    table = json.loads((tmp_path / "here.json").read_text())
-    table["machine"]["cores"] += 1
-    (tmp_path / "another.json").write_text(json.dumps(table))
-    assert speed_record.shipped(deliverable.load("scenes")) == speeds
-    own = dataclasses.replace(deliverable.load("scenes"), path=tmp_path / "scenes.toml")
-    assert speed_record.shipped(own) == {}
-    (tmp_path / "here.json").unlink()
-    assert speed_record.shipped(deliverable.load("scenes")) == {}
-
-
-def test_included_records_name_their_machine() -> None:
-    """Every file can be read, names each part of a fingerprint, and has figures for cases that are raced."""
-    for path in speed_record.MACHINES.glob("*.json"):
-        machine, speeds = speed_record.read(path)
-        assert set(machine) == set(host_fingerprint())
-        names = {case.split("-onnxruntime-")[0].split("-openvino-")[0] for case in speeds}
-        assert names <= set(deliverable.builtin_names())
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        ({1: 1.0, 4: 4.0, 16: 16.2}, "compute-bound"),
-        ({1: 1.0, 4: 3.0, 16: 10.0}, "costs that a batch shares"),
-        ({1: 1.0, 4: 4.0, 16: 24.0}, "outgrow the caches"),
-        ({1: 1.0}, "says nothing of scaling"),
-    ],
-)
-def test_describe_scaling_names_the_cause(seconds: dict[int, float], words: str) -> None:
-    sweep = {size: Times(images=size, rounds=(took,), executions=(took,)) for size, took in seconds.items()}
-    assert words in speed.describe_scaling(sweep)
-
-
-def test_sweep_times_every_batch_size(subject: Subject) -> None:
-    artifacts = [subject.artifact("onnxruntime", size) for size in (1, 2)]
-    settings = TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=2)
-    times = speed.sweep(subject, artifacts, subject.prepared(), settings)
-    assert list(times) == [1, 2]
-    row = speed.timing_row(times[2])
-    assert row["images/s"] == pytest.approx(times[2].images_per_second)
-    assert row["MLPerf p90 ms"] is None
