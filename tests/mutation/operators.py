@@ -182,7 +182,7 @@ def other_constants(node: ast.Constant) -> Iterator[ast.AST]:
     elif isinstance(value, int):
         others = [value + 1, value - 1]
     elif isinstance(value, float):
-        others = [value * 1.1, value * 0.9] if value else [1.0]
+        others = [float(f"{value * factor:.6g}") for factor in (1.1, 0.9)] if value else [1.0]
     elif isinstance(value, str) and IDENTIFIER.fullmatch(value):
         others = [f"{value}X"]
     yield from map(ast.Constant, others)  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -17,9 +18,9 @@ FIRST = ImageAgreement(
 )  # fmt: skip
 SECOND = ImageAgreement(
     differing=4, border=5, border_differing=2, far_differing=0, edges=(2, 30), moved=(10, 0),
-    lost_class=0, lost_class_pixels=0, lost_class_differing=0, certain_differing=0,
+    lost_class=0, lost_class_pixels=1, lost_class_differing=1, certain_differing=0,
 )  # fmt: skip
-UNKNOWN = ImageAgreement(**{**vars(SECOND), "certain_differing": None})
+UNKNOWN = dataclasses.replace(SECOND, certain_differing=None, lost_class_pixels=0, lost_class_differing=0)
 
 
 def evidence(*counts: ImageAgreement, **changes: Any) -> Agreement:
@@ -42,7 +43,7 @@ def test_agreement_shares_of_each_image() -> None:
         "far": [0.04, 0.0],
         "border": [8 / 40, 2 / 10],
         "moved": [max(4 / 2 / 20, 5 / 2 / 10), 10 / 2 / 10],
-        "lost": [10 / 50, 0.0],
+        "lost": [10 / 50, 1.0],
         "certain": [0.02, 0.0],
     }
 
@@ -59,7 +60,9 @@ def test_agreement_shares_over_all_images_are_of_sums() -> None:
 @pytest.mark.parametrize("counts", [(FIRST, UNKNOWN), (UNKNOWN, FIRST)])
 def test_agreement_knows_certain_pixels_of_every_image_or_of_none(counts: tuple[ImageAgreement, ...]) -> None:
     assert not evidence(*counts).has_certain
-    assert "certain" not in evidence(*counts).shares()
+    shares = evidence(*counts).shares()
+    assert "certain" not in shares
+    assert sorted(shares["lost"]) == [0, 0.2]  # of no pixels, none is lost
     assert evidence(FIRST, SECOND).has_certain
 
 
@@ -68,3 +71,9 @@ def test_agreement_of_pixels() -> None:
     assert found.pixel_agreement == pytest.approx(0.92)
     assert found.summary() == {"pixel_agreement": found.pixel_agreement}
     assert str(evidence().pixel_agreement) == "nan"
+
+
+def test_agreement_has_a_count_for_every_image() -> None:
+    with pytest.raises(ValueError, match="1 counts, expected 2"):
+        evidence(FIRST, images=("x", "y"))
+    assert Agreement.kind == "agreement"

@@ -28,10 +28,10 @@ def test_speed_record_load_returns_what_was_saved(tmp_path: Path) -> None:
     assert speed_record.load(path) == SPEEDS
 
 
-def speeds_of(value: object, low: float = 1, high: float = 2) -> dict[str, Any]:
-    """A case of a record: only its last figure is given."""
+def speeds_of(value: object, low: float = 1, high: float = 2, side: str = "reference") -> dict[str, Any]:
+    """A case of a record with one figure that is given."""
     good = {"value": 1, "low": 1, "high": 2}
-    return {"ratio": good, "artifact": good, "reference": {"value": value, "low": low, "high": high}}
+    return {"ratio": good, "artifact": good, "reference": good, side: {"value": value, "low": low, "high": high}}
 
 
 WRONG: dict[str, tuple[Any, str]] = {
@@ -44,8 +44,17 @@ WRONG: dict[str, tuple[Any, str]] = {
     ),
     "of the first schema": ({"schema": 1, "speeds": None, "over_pytorch": {}}, "schema=1, expected 2. Record it again"),
     "no numbers": ({"speeds": {"a": speeds_of("x")}}, "not a record of speeds"),
-    "a side is missing": ({"speeds": {"a": {"ratio": {"value": 1, "low": 1, "high": 1}}}}, "reference missing"),
+    "a side is missing": (
+        {"speeds": {"a": {"ratio": {"value": 1, "low": 1, "high": 1}}}},
+        "speeds: artifact, reference missing",
+    ),
     "an interval beside its value": ({"speeds": {"a": speeds_of(9)}}, "do not contain"),
+    "a ratio beside its value": ({"speeds": {"a": speeds_of(9, side="ratio")}}, "do not contain"),
+    "an artifact beside its value": ({"speeds": {"a": speeds_of(9, side="artifact")}}, "do not contain"),
+    "a list": ("[1]", "not a record of speeds (TypeError: "),
+    "no schema": ("{}", "not a record of speeds (KeyError: 'schema')"),
+    "a list of speeds": ({"speeds": [1]}, "not a record of speeds (AttributeError: "),
+    "too deep": ("[" * 100_000, "not a record of speeds (RecursionError: "),
     "infinite": ({"speeds": {"a": speeds_of(9, high=float("inf"))}}, "do not contain"),
     "zero": ({"speeds": {"a": speeds_of(0, low=0)}}, "do not contain"),
 }

@@ -7,52 +7,16 @@ from typing import Any
 
 import pytest
 
-from enet import deliverable, gates
+from enet import gates
 from enet.deliverable import Deliverable
-from enet.evidence import RecordedSpeed, Speed, TimedOutputs
 from enet.gates import Outcome
-from enet.metrics.latency import Rate, Ratio, Times
-from tests.unit import recipes
-
-SOUND_OUTPUTS = TimedOutputs(seed=0, executions=9, compared=9, agreement=1.0, repeated=3, repeat_agreement=1.0)
-
-
-@pytest.fixture(scope="module")
-def raced() -> Speed:
-    """A race at batch 2 on an idle machine with all of its instructions."""
-    where = {"deliverable": "scenes", "batch_size": 2}
-    return Speed(
-        provenance=recipes.provenance(**where),
-        reference=recipes.provenance(**where, backend="pytorch", onnx_sha256="", artifact_sha256="r"),
-        batch_size=2,
-        times=Times(images=2, rounds=(1.0,), executions=(1.0,)),
-        reference_times=Times(images=2, rounds=(1.0,), executions=(1.0,)),
-        conditions={
-            "waited_artifact": 0.0,
-            "waited_reference": 0.0,
-            "limits_reference": [],
-            "vector_flags": ["avx2"],
-            "reference_engine": {"cpu_capability": "AVX2", "onednn": True},
-        },
-        outputs=SOUND_OUTPUTS,
-    )
+from enet.metrics.latency import Ratio
+from tests.unit.gates.races import CONDITIONS, OUTPUTS, SPEC, raced, recorded
 
 
 @pytest.fixture
 def spec() -> Deliverable:
-    """The embedded deliverable, for weights of any name."""
-    scenes = deliverable.load("scenes")
-    return dataclasses.replace(scenes, network=dataclasses.replace(scenes.network, sha256=None))
-
-
-def altered(raced: Speed, ours: list[float], theirs: list[float], **where: Any) -> Speed:
-    """The same race with other times, in seconds a round of one image."""
-
-    def times(rounds: list[float]) -> Times:
-        return Times(images=1, rounds=tuple(rounds), executions=tuple(rounds))
-
-    provenance = dataclasses.replace(raced.provenance, **{"deliverable": "scenes", **where})
-    return dataclasses.replace(raced, provenance=provenance, times=times(ours), reference_times=times(theirs))
+    return SPEC
 
 
 @pytest.mark.parametrize(
@@ -71,18 +35,16 @@ def altered(raced: Speed, ours: list[float], theirs: list[float], **where: Any) 
         ([1.0] * 2, [9.0] * 3, Outcome.NO_EVIDENCE),
     ],
 )
-def test_speedup_outcomes(
-    ours: list[float], theirs: list[float], outcome: Outcome, raced: Speed, spec: Deliverable
-) -> None:
-    verdict = gates.speed.speedup(altered(raced, ours, theirs), spec)
+def test_speedup_outcomes(ours: list[float], theirs: list[float], outcome: Outcome, spec: Deliverable) -> None:
+    verdict = gates.speed.speedup(raced(ours, theirs), spec)
     assert verdict.outcome is outcome, verdict
     few = min(len(ours), len(theirs)) < 3
     assert ("rounds, expected at least 3" in verdict.sentence) == few
     assert ("too noisy" in verdict.sentence) == (outcome is Outcome.NO_EVIDENCE and not few)
 
 
-def test_speedup_says_that_no_recorded_speed_holds(raced: Speed, spec: Deliverable) -> None:
-    fast = altered(raced, [1.0] * 5, [3.0] * 5)
+def test_speedup_says_that_no_recorded_speed_holds(spec: Deliverable) -> None:
+    fast = raced([1.0] * 5, [3.0] * 5)
     assert gates.speed.NOT_HELD in gates.speed.speedup(fast, spec, held=False).notes
     assert gates.speed.NOT_HELD not in gates.speed.speedup(fast, spec).notes
 
@@ -103,11 +65,11 @@ def test_speedup_says_that_no_recorded_speed_holds(raced: Speed, spec: Deliverab
     ],
 )
 def test_speedup_outputs_of_timed_executions(
-    precision: str, found: dict[str, float] | None, words: str, raced: Speed, spec: Deliverable
+    precision: str, found: dict[str, float] | None, words: str, spec: Deliverable
 ) -> None:
     """Times of executions that gave something else are no evidence of speed, however fast."""
-    sound = dataclasses.replace(SOUND_OUTPUTS, **found or {})  # type: ignore[arg-type]
-    timed = altered(raced, [1.0] * 5, [9.0] * 5, precision=precision)
+    sound = dataclasses.replace(OUTPUTS, **found or {})  # type: ignore[arg-type]
+    timed = raced([1.0] * 5, [9.0] * 5, precision=precision)
     verdict = gates.speed.speedup(dataclasses.replace(timed, outputs=None if found is None else sound), spec)
     assert verdict.outcome is (Outcome.NO_EVIDENCE if words else Outcome.PASS), verdict
     assert words in verdict.sentence
@@ -125,10 +87,10 @@ def test_speedup_outputs_of_timed_executions(
     ],
 )
 def test_speedup_over_a_limited_reference_is_no_evidence(
-    conditions: dict[str, Any], words: str, raced: Speed, spec: Deliverable
+    conditions: dict[str, Any], words: str, spec: Deliverable
 ) -> None:
-    timed = altered(raced, [1.0] * 5, [9.0] * 5)
-    verdict = gates.speed.speedup(dataclasses.replace(timed, conditions=raced.conditions | conditions), spec)
+    timed = raced([1.0] * 5, [9.0] * 5)
+    verdict = gates.speed.speedup(dataclasses.replace(timed, conditions=CONDITIONS | conditions), spec)
     assert verdict.outcome is (Outcome.NO_EVIDENCE if words else Outcome.PASS), verdict
     assert words in verdict.sentence
 
@@ -142,21 +104,10 @@ def test_speedup_over_a_limited_reference_is_no_evidence(
         ({"simulated": True}, "simulated device"),
     ],
 )
-def test_speedup_unrelated_evidence_is_no_evidence(
-    where: dict[str, Any], words: str, raced: Speed, spec: Deliverable
-) -> None:
-    verdict = gates.speed.speedup(altered(raced, [1.0] * 5, [9.0] * 5, **where), spec)
+def test_speedup_unrelated_evidence_is_no_evidence(where: dict[str, Any], words: str, spec: Deliverable) -> None:
+    verdict = gates.speed.speedup(raced([1.0] * 5, [9.0] * 5, **where), spec)
     assert verdict.outcome is Outcome.NO_EVIDENCE
     assert words in verdict.sentence
-
-
-def recorded(ratio: Ratio, reference: float = 1.0) -> RecordedSpeed:
-    """A speed that was recorded while the reference gave so many images/s."""
-
-    def exact(value: float) -> Rate:
-        return Rate(value, value, value)
-
-    return RecordedSpeed(ratio=ratio, artifact=exact(reference * ratio.value), reference=exact(reference))
 
 
 @pytest.mark.parametrize(
@@ -171,19 +122,17 @@ def recorded(ratio: Ratio, reference: float = 1.0) -> RecordedSpeed:
         (Ratio(6.0, 5.8, 6.2), Outcome.FAIL, Outcome.FAIL),
     ],
 )
-def test_regression_outcomes(
-    earlier: Ratio, outcome: Outcome, shipped: Outcome, raced: Speed, spec: Deliverable
-) -> None:
+def test_regression_outcomes(earlier: Ratio, outcome: Outcome, shipped: Outcome, spec: Deliverable) -> None:
     """Three times PyTorch now. An artifact that does everything twice (6x before) fails on any machine of the kind."""
-    now = altered(raced, [1 / 3] * 5, [1.0] * 5)
+    now = raced([1 / 3] * 5, [1.0] * 5)
     for is_shipped, expected in ((False, outcome), (True, shipped)):
         verdict = gates.speed.regression(now, recorded(earlier), spec, shipped=is_shipped)
         assert verdict.outcome is expected, verdict
 
 
-def test_record_states_images_per_second_without_other_processes(raced: Speed) -> None:
+def test_record_states_images_per_second_without_other_processes() -> None:
     """By the median round, so that an interrupted one changes nothing; divided by what the others left."""
-    now = altered(raced, [0.5, 0.5, 0.5, 9.0], [1.0, 2.0, 2.0, 2.0])
+    now = raced([0.5, 0.5, 0.5, 9.0], [1.0, 2.0, 2.0, 2.0])
     now = dataclasses.replace(now, conditions={"waited_artifact": 0.2, "waited_reference": None})
     assert now.record.ratio == now.ratio
     assert now.record.artifact.value == pytest.approx(2 / 0.8)
@@ -192,8 +141,8 @@ def test_record_states_images_per_second_without_other_processes(raced: Speed) -
     assert dataclasses.replace(now, conditions={"waited_artifact": 1.0}).record.artifact.value == pytest.approx(200)
 
 
-def test_regression_without_a_figure_is_no_evidence(raced: Speed, spec: Deliverable) -> None:
-    verdict = gates.speed.regression(altered(raced, [1 / 3] * 5, [1.0] * 5), None, spec)
+def test_regression_without_a_figure_is_no_evidence(spec: Deliverable) -> None:
+    verdict = gates.speed.regression(raced([1 / 3] * 5, [1.0] * 5), None, spec)
     assert (verdict.outcome, verdict.check) == (Outcome.NO_EVIDENCE, None)
     assert "no figure for this case" in verdict.sentence
 
@@ -219,10 +168,10 @@ def test_regression_without_a_figure_is_no_evidence(raced: Speed, spec: Delivera
     ],
 )
 def test_regression_holds_both_sides_to_their_recorded_speed(
-    ours: float, theirs: float, busy: float, outcome: Outcome, notes: list[str], raced: Speed, spec: Deliverable
+    ours: float, theirs: float, busy: float, outcome: Outcome, notes: list[str], spec: Deliverable
 ) -> None:
     """Recorded: 1 image/s of PyTorch, 3 of the artifact."""
-    now = altered(raced, [ours] * 5, [theirs] * 5)
+    now = raced([ours] * 5, [theirs] * 5)
     load = {"waited_artifact": busy, "waited_reference": busy}
     now = dataclasses.replace(now, conditions=now.conditions | load)
     verdict = gates.speed.regression(now, recorded(Ratio(3.0, 3.0, 3.0)), spec)
@@ -242,19 +191,19 @@ def test_regression_holds_both_sides_to_their_recorded_speed(
     ],
 )
 def test_int8_speedup_outcomes(
-    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, raced: Speed, spec: Deliverable
+    theirs: float, where: dict[str, Any], outcome: Outcome, words: str, spec: Deliverable
 ) -> None:
-    verdict = gates.speed.int8_speedup(altered(raced, [1.0] * 5, [theirs] * 5, **where), spec)
+    verdict = gates.speed.int8_speedup(raced([1.0] * 5, [theirs] * 5, **where), spec)
     assert verdict.outcome is outcome, verdict
     assert words in verdict.sentence
 
 
 @pytest.mark.parametrize(("has", "is_noted"), [([], True), (["avx512_vnni"], False), (None, False)])
 def test_int8_speedup_failure_names_missing_instructions(
-    has: list[str] | None, is_noted: bool, raced: Speed, spec: Deliverable
+    has: list[str] | None, is_noted: bool, spec: Deliverable
 ) -> None:
     """It fails in any case; the note is there only if the host's instructions are recorded."""
-    slow = altered(raced, [1.0] * 5, [1.1] * 5, precision="int8")
+    slow = raced([1.0] * 5, [1.1] * 5, precision="int8")
     conditions = {key: value for key, value in slow.conditions.items() if key != "int8_instructions"}
     if has is not None:
         conditions["int8_instructions"] = has
