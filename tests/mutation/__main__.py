@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation.operators import mutants
-from tests.mutation.processes import Trial
+from tests.mutation.processes import OPTIONS, Trial
 
 MODULES = ("enet/gates/*.py", "enet/evidence/*.py", "enet/metrics/*.py", "enet/records/consistency.py")
 EQUIVALENTS = Path(__file__).with_name("equivalents.txt")
@@ -57,7 +57,7 @@ def survivors(path: Path, known: set[str]) -> tuple[list[str], int]:
         named[hashlib.sha256(f"{base} {number} {mutant.name}".encode()).hexdigest()[:16]] = mutant
     trial = Trial(path, tests, {key: mutant for key, mutant in named.items() if key not in known})
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        pytest.main([*tests, *trial.options], plugins=[trial])
+        pytest.main([*tests, *OPTIONS], plugins=[trial])
     if not trial.is_sound:
         raise SystemExit(f"{path}: {trial.first_failure or 'its tests'} fails as it is\n{printed.getvalue()}")
     known.update(key for key in named if key not in trial.survivors)

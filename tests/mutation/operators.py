@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from itertools import chain, pairwise
 from types import CodeType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
@@ -32,6 +32,7 @@ IDENTIFIER = re.compile(r"[\w./%-]*")
 CONTEXT = 24
 
 Node = TypeVar("Node", bound=ast.AST)
+Place: TypeAlias = "tuple[tuple[ast.AST, ...], str, int | None, ast.AST]"
 
 
 class Mutant(NamedTuple):
@@ -52,8 +53,8 @@ def mutants(source: str, path: str) -> Iterator[Mutant]:
     """Yield every mutant of a module."""
     tree = ast.parse(source)
     words = set(re.findall(r"\w+", source))
-    for ancestors, field, index in places(tree, ()):
-        parent, node = ancestors[-1], child(ancestors[-1], field, index)
+    for ancestors, field, index, node in places(tree, ()):
+        parent = ancestors[-1]
         scope = ".".join(each.name for each in ancestors if isinstance(each, ast.FunctionDef | ast.ClassDef))
         part = shown_part(ancestors)
         for changed in alternatives(node, ancestors, words):
@@ -107,11 +108,6 @@ def shortened(text: str) -> str:
     return text if len(text) <= 2 * CONTEXT else f"{text[:CONTEXT]} ... {text[-CONTEXT:]}"
 
 
-def child(parent: ast.AST, field: str, index: int | None) -> ast.AST:
-    value = getattr(parent, field)
-    return value if index is None else value[index]
-
-
 def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
     if index is None:
         setattr(parent, field, node)
@@ -119,8 +115,8 @@ def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
         getattr(parent, field)[index] = node
 
 
-def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tuple[ast.AST, ...], str, int | None]]:
-    """Yield (ancestors, field, index) of every part of the tree that may change, from the outside inwards."""
+def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[Place]:
+    """Yield (ancestors, field, index, node) of every part of the tree that may change, from the outside inwards."""
     ancestors = (*ancestors, node)
     for field, value in ast.iter_fields(node):
         if field in SKIPPED:
@@ -130,7 +126,7 @@ def places(node: ast.AST, ancestors: tuple[ast.AST, ...]) -> Iterator[tuple[tupl
             is_docstring = isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant)
             is_text = isinstance(node, ast.JoinedStr) and isinstance(part, ast.Constant)
             if isinstance(part, ast.AST) and not (is_docstring or is_text or is_type(part)):
-                yield ancestors, field, index
+                yield ancestors, field, index, part
                 yield from places(part, ancestors)
 
 

@@ -21,16 +21,7 @@ from tests.mutation.operators import Mutant
 
 #: Seconds after which a mutant counts as killed: it hangs.
 PATIENCE = 120
-OPTIONS = (
-    "-q",
-    "-x",
-    "--assert=plain",
-    "--confcutdir=tests/unit",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "no:unraisableexception",
-)
+OPTIONS = ("-q", "-x", "--assert=plain", "--confcutdir=tests/unit", "-pno:cacheprovider", "-pno:unraisableexception")
 
 
 class Changed(importlib.abc.Loader, importlib.abc.MetaPathFinder):
@@ -62,8 +53,6 @@ class Trial:
         first_failure: name of the test that does not.
         survivors: keys of the mutants that pass all tests.
     """
-
-    options = OPTIONS
 
     def __init__(self, path: Path, tests: Sequence[str], waiting: Mapping[str, Mutant]) -> None:
         self.path, self.tests, self.waiting = path, tests, waiting

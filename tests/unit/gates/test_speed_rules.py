@@ -98,7 +98,7 @@ def test_unknown_instructions_of_the_cpu_accuse_nobody() -> None:
         (BUSY, [0.91, 1.09], []),
         (0.25, [0.91, 1.09], ["threads waited 25 % of their time for the CPU"]),
         (0.0, [0.89, 1.11], ["rounds vary by 11 %"]),
-        (0.5, [0.5, 1.5], ["threads waited 50 % of their time for the CPU", "rounds vary by 50 %"]),
+        (1.0, [0.01, 1.99], ["threads waited 100 % of their time for the CPU", "rounds vary by 99 %"]),
     ],
 )
 def test_notes_on_a_noisy_machine(waited: float, rounds: list[float], notes: list[str]) -> None:
@@ -131,6 +131,13 @@ def test_regression_holds_the_upper_end_of_pytorchs_own_speed(rate: Rate, outcom
     assert len(verdict.notes) == 1 + noted
     words = "images/s fell below 0.6 of the recorded ones, which says nothing good of the factor; 3x pytorch's"
     assert verdict.sentence.startswith(words) == (outcome is Outcome.NO_EVIDENCE)
+
+
+def test_regression_notes_less_than_what_must_be_kept() -> None:
+    half = dataclasses.replace(SPEC, tolerances=dataclasses.replace(SPEC.tolerances, slowdown=0.5))
+    for rate, noted in ((2.0, False), (2.001, True)):
+        verdict = gates.speed.regression(raced([1 / 3] * 5, [1.0] * 5), earlier(Rate(rate, rate, rate)), half)
+        assert len(verdict.notes) == 1 + noted
 
 
 def test_regression_while_threads_waited_says_so() -> None:
