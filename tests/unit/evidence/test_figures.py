@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from enet import evidence
-from enet.evidence import Accuracy, DeviceShare, DeviceTiming, Parity, Speed, Throughput
+from enet.evidence import Accuracy, DeviceShare, DeviceTiming, Parity, Throughput
 from enet.evidence.provenance import RECORDED, now
-from enet.metrics.latency import Times, speedup
 from tests.unit import recipes
 
 NAN = recipes.about(float("nan"))
@@ -268,23 +267,3 @@ def test_throughput_of_nothing_is_not_a_number() -> None:
 def test_drift_is_that_of_the_device_that_changed_most() -> None:
     steady, faster = timing(1.0, 1.1), timing(1.0, 0.5, device="1")
     assert timed(steady, faster).drift == timed(faster, steady).drift == pytest.approx(-0.5)
-
-
-# Speed.
-
-
-def test_speed_is_relative_to_the_reference() -> None:
-    """4 images in 0.5 s against 4 in 2 s: 8 images/s, four times as fast; the intervals have no width."""
-    quick, slow = (Times(images=4, rounds=(took,) * 3, executions=(took, took / 2)) for took in (0.5, 2.0))
-    found = Speed(
-        provenance=recipes.provenance(), reference=recipes.provenance(backend="pytorch"), batch_size=4, times=quick,
-        reference_times=slow, conditions={},
-    )  # fmt: skip
-    assert found.images_per_second == 8
-    assert found.ratio == speedup(slow, quick)
-    assert found.summary() == {
-        "images_per_second": 8,
-        "reference_images_per_second": 2,
-        "ratio": {"value": 4, "low": 4, "high": 4},
-        "latency_ms": {"p50": 500, "p90": 500, "p99": 500},
-    }

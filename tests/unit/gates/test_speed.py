@@ -130,17 +130,6 @@ def test_regression_outcomes(earlier: Ratio, outcome: Outcome, shipped: Outcome,
         assert verdict.outcome is expected, verdict
 
 
-def test_record_states_images_per_second_without_other_processes() -> None:
-    """By the median round, so that an interrupted one changes nothing; divided by what the others left."""
-    now = raced([0.5, 0.5, 0.5, 9.0], [1.0, 2.0, 2.0, 2.0])
-    now = dataclasses.replace(now, conditions={"waited_artifact": 0.2, "waited_reference": None})
-    assert now.record.ratio == now.ratio
-    assert now.record.artifact.value == pytest.approx(2 / 0.8)
-    assert (now.record.reference.low, now.record.reference.value, now.record.reference.high) == (0.5, 0.5, 1.0)
-    assert now.waited == 0.2
-    assert dataclasses.replace(now, conditions={"waited_artifact": 1.0}).record.artifact.value == pytest.approx(200)
-
-
 def test_regression_without_a_figure_is_no_evidence(spec: Deliverable) -> None:
     verdict = gates.speed.regression(raced([1 / 3] * 5, [1.0] * 5), None, spec)
     assert (verdict.outcome, verdict.check) == (Outcome.NO_EVIDENCE, None)
