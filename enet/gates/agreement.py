@@ -89,5 +89,6 @@ def agreement(evidence: Agreement) -> Verdict:
     sentence = f"{100 * evidence.pixel_agreement:.6g} % of pixels agree with PyTorch"
     sentence += f"; {'; '.join(failed)}" if failed else f", the others within what {precision} rounds"
     numbers = {"agreement": evidence.pixel_agreement}
-    missing_part = missing_images(evidence.images, evidence.images_expected, evidence.first.limited)
+    limited = evidence.first.limited or evidence.second.limited
+    missing_part = missing_images(evidence.images, evidence.images_expected, limited)
     return decide("agreement", checks, sentence, missing_part, numbers=numbers)

@@ -218,6 +218,7 @@ def test_agreement_unusable_evidence_is_no_evidence() -> None:
         "no pixel was": {"pixels_per_image": 0},
         "1 of 6 images missing": {"images": sound.images[1:], "counts": sound.counts[1:]},
         "only some images were requested": {"first": provenance(limited=True)},
+        "only some images were": {"second": dataclasses.replace(PYTORCH, limited=True)},
         "measured on a simulated device": {"first": provenance(simulated=True)},
         "evidence from different weights": {"first": provenance(weights_sha256="x")},
         "evidence from different dataset": {"second": dataclasses.replace(PYTORCH, dataset_sha256="x")},
