@@ -324,3 +324,39 @@ def digests(ours: str, theirs: str, *, limited: bool = False) -> Digests:
         ours={each[0]: each[1:] for each in ours.split()},
         theirs={each[0]: each[1:] for each in theirs.split()},
     )
+
+
+TOGETHER = digests("a1 b2", "a1 b2").inputs_sha256
+OTHER = "0" * 64
+
+
+@pytest.mark.parametrize(
+    ("theirs", "named", "changes", "outcome", "words"),
+    [
+        ("a1 b2", TOGETHER, {}, Outcome.PASS, "expected none"),
+        (
+            "a1 b2", OTHER, {}, Outcome.FAIL,
+            f"none; but all inputs together are {TOGETHER[:12]}, expected {OTHER[:12]} of the deliverable",
+        ),
+        ("a1 b2", OTHER, {"limited": True}, Outcome.NO_EVIDENCE, "expected none; only some images were requested"),
+        ("a1 b3", TOGETHER, {}, Outcome.FAIL, "expected none: b"),  # what differs says more
+    ],
+)  # fmt: skip
+def test_preprocessing_gives_the_inputs_that_the_deliverable_names(
+    theirs: str, named: str, changes: dict[str, Any], outcome: Outcome, words: str, spec: Deliverable
+) -> None:
+    """Where the pipeline and the reference recipe agree with each other, too."""
+    naming = dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=2, inputs_sha256=named))
+    verdict = preprocessing(digests("a1 b2", theirs, **changes), naming)
+    assert (verdict.gate, verdict.outcome) == ("preprocessing", outcome)
+    assert verdict.sentence.endswith(words)
+    assert verdict.check is not None
+    wrong = 2 if named == OTHER and outcome is Outcome.FAIL else int(theirs == "a1 b3")
+    assert (verdict.check.measured, verdict.check.unit, verdict.check.high) == (wrong, "of 2", 0)
+
+
+def test_preprocessing_of_other_data_is_no_evidence(spec: Deliverable) -> None:
+    naming = dataclasses.replace(spec, dataset=dataclasses.replace(spec.dataset, images=2, sha256=OTHER))
+    verdict = preprocessing(digests("a1 b2", "a1 b2"), naming)
+    assert (verdict.gate, verdict.outcome) == ("preprocessing", Outcome.NO_EVIDENCE)
+    assert verdict.sentence == "data set d, expected 000000000000 of the deliverable"

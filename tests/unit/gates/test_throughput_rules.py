@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from enet import deliverable, gates
-from enet.deliverable import Deliverable, baselines
+from enet.deliverable import Deliverable, baselines, chips
 from enet.deliverable.baselines import BEST
 from enet.evidence import DeviceTiming, Throughput
 from enet.gates import Outcome
@@ -268,3 +268,37 @@ NO_RAW = "by the recorded mean: this version of the tool keeps no raw times"
 def test_notes_stand_beside_the_figure(timings: tuple[DeviceTiming, ...], notes: list[str], spec: Deliverable) -> None:
     run = timed(2000.0, device_timings=timings, images_expected=4)
     assert list(gates.throughput.throughput(run, spec, TABLE).notes) == ["batch from the model", *notes]
+
+
+def test_first_two_of_several_reasons_are_named(spec: Deliverable) -> None:
+    reasons = ("one", "two", "three")
+    refused = gates.throughput.throughput(timed(2000.0, problems=reasons), spec, TABLE)
+    assert (refused.outcome, refused.sentence.split("; ")[0]) == (Outcome.NO_EVIDENCE, "one, two and 1 more")
+    missing = gates.throughput.throughput(timed(3 * OVER[16], 16, gaps=reasons), spec, TABLE)
+    assert (missing.outcome, missing.sentence.split("; ")[-1]) == (Outcome.NO_EVIDENCE, "one, two and 1 more")
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        (({"chip": "310P3"}, {"chip": "310"}), "evidence of several chips is mixed: 310, 310P3"),
+        (({"backend": "b"}, {"backend": "a"}), "evidence of several backends is mixed: a, b"),
+        (({"chip": "310P3"}, {"chip": ""}), None),  # unknown
+        (({"chip": "310"}, {"chip": "310P3", "missing_reason": "no run"}), None),  # not there
+    ],
+)
+def test_runs_of_several_devices_are_not_compared(
+    where: tuple[dict[str, Any], dict[str, Any]], sentence: str | None, spec: Deliverable
+) -> None:
+    runs = [timed(2000.0, batch, where=each) for batch, each in zip((1, 4), where, strict=True)]
+    assert gates.throughput.mixture_problem(runs) == sentence
+    verdict = gates.throughput.best_batch(runs, spec, TABLE)
+    assert (verdict.sentence == sentence) == (sentence is not None)
+
+
+def test_bound_of_the_chip_may_be_reached_but_not_exceeded(spec: Deliverable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chips, "largest_rate", lambda *_: (4000.0, "as it is"))
+    assert gates.throughput.throughput(timed(4000.0, 4), spec, TABLE).outcome is Outcome.PASS
+    beyond = gates.throughput.throughput(timed(4001.0, 4), spec, TABLE)
+    assert beyond.outcome is Outcome.NO_EVIDENCE
+    assert beyond.sentence.endswith("; no 310P3 can exceed 4000 images/s: as it is")
