@@ -49,18 +49,28 @@ def test_miou_out_of_the_band_fails_on_both_sides(spec: Deliverable, measured: f
 def test_other_rules_of_scoring_are_no_evidence(spec: Deliverable, change: dict[str, str]) -> None:
     verdict = gates.accuracy.miou(edited(accuracy(54.627), **change), spec)
     assert verdict.outcome is Outcome.NO_EVIDENCE
-    assert "scored by the rules" in verdict.sentence
+    rules = f"{change.get('absent_classes', 'zero')}/{change.get('label_grid', 'network')}"
+    assert verdict.sentence == f"mIoU 54.6270 %, but scored by the rules {rules}, expected zero/network"
 
 
 #: Wrong pixels of 1000 at label borders and of 1000 elsewhere, and words of the verdict; empty for a pass.
+COPY = "% of the pixels at label borders are wrong, no network is so good: a copy of the truth"
 BORDERS = {
     "a network's": (450, 60, ""),
     "a weak network's": (700, 550, ""),
-    "just enough": (120, 60, ""),
-    "the truth": (0, 0, "a copy of the truth"),
-    "the truth but for whole regions": (60, 200, "a copy of the truth"),
-    "the truth with random flips": (150, 150, "the truth with noise"),
+    "just enough": (100, 50, ""),
+    "the truth": (0, 0, f"only 0.00 {COPY}"),
+    "the truth but for whole regions": (99, 200, f"only 9.90 {COPY}"),
+    "the truth with random flips": (
+        150,
+        140,
+        "wrong at label borders (15.00 %) as inside (14.00 %): the truth with noise",
+    ),
     "too few": (119, 60, "the truth with noise"),
+    "nearly half of it random": (400, 490, "the truth with noise"),
+    "half of all is wrong": (400, 500, ""),  # which no mIoU of a deliverable survives
+    "more than half": (400, 540, ""),
+    "hardly less": (400, 460, "the truth with noise"),
 }
 
 
@@ -118,7 +128,7 @@ def test_reference_is_held_to_its_figure_where_weights_and_data_are_named(
 ) -> None:
     verdict = gates.accuracy.reference_miou(of_pinned(measured), pinned(spec))
     assert verdict.outcome is Outcome(outcome)
-    assert "0.01 pp to 54.6270 %, as weights and data are those named by hash" in verdict.sentence
+    assert verdict.sentence.endswith("(0.01 pp to 54.6270 %, as weights and data are those named by hash)")
     assert gates.accuracy.miou(of_pinned(measured), pinned(spec)).outcome is Outcome.PASS
     for table in ("network", "dataset"):  # only one of them is named
         part = dataclasses.replace(pinned(spec), **{table: getattr(spec, table)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,11 +18,14 @@ from enet.gates.base import (
     first_reason,
     informational,
     missing_images,
+    named_data_problem,
     no_evidence,
     provenance_problem,
     signed,
+    subject_problem,
 )
 from tests.unit import recipes
+from tests.unit.gates.accuracies import GUIDE, stating
 
 NAN = float("nan")
 
@@ -192,3 +196,39 @@ def test_provenance_problem_names_the_first(where: dict[str, Any], reason: str |
 )
 def test_missing_images_counts_before_it_names_the_limit(count: int, limited: bool, reason: str | None) -> None:
     assert missing_images([str(n) for n in range(count)], 20, limited) == reason
+
+
+NAMED, FOREIGN = "0123456789abcdef" * 4, "fedcba9876543210" * 4
+
+
+@pytest.mark.parametrize(
+    ("named", "where", "reason"),
+    [
+        (None, {}, None),
+        (None, {"weights_sha256": FOREIGN}, None),
+        (NAMED, {"weights_sha256": NAMED}, None),
+        (NAMED, {"weights_sha256": ""}, None),  # recorded results do not say
+        (NAMED, {"weights_sha256": FOREIGN}, "weights fedcba987654, expected 0123456789ab of the deliverable"),
+        (None, {"deliverable": "x"}, "evidence for 'x', expected 'cityscapes'"),
+        (NAMED, {"deliverable": "x", "simulated": True}, "measured on a simulated device"),
+    ],
+)
+def test_subject_is_the_deliverables(named: str | None, where: dict[str, Any], reason: str | None) -> None:
+    assert subject_problem(recipes.provenance(**where), stating(GUIDE, 50.0, sha256=named)) == reason
+
+
+@pytest.mark.parametrize(
+    ("named", "given", "missing", "reason"),
+    [
+        (None, FOREIGN, 0, None),
+        (NAMED, NAMED, 0, None),
+        (NAMED, FOREIGN, 0, "data set fedcba987654, expected 0123456789ab of the deliverable"),
+        (NAMED, "", 0, "data set unknown, expected 0123456789ab of the deliverable"),
+        (NAMED, FOREIGN, 1, None),  # of fewer images the digest is another in any case
+    ],
+)
+def test_data_are_those_that_the_deliverable_names(
+    named: str | None, given: str, missing: int, reason: str | None
+) -> None:
+    spec = replace(GUIDE, dataset=replace(GUIDE.dataset, sha256=named))
+    assert named_data_problem(given, ["x"] * (spec.dataset.images - missing), spec) == reason

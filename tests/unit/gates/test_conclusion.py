@@ -155,3 +155,19 @@ def test_looser_rules_stand_in_the_headline() -> None:
     assert conclude(replace(PLAN, deliverable=slower), ACCURACY).caveats == (
         "by the deliverable's own, looser rules: throughput.at_least",
     )
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"PASS": 1}, "1 gate passed"),
+        ({"PASS": 2}, "all 2 gates passed"),
+        ({"PASS": 1, "FAIL": 1}, "1 gate passed"),
+        ({"PASS": 2, "NO EVIDENCE": 1}, "2 gates passed"),
+        ({"PASS": 0}, "0 gates passed"),
+    ],
+)
+def test_passed_gates_are_counted_in_words(counts: dict[str, int], words: str) -> None:
+    none = {"PASS": 0, "FAIL": 0, "NO EVIDENCE": 0, "INFO": 0}
+    found = replace(conclude(PLAN, ACCURACY), counts=none | counts)
+    assert (found.passed, Conclusion.stopped) == (words, "")
