@@ -141,12 +141,15 @@ class Plan:
         return [self.case(name) for name in self.device_backends]
 
     def has_limit(self, gate: Gate, case: Case) -> bool:
-        """Whether a verdict on the case decides something; throughput without a recorded baseline is information."""
+        """Whether a verdict on the case decides something; at a batch size without a recorded baseline it does not.
+
+        Of a network without any baseline, throughput stays required: what cannot be decided is not accepted.
+        """
         if gate.name not in ("throughput", "best_batch"):
             return True
         limit = self.deliverable.throughput
         if limit is None:
-            return False
+            return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
 
     def required(self) -> list[tuple[Gate, Case]]:
