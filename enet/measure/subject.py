@@ -182,9 +182,10 @@ class Subject:
         """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
         key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
         key |= made_by("enet.datasets.bin_files")
+        files, digests = self.image_files(), self.dataset_digests
 
         def make(folder: Path) -> None:
-            write_bin_files(self.image_files(), folder, kind, self.dataset_digests, progress=self.progress)
+            write_bin_files(files, folder, kind, digests, progress=self.progress)
 
         return self.store.get_or_build("bins", key, make)
 
