@@ -19,8 +19,8 @@ from enet.gates.base import (
     missing_images,
     named_data_problem,
     no_evidence,
-    provenance_problem,
     signed,
+    subject_problem,
 )
 from enet.gates.bootstrap import paired_interval
 from enet.gates.relation import relation_problem
@@ -65,7 +65,10 @@ def miou(evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | Non
     """
     problem = comparison_problem(evidence, reference, deliverable)
     verdict = stated_miou("miou", evidence, deliverable, problem, reference)
-    return verdict if reference else replace(verdict, caveats=("not compared with PyTorch: no weights",))
+    if reference:
+        return verdict
+    model = ("model not proven",) if evidence.provenance.backend == RECORDED else ()
+    return replace(verdict, caveats=("not compared with PyTorch: no weights", *model))
 
 
 def stated_miou(
@@ -108,8 +111,7 @@ def stated_miou(
     sentence = f"mIoU {measured:.4f} % ({signed(measured - stated)} pp), expected {low:.4f} to {high:.4f} % ({rule})"
     if measured > high and not is_exact:
         sentence += "; above the band it is not the same model or data"
-    caveats = ("model not proven",) if evidence.provenance.backend == RECORDED else ()
-    return replace(decide(gate, [check], sentence, None, notes, numbers), caveats=caveats)
+    return decide(gate, [check], sentence, None, notes, numbers)
 
 
 def unusable(gate: str, evidence: Accuracy, reason: str) -> Verdict:
@@ -152,15 +154,12 @@ def class_iou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable)
 def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None:
     """Return the reason why this accuracy evidence cannot be used, or None."""
     where, count, expected = evidence.provenance, len(evidence.images), deliverable.dataset.images
-    named, given = deliverable.network.sha256, where.weights_sha256
     unchecked = evidence.non_finite is None and where.io_format.get("output") == "logits"
     predicted = np.count_nonzero(evidence.matrix.sum(axis=0))
     other_data = named_data_problem(where.dataset_sha256, evidence.images, deliverable)
     rules = (evidence.absent_classes, evidence.label_grid)
     own_rules = (deliverable.reference.absent_classes, deliverable.preprocessing.label_grid)
-    return provenance_problem(where) or first_reason(
-        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, expected {deliverable.name!r}"),
-        (named and given and named != given, f"weights {given[:12]}, expected {str(named)[:12]} of the deliverable"),
+    return subject_problem(where, deliverable) or first_reason(
         (rules != own_rules, f"scored by the rules {'/'.join(rules)}, expected {'/'.join(own_rules)}"),
         (unchecked, "logits were not checked for NaN and infinity"),
         (evidence.non_finite, f"{evidence.non_finite} of {count} images gave logits that are not finite numbers"),

@@ -161,6 +161,16 @@ def provenance_problem(provenance: Provenance) -> str | None:
     return None
 
 
+def subject_problem(provenance: Provenance, deliverable: Deliverable) -> str | None:
+    """Return the reason why nothing measured there can be evidence for this deliverable, or None."""
+    named, given = deliverable.network.sha256, provenance.weights_sha256
+    other = f"evidence for {provenance.deliverable!r}, expected {deliverable.name!r}"
+    return provenance_problem(provenance) or first_reason(
+        (provenance.deliverable != deliverable.name, other),
+        (named and given and named != given, f"weights {given[:12]}, expected {str(named)[:12]} of the deliverable"),
+    )
+
+
 def named_data_problem(dataset_sha256: str, images: Sequence[str], deliverable: Deliverable) -> str | None:
     """Return the reason why these are not the images that the deliverable names, or None.
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from enet.deliverable import Deliverable
 from enet.evidence import RecordedSpeed, Speed
-from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem
+from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem, subject_problem
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
 
 #: Fewest rounds that an interval is taken from.
@@ -37,7 +37,7 @@ def speedup(evidence: Speed, deliverable: Deliverable, *, held: bool = True) -> 
 
 
 #: Note of a verdict that no recorded speed stands beside.
-NOT_HELD = "no speed is recorded for this kind of machine, so this limit alone holds"
+NOT_HELD = "held to no recorded speed: none is stated for this kind of machine"
 
 
 def int8_speedup(evidence: Speed, deliverable: Deliverable) -> Verdict:
@@ -59,9 +59,9 @@ def regression(
     """No slower than in an earlier run: both as multiples of the checkpoint in PyTorch, so that a machine that is
     slower today does not matter. The two runs' intervals are combined.
 
-    A factor passes only if both sides' images/s, without what other processes took, are above ``OTHER_SPEED`` of the
-    recorded ones: a reference that was slowed down makes any artifact fast. Speed that was lost while others used the
-    CPU is NO EVIDENCE.
+    A factor passes only if neither side's images/s, without the time that threads waited for the CPU, is below
+    ``OTHER_SPEED`` of the recorded ones: a reference that was slowed down makes any artifact fast. A factor lost while
+    threads waited is NO EVIDENCE.
 
     Args:
         earlier: the earlier run's speed; None if it has none for this case.
@@ -74,23 +74,26 @@ def regression(
         f"{evidence.ratio.value:.4g}x {evidence.reference.backend}'s at batch {evidence.batch_size}, earlier "
         f"{earlier.ratio.value:.4g}x: {in_words(change)} of that"
     )
-    usual = 1 - deliverable.tolerances.slowdown
-    verdict = compare("regression", change, OTHER_SPEED if shipped else usual, words, evidence, deliverable)
+    verdict = compare("regression", change, kept(deliverable, shipped=shipped), words, evidence, deliverable)
     alone = {
         evidence.reference.backend: evidence.record.reference.over(earlier.reference),
         f"the artifact ({evidence.provenance.backend})": evidence.record.artifact.over(earlier.artifact),
     }
+    usual = kept(deliverable)
     slower = tuple(f"{side} at {in_words(r)} of its recorded images/s" for side, r in alone.items() if r.high < usual)
     verdict = replace(verdict, notes=(*verdict.notes, *slower))
     if verdict.outcome is Outcome.PASS and any(each.high < OTHER_SPEED for each in alone.values()):
         problem = f"images/s fell below {OTHER_SPEED:g} of the recorded ones, which says nothing good of the factor"
         return replace(verdict, outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {verdict.sentence}")
     if verdict.outcome is Outcome.FAIL and evidence.waited > BUSY:
-        problem = (
-            f"threads waited {100 * evidence.waited:.0f} % of their time for the CPU, measure again on an idle machine"
-        )
+        problem = f"{waiting(evidence)}, measure again on an idle machine"
         return replace(verdict, outcome=Outcome.NO_EVIDENCE, sentence=f"{problem}; {verdict.sentence}")
     return verdict
+
+
+def kept(deliverable: Deliverable, *, shipped: bool = False) -> float:
+    """Fraction of a recorded factor that must be kept."""
+    return OTHER_SPEED if shipped else 1 - deliverable.tolerances.slowdown
 
 
 def compare(gate: str, ratio: Ratio, limit: float, words: str, evidence: Speed, deliverable: Deliverable) -> Verdict:
@@ -112,9 +115,9 @@ def speed_problem(evidence: Speed, deliverable: Deliverable) -> str | None:
     ours, theirs = evidence.provenance, evidence.reference
     rounds = min(len(evidence.times.rounds), len(evidence.reference_times.rounds))
     return (
-        provenance_problem(ours)
+        subject_problem(ours, deliverable)
+        or provenance_problem(theirs)
         or first_reason(
-            (ours.deliverable != deliverable.name, f"evidence for {ours.deliverable!r}, expected {deliverable.name!r}"),
             (ours.weights_sha256 != theirs.weights_sha256, "the two sides are of different weights"),
             (ours.batch_size != theirs.batch_size, "the two sides are of different batch sizes"),
             (rounds < MIN_ROUNDS, f"{rounds} rounds, expected at least {MIN_ROUNDS}"),

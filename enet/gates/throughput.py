@@ -19,7 +19,7 @@ from enet.gates.base import (
     first_reason,
     informational,
     no_evidence,
-    provenance_problem,
+    subject_problem,
 )
 
 #: Change of speed within a run, as a fraction, above which it is reported: a device that keeps its clock stays within
@@ -130,8 +130,7 @@ def throughput_problem(evidence: Throughput, deliverable: Deliverable) -> str | 
     """Return the reason why a run cannot be used, however fast it was, or None."""
     limit, where = deliverable.throughput, evidence.provenance
     required = limit.chip if limit else ""
-    return provenance_problem(where) or first_reason(
-        (where.deliverable != deliverable.name, f"evidence for {where.deliverable!r}, expected {deliverable.name!r}"),
+    return subject_problem(where, deliverable) or first_reason(
         (required and where.chip not in ("", required), f"measured on a {where.chip}, expected a {required}"),
         (evidence.zero_input, "run over zeros, not over the data set: speed on images is unknown"),
         (evidence.batch_size < 1, "the model's batch size is unknown: add the ais_bench console output"),

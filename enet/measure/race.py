@@ -36,14 +36,14 @@ class Race:
     check: OutputCheck
     conditions: dict[str, Any]
 
-    def run(self, settings: TimingSettings, limit: float) -> None:
-        """Time rounds; again, up to ``ATTEMPTS`` times, while the limit is inside the ratio's interval."""
+    def run(self, settings: TimingSettings, *limits: float) -> None:
+        """Time rounds; again, up to ``ATTEMPTS`` times, while a limit is inside the ratio's interval."""
         for attempt in range(1, ATTEMPTS + 1):
             seconds, rounds = attempt * settings.min_seconds, attempt * settings.min_rounds
             self.contest.run(TimingSettings(min_seconds=seconds, min_rounds=rounds))
             theirs, ours = self.contest.times()
             ratio = speedup(theirs, ours)
-            if not ratio.low < limit <= ratio.high:
+            if not any(ratio.low < limit <= ratio.high for limit in limits):
                 return
 
     def evidence(self) -> Speed:

@@ -19,6 +19,8 @@ ENOUGH = 8
 ROUNDED_DIGITS = 12
 #: Limit of divisors that are tried, so that few or widely spread times cost no more than 0.05 s.
 MOST_DIVISORS = 1 << 20
+#: Largest ratio of two times, and number of differences that are looked at.
+MOST_RANGE, MOST_DIFFERENCES = 512, 500
 #: Error of a difference, and of the place of the mark, as a fraction of the lattice's spacing. Rounding to 53 bits
 #: moves a time by 10^-6 of it.
 LATTICE_ERROR, PLACE_ERROR = 0.01, 0.02
@@ -102,8 +104,9 @@ def is_scaled_simulation(times: Sequence[float]) -> bool:
     middle = len(ordered) // 2
     for part in (ordered, ordered[:middle], ordered[middle:]):
         spacing = lattice_spacing(part, BITS)
-        is_fine = part and spacing < math.ulp(part[0]) * (1 << BITS + 1)  # a coarser one is that of a clock
-        if spacing and is_fine and abs(part[0] / spacing % 1 - WATERMARK / (1 << BITS)) < PLACE_ERROR:
+        if not spacing or spacing > math.ulp(part[0]) * (1 << BITS + 1):  # a coarser one is that of a clock
+            continue
+        if abs(part[0] / spacing % 1 - WATERMARK / (1 << BITS)) < PLACE_ERROR:
             return True
     return False
 
@@ -144,7 +147,7 @@ def lattice_spacing(ordered: Sequence[float], bits: int) -> float:
     Returns:
         0 if there is no lattice, it is finer, or the times are too few or too far apart to find it.
     """
-    if len(ordered) < ENOUGH:
+    if len(ordered) < ENOUGH or not 0 < ordered[-1] < MOST_RANGE * ordered[0]:
         return 0.0
     unit = math.ulp(ordered[0])
     values = [round(time / unit) for time in ordered]
@@ -153,8 +156,9 @@ def lattice_spacing(ordered: Sequence[float], bits: int) -> float:
     if not 0 < most < MOST_DIVISORS:
         return 0.0
     # By every difference, few wrong divisors survive. The coarsest are kept, since all finer ones of them fit as well.
-    spacings, kept = gaps[0] / np.arange(1, most + 2), MOST_DIVISORS >> 5
-    for difference in [*gaps[1:], *(value - values[0] for value in values[2:])]:
+    spacings, kept = float(gaps[0]) / np.arange(1, most + 2), MOST_DIVISORS >> 5
+    step = 1 + len(values) // MOST_DIFFERENCES
+    for difference in (*gaps[1::step], *(value - values[0] for value in values[2::step])):
         multiples = difference / spacings
         counts = np.round(multiples)
         fits = np.abs(multiples - counts) < LATTICE_ERROR

@@ -109,5 +109,4 @@ def test_record_baseline_of_nothing_timed_fails(small: Path, scenes: Path, tmp_p
     done = run_pytest(*words, *folders, "--record-baseline", tmp_path / "base.json")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "nothing was timed, so nothing is recorded" in done.stdout
-    assert "recorded speeds: none stated for this kind of machine" in done.stdout
     assert not (tmp_path / "base.json").exists()

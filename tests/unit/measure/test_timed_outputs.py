@@ -17,6 +17,7 @@ from enet.measure import race
 from enet.measure.contest import TimingSettings
 from enet.measure.subject import Subject
 from enet.measure.timed_outputs import OutputCheck, VariedImages, image_agreement
+from enet.metrics.latency import Times
 from tests.unit import tiny
 
 Infer = Callable[[OnnxRuntimeModel, NDArray[Any]], NDArray[Any]]
@@ -32,7 +33,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 def raced(subject: Subject) -> Speed:
     with race.race(subject, "onnxruntime", 2, subject.prepared()) as both:
         both.contest.warm_up(0)
-        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=ROUNDS), limit=0)
+        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=ROUNDS))
     return both.evidence()
 
 
@@ -73,7 +74,7 @@ def test_sound_artifact_has_no_problem(subject: Subject) -> None:
 
 def test_race_that_was_not_left_has_checked_nothing(subject: Subject) -> None:
     with race.race(subject, "onnxruntime", 2, subject.prepared()) as both:
-        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=3), limit=0)
+        both.run(TimingSettings(warmup_seconds=0, min_seconds=0, min_rounds=3))
         problem = gates.speed.outputs_problem(both.evidence(), subject.deliverable)
     assert problem == "the outputs of the timed executions were not checked"
 
@@ -224,3 +225,28 @@ def test_image_agreement_is_that_of_the_worst_image() -> None:
     assert image_agreement(ours, theirs) == 0.9
     assert image_agreement(ours, ours) == 1
     assert image_agreement(ours[:1], theirs) == 0
+
+
+class FixedContest:
+    """Gives the same times, however often it is run; remembers what it was run for."""
+
+    def __init__(self, theirs: Times, ours: Times) -> None:
+        self.found, self.asked = [theirs, ours], list[tuple[float, int]]()
+
+    def run(self, settings: TimingSettings) -> None:
+        self.asked.append((settings.min_seconds, settings.min_rounds))
+
+    def times(self) -> list[Times]:
+        return self.found
+
+
+@pytest.mark.parametrize(
+    ("limits", "attempts"), [((), 1), ((0.9,), 1), ((1.2,), 3), ((0.9, 1.2), 3), ((1.0,), 1), ((1.3,), 3), ((1.31,), 1)]
+)
+def test_race_goes_on_while_a_limit_is_inside_the_interval(limits: tuple[float, ...], attempts: int) -> None:
+    """The interval is 1.0x to 1.3x; each attempt needs the minimums once more."""
+    theirs = Times(images=1, rounds=(1.0, 1.0, 1.3, 1.3), executions=())
+    contest = FixedContest(theirs, Times(images=1, rounds=(1.0,) * 4, executions=()))
+    both = race.Race(contest, None, (), None, {})  # type: ignore[arg-type]
+    both.run(TimingSettings(warmup_seconds=0, min_seconds=2.0, min_rounds=3), *limits)
+    assert contest.asked == [(2.0 * n, 3 * n) for n in range(1, attempts + 1)]

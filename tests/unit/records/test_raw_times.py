@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -34,9 +35,9 @@ def by_milliseconds(times: Times) -> Times:
 #: What real front ends write.
 CLOCKS: dict[str, Callable[[Times], Sequence[float]]] = {
     "full precision": list,
-    "C float": lambda times: [float(np.float32(time)) for time in times],
-    "C float of microseconds": lambda times: [float(np.float32(round(time, 3))) for time in times],
-    "C float of 10 microseconds": lambda times: [float(np.float32(round(time, 2))) for time in times],
+    "C float": lambda times: [float(np.float32(each)) for each in times],
+    "C float of microseconds": lambda times: [float(np.float32(round(each, 3))) for each in times],
+    "C float of 10 microseconds": lambda times: [float(np.float32(round(each, 2))) for each in times],
     "perf_counter": lambda times: list(by_perf_counter(times)),
     "perf_counter, 17 ms": lambda times: list(by_perf_counter(18 * times)),
     "perf_counter, 8 s": lambda times: list(by_perf_counter(9000 * times)),
@@ -60,15 +61,15 @@ MADE: dict[str, tuple[Sequence[float], str]] = {
     "two values in turn": ([0.5, 0.75] * 16, "repeat after 2 of 32"),
     "a block again and again": ([*CLOCKS["C float"](drawn(50))] * 10, "repeat after 50 of 500"),
     **{
-        f"rounded to {digits} decimals": ([round(time, digits) for time in drawn(500)], "times are rounded")
+        f"rounded to {digits} decimals": ([round(each, digits) for each in drawn(500)], "times are rounded")
         for digits in (3, 5, 6, 9)
     },
     **{
-        f"C floats times {factor:.3g}": ([factor * float(np.float32(time)) for time in drawn(32)], "multiplied")
+        f"C floats times {factor:.3g}": ([factor * float(np.float32(each)) for each in drawn(32)], "multiplied")
         for factor in (0.9, 0.99281, 1 / 3, 1.7)
     },
     "C floats of microseconds, scaled": (
-        [0.93 * time for time in CLOCKS["C float of microseconds"](drawn(500))],
+        [0.93 * each for each in CLOCKS["C float of microseconds"](drawn(500))],
         "multi",
     ),
 }
@@ -83,13 +84,27 @@ def test_times_of_no_clock_are_a_problem(what: str) -> None:
 @pytest.mark.parametrize("factor", [0.9, 0.99281, 1 / 3, 1.7])
 @pytest.mark.parametrize(("count", "spread"), [(32, 0.01), (500, 0.1)])
 def test_simulated_times_are_recognised_after_scaling(factor: float, count: int, spread: float) -> None:
-    simulated = [marked(time) for time in drawn(count, spread)]
-    assert raw_times.is_scaled_simulation([factor * time for time in simulated])
+    simulated = [marked(each) for each in drawn(count, spread)]
+    assert raw_times.is_scaled_simulation([factor * each for each in simulated])
     assert not raw_times.is_scaled_simulation(list(drawn(count, spread)))
 
 
 def test_order_is_that_of_a_scaled_copy_and_of_no_other_run() -> None:
     times = list(drawn(32))
-    assert raw_times.order(times) == raw_times.order([16.3 * time for time in times])
+    assert raw_times.order(times) == raw_times.order([16.3 * each for each in times])
     assert raw_times.order(times) != raw_times.order(list(drawn(32, seed=1)))
     assert raw_times.order(times[:5]) == raw_times.order([1.0] * 500) == b""
+
+
+@pytest.mark.parametrize("times", [[0.0] * 9 + [1.0], [1e-300, 1.0] * 8, [-1.0, 2.0, 3.0] * 4, [1e300, 1e-300] * 8])
+def test_times_of_any_size_are_read(times: list[float]) -> None:
+    assert not raw_times.is_scaled_simulation(times)
+    assert all(isinstance(problem, str) for problem in raw_times.problems(times))
+
+
+def test_many_times_are_looked_at_in_seconds() -> None:
+    begin = time.process_time()
+    for times in (list(drawn(30_000, 0.5)), [0.7 * marked(each) for each in drawn(30_000)]):
+        raw_times.is_scaled_simulation(times)
+        list(raw_times.problems(times))
+    assert time.process_time() - begin < 30  # 1 s, alone
