@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from enet.datasets.scenes import scene_paths
 from enet.selftest import result_folders
 from enet.storage import run_folder
 from tests.suite.acceptance import ROOT, run_pytest
@@ -28,7 +29,7 @@ BS16 = "test_throughput[scenes-recorded-bs16]"
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Times of the embedded deliverable on a 310P3, fast enough."""
     folder = tmp_path_factory.mktemp("records")
-    outputs = {f"image{number:02}": np.zeros(1, np.uint8) for number in range(20)}
+    outputs = {scene_paths(Path(), "val", number)[0].stem: np.zeros(1, np.uint8) for number in range(20)}
     for size in (1, 16):
         result_folders.write(folder, outputs, size, ms_per_image=1.0)
     (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
