@@ -55,7 +55,7 @@ def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None
     Raises:
         InputError: a file cannot be deleted, or another run uses the folder.
     """
-    if folder.is_dir():
+    if folder.exists():
         claim(folder).release()
     for path in filter(None, [folder / VERDICTS, *reports]):
         try:
