@@ -123,7 +123,9 @@ def unusable(gate: str, evidence: Accuracy, reason: str) -> Verdict:
 
 def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
     """Quantising has changed mIoU by no more than the tolerance, relative to PyTorch's, both sides."""
-    if problem := comparison_problem(evidence, reference, deliverable):
+    precisions = evidence.provenance.precision, reference.provenance.precision
+    problem = comparison_problem(evidence, reference, deliverable)
+    if problem := problem or first_reason((precisions != ("int8", "fp32"), "this is not INT8 against float32")):
         return unusable("int8_miou", evidence, problem)
     ours, theirs = 100 * evidence.miou, 100 * reference.miou
     low, high = tolerance_band(theirs, deliverable.tolerances.miou_relative)
@@ -132,7 +134,7 @@ def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable)
         f"mIoU {ours:.4f} % in INT8, {theirs:.4f} % in float32 ({signed(ours - theirs)} pp, 95 % CI "
         f"{signed(lower)} to {signed(upper)}), expected {low:.4f} to {high:.4f} %"
     )
-    missing_part = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    missing_part = missing_images(evidence.images, evidence.images_expected, is_limited(evidence, reference))
     return decide("int8_miou", [Check(measured=ours, unit="%", low=low, high=high)], sentence, missing_part)
 
 
@@ -147,8 +149,13 @@ def class_iou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable)
         f"largest loss {check.measured:.4f} pp of IoU ({evidence.classes[worst]}: {theirs[worst]:.4f} to "
         f"{ours[worst]:.4f} %), expected at most {check.high:.4g}"
     )
-    missing_part = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
+    missing_part = missing_images(evidence.images, evidence.images_expected, is_limited(evidence, reference))
     return decide("class_iou", [check], sentence, missing_part)
+
+
+def is_limited(evidence: Accuracy, reference: Accuracy) -> bool:
+    """Whether the user requested only some of the images of either run."""
+    return evidence.provenance.limited or reference.provenance.limited
 
 
 def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None:

@@ -92,7 +92,7 @@ def onnx_logits(evidence: LogitComparison, deliverable: Deliverable) -> Verdict:
         f"{evidence.relative:.3g} of the image's largest), expected none"
     )
     notes = (f"{excused} more beside near-ties of a max-pool, where rounding decides",) if excused else ()
-    missing_part = LIMITED if evidence.first.limited else None
+    missing_part = LIMITED if evidence.first.limited or evidence.second.limited else None
     check = Check(measured=wrong, unit="values", high=0)
     return decide("onnx_logits", [check], sentence, missing_part, notes, {"largest": evidence.largest})
 

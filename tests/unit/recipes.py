@@ -16,6 +16,7 @@ import pytest
 import torch
 
 from enet import cli, model
+from enet.deliverable.target import DeviceState
 from enet.evidence import Provenance
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -44,6 +45,28 @@ def provenance(**changes: Any) -> Provenance:
         "versions": {},
     }
     return Provenance(**{**known, **changes})
+
+
+def about(value: float | None, **tolerance: float) -> Any:
+    """``pytest.approx``, also of NaN, as a figure that a dataclass may hold."""
+    return pytest.approx(value, nan_ok=True, **tolerance)
+
+
+def device_state(**changes: Any) -> DeviceState:
+    """An idle, healthy 310P3, with changes."""
+    known: dict[str, Any] = {
+        "device": 0,
+        "npu": 0,
+        "chip": 0,
+        "name": "310P3",
+        "health": "OK",
+        "power": 17.0,
+        "temperature": 56.0,
+        "utilisation": 0.0,
+        "memory_used": 934,
+        "memory_total": 23054,
+    }
+    return DeviceState(**{**known, **changes})
 
 
 def seeded_state(network: torch.nn.Module) -> dict[str, torch.Tensor]:

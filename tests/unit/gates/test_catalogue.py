@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from enet import deliverable, evidence
-from enet.gates.catalogue import ASPECTS, CATALOGUE, GATES, Gate, Plan
+from enet.deliverable import IoFormat
+from enet.gates.catalogue import ASPECTS, CATALOGUE, GATES, Case, Gate, Plan
 
 ROOT = Path(__file__).resolve().parents[3]
 SCENES = deliverable.load("scenes")
@@ -134,6 +137,184 @@ def test_plan_of_records_requires_what_records_can_answer() -> None:
 
 def test_every_aspect_has_a_gate() -> None:
     assert {gate.aspect for gate in CATALOGUE} == set(ASPECTS)
+
+
+#: By gate: aspect, title, kinds of evidence that it decides by, whether records can answer it.
+RECORDS = {
+    "reference_miou": ("accuracy", "reference mIoU", ("accuracy",), False),
+    "network": ("accuracy", "network source", ("golden",), False),
+    "preprocessing": ("accuracy", "preprocessing", ("digests",), False),
+    "onnx_logits": ("accuracy", "ONNX logits", ("difference",), False),
+    "io_formats": ("accuracy", "I/O format", ("parity",), False),
+    "miou": ("accuracy", "mIoU", ("accuracy",), True),
+    "agreement": ("accuracy", "agreement", ("agreement",), True),
+    "class_iou": ("accuracy", "class IoU", ("accuracy",), True),
+    "int8_miou": ("accuracy", "INT8 mIoU", ("accuracy",), False),
+    "batch_parity": ("accuracy", "batch parity", ("parity",), True),
+    "padded_tail": ("accuracy", "padded tail", ("parity",), True),
+    "equal_rows": ("accuracy", "equal rows", ("parity",), False),
+    "cached_files": ("accuracy", "cached files", ("rebuilt",), False),
+    "throughput": ("perf", "throughput", ("throughput",), True),
+    "best_batch": ("perf", "best batch", ("throughput",), True),
+    "speedup": ("perf", "speedup", ("speed",), False),
+    "int8_speedup": ("perf", "INT8 speedup", ("speed",), False),
+    "regression": ("perf", "regression", ("speed",), False),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_gate_is_in_the_catalogue_as_documented(name: str) -> None:
+    gate = GATES[name]
+    assert (gate.aspect, gate.title, gate.needs, gate.of_records) == RECORDS[name]
+    assert gate in CATALOGUE
+
+
+def test_aspects_are_pytests_markers() -> None:
+    assert ASPECTS == {"accuracy": "accuracy", "perf": "performance"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "text"),
+    [
+        ({}, "scenes"),
+        ({"backend": "onnxruntime"}, "scenes-onnxruntime"),
+        ({"batch_size": 16}, "scenes-bs16"),
+        ({"backend": "openvino", "batch_size": 1}, "scenes-openvino-bs1"),
+        ({"backend": "openvino", "batch_size": 1, "precision": "int8"}, "scenes-openvino-int8-bs1"),
+        ({"backend": "openvino", "precision": "fp16"}, "scenes-openvino"),
+        ({"io_format": IoFormat(input="uint8", output="labels")}, "scenes-uint8-labels"),
+        (
+            {"backend": "a", "io_format": IoFormat(), "batch_size": 2, "reference": "b"},
+            "scenes-a-float-logits-bs2-over-b",
+        ),
+        ({"reference": "b"}, "scenes-over-b"),
+    ],
+)
+def test_case_is_named_by_what_it_has(fields: dict[str, Any], text: str) -> None:
+    """Coverage matches verdicts by these names."""
+    assert str(Case(deliverable="scenes", **fields)) == text
+
+
+def test_plan_of_nothing_has_no_case_of_an_artifact() -> None:
+    plan = Plan(deliverable=SCENES, backends=())
+    assert (plan.recorded, plan.has_baseline) == (False, False)
+    for cases_of in (Plan.artifacts, Plan.batched, Plan.exported, Plan.int8, Plan.raced, Plan.timed, Plan.devices):
+        assert cases_of(plan) == []
+    assert [str(case) for case in plan.whole()] == ["scenes"]
+    assert (plan.has_reference, plan.shipped_speeds) == (False, frozenset())
+
+
+#: A run of everything: two engines here, one of them in INT8, and a device.
+FULL = Plan(
+    deliverable=SCENES,
+    backends=("openvino", "ascend"),
+    host_backends=("openvino",),
+    device_backends=("ascend",),
+    int8_backends=("openvino",),
+    float_engines=("onnxruntime", "openvino"),
+    batch_sizes=(1, 3, 16),
+    timed_sizes=(1, 2),
+    has_baseline=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("cases_of", "texts"),
+    [
+        (Plan.whole, [""]),
+        (Plan.exported, ["bs1", "bs3", "bs16"]),
+        (Plan.other_formats, ["float-labels", "uint8-logits", "uint8-labels"]),
+        (Plan.artifacts, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
+        (Plan.compared, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
+        (Plan.batched, ["openvino-int8-bs3", "openvino-int8-bs16", "ascend-bs3", "ascend-bs16"]),
+        (Plan.partly_filled, ["openvino-int8-bs3", "openvino-int8-bs16", "ascend-bs3", "ascend-bs16"]),
+        (Plan.int8, ["openvino-int8-bs1", "openvino-int8-bs3", "openvino-int8-bs16"]),
+        (
+            Plan.int8_over_float,
+            [f"openvino-int8-bs{size}-over-{name}" for size in (1, 3, 16) for name in ("onnxruntime", "openvino")],
+        ),
+        (Plan.raced, ["openvino-int8-bs1", "openvino-int8-bs2"]),
+        (Plan.since_baseline, ["openvino-int8-bs1", "openvino-int8-bs2"]),
+        (Plan.timed, ["ascend-bs1", "ascend-bs2"]),
+        (Plan.devices, ["ascend"]),
+    ],
+)
+def test_plan_has_these_cases(cases_of: Callable[[Plan], Iterable[Case]], texts: list[str]) -> None:
+    found = [str(case).removeprefix("scenes").removeprefix("-") for case in cases_of(FULL)]
+    assert found == texts
+    assert all(case.deliverable == "scenes" for case in cases_of(FULL))
+
+
+TABLE_SIZES = [1, 4, 8, 16, 32]  # of the recorded baselines
+
+
+@pytest.mark.parametrize(
+    ("changes", "cases_of", "sizes"),
+    [
+        ({"timed_sizes": ()}, Plan.raced, TABLE_SIZES),
+        ({"timed_sizes": ()}, Plan.timed, TABLE_SIZES),
+        ({"recorded": True}, Plan.timed, [1, 3, 16]),
+        ({"timed_sizes": (), "recorded": True}, Plan.timed, [1, 3, 16]),
+        ({"has_baseline": False}, Plan.since_baseline, []),
+    ],
+)
+def test_plan_times_these_batch_sizes(
+    changes: dict[str, Any], cases_of: Callable[[Plan], Iterable[Case]], sizes: list[int]
+) -> None:
+    assert [case.batch_size for case in cases_of(replace(FULL, **changes))] == sizes
+
+
+@pytest.mark.parametrize(("images", "sizes"), [(48, []), (50, [3, 16]), (45, [16]), (16, [3])])
+def test_recorded_batches_have_a_padded_tail_only_if_images_do_not_fill_them(images: int, sizes: list[int]) -> None:
+    spec = replace(SCENES, dataset=replace(SCENES.dataset, images=images))
+    plan = replace(FULL, deliverable=spec, backends=("recorded",), recorded=True)
+    assert [case.batch_size for case in plan.partly_filled()] == sizes
+
+
+def test_complete_plan_has_all_batch_sizes_of_the_deliverable() -> None:
+    assert SCENES.batch_sizes == (1, 16)
+    plan = replace(FULL, batch_sizes=(3,), timed_sizes=(32, 2)).complete
+    assert (plan.batch_sizes, plan.timed_sizes) == ((1, 3, 16), (1, 2, 16, 32))
+    assert replace(FULL, timed_sizes=()).complete.timed_sizes == ()
+    assert replace(FULL, batch_sizes=()).complete.batch_sizes == (1, 16)
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_size", "gate", "has_limit"),
+    [
+        ("cityscapes", 1, "throughput", True),
+        ("cityscapes", 16, "throughput", True),
+        ("cityscapes", 32, "throughput", False),  # the table has no figure of the 310 there
+        ("cityscapes", 0, "best_batch", True),
+        ("camvid", 1, "throughput", False),  # no recorded baseline is of this network
+        ("camvid", 0, "best_batch", False),
+        ("camvid", 32, "speedup", True),
+        ("cityscapes", 32, "miou", True),
+    ],
+)
+def test_cases_without_a_recorded_baseline_are_information(
+    name: str, batch_size: int, gate: str, has_limit: bool
+) -> None:
+    spec = deliverable.load(name)
+    plan = Plan(deliverable=spec, backends=("ascend",), device_backends=("ascend",), batch_sizes=(1,))
+    assert plan.has_limit(GATES[gate], plan.case("ascend", batch_size)) == has_limit
+
+
+def test_required_cases_are_in_the_catalogues_order() -> None:
+    names = [gate.name for gate, _ in FULL.required() if gate.name in RECORDS]
+    assert list(dict.fromkeys(names)) == list(RECORDS)
+    recorded = replace(FULL, deliverable=deliverable.load("cityscapes"), recorded=True, has_reference=True)
+    assert {gate.name for gate, _ in recorded.required()} & set(RECORDS) == {
+        name for name, (*_, of_records) in RECORDS.items() if of_records
+    }
+
+
+def test_batches_are_of_two_and_more_and_a_live_run_always_makes_a_tail() -> None:
+    filled = replace(SCENES, dataset=replace(SCENES.dataset, images=48))
+    plan = replace(FULL, deliverable=filled, batch_sizes=(1, 2, 16))
+    assert [case.batch_size for case in plan.batched()] == [2, 16, 2, 16]
+    assert plan.partly_filled() == plan.batched()
+    assert (Case(deliverable="scenes").precision, plan.case("ascend").precision) == ("fp32", "fp32")
 
 
 def test_regression_cases_are_those_with_a_stated_speed_or_all_of_an_earlier_run() -> None:

@@ -113,6 +113,23 @@ def test_what_stays_unproven_stands_in_the_headline() -> None:
     assert said(found) == (True, f"ACCEPTED (accuracy; model not proven): all {TOTAL} gates passed")
 
 
+def test_information_does_not_count() -> None:
+    found = conclude(PLAN, [*ACCURACY, (("throughput", "scenes-onnxruntime-bs32"), Outcome.INFO)])
+    assert said(found) == (True, f"ACCEPTED (accuracy): all {TOTAL} gates passed")
+    assert found.total == TOTAL
+
+
+def test_four_of_those_that_did_not_run_are_named() -> None:
+    found = conclude(PLAN, without(*KEYS[:6]))
+    named = ", ".join(f"{gate} [{case}]" for gate, case in KEYS[:4])
+    assert said(found) == (False, f"NOT ACCEPTED: {TOTAL - 6} gates passed, not run: {named} and 2 more")
+    assert found.to_json()["not_run"] == [{"gate": gate, "case": case} for gate, case in KEYS[:6]]
+
+
+def test_records_of_which_nothing_was_checked_have_no_scope() -> None:
+    assert conclude(replace(PLAN, recorded=True), []).scope == ""
+
+
 @pytest.mark.parametrize("stopped", ["interrupted", "the run has not ended"])
 def test_what_ended_early_is_not_accepted(stopped: str) -> None:
     found = conclude(PLAN, ACCURACY, stopped=stopped)

@@ -31,6 +31,10 @@ def test_network_passes_and_fails() -> None:
         "largest difference 1e-06 to the recorded logits of variant ascend and scenes.golden.json, 0 of 1024 values "
         "beyond 0.0001 (or 1.3e-06 of the largest), expected none"
     )
+    assert (verdict.gate, verdict.numbers) == ("network", {"largest": 1e-6})
+    assert verdict.check == gates.Check(measured=0, unit="values", high=0)
+    worse = gates.network.network(evidence(VARIANT, replace(OWN, largest=2e-6)), SCENES)
+    assert worse.numbers == {"largest": 2e-6}
     for pair in ((replace(VARIANT, over_limit=1), OWN), (VARIANT, replace(OWN, over_limit=1))):
         assert gates.network.network(evidence(*pair), SCENES).outcome is Outcome.FAIL
     without = replace(SCENES, network=replace(SCENES.network, golden=None))
@@ -56,4 +60,4 @@ NOTHING = {
 def test_network_unusable_evidence_is_no_evidence(name: str) -> None:
     unusable, sentence = NOTHING[name]
     verdict = gates.network.network(unusable, SCENES)
-    assert (verdict.outcome, verdict.sentence) == (Outcome.NO_EVIDENCE, sentence)
+    assert (verdict.gate, verdict.outcome, verdict.sentence) == ("network", Outcome.NO_EVIDENCE, sentence)

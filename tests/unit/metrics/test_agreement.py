@@ -51,7 +51,8 @@ def test_compare_label_maps_of_a_moved_map() -> None:
         assert (found.far_differing, found.differing) == (0, 16)
     grown = np.zeros_like(reference)
     grown[5:15, 7:17] = 1
-    assert compare_label_maps(grown, reference).moved == (0, 0)  # all borders moved, but not one way
+    found = compare_label_maps(grown, reference)
+    assert (found.moved, found.edges) == ((0, 0), (16, 16))  # all borders moved, but not one way
 
 
 def test_compare_label_maps_of_equal_maps_and_tiny_classes() -> None:
@@ -70,13 +71,39 @@ def test_compare_label_maps_of_equal_maps_and_tiny_classes() -> None:
 
 
 def test_certain_pixels_are_half_of_all_and_count_apart() -> None:
-    logits = RNG.normal(size=(4, 6, 8)).astype(np.float32)
+    logits = RNG.normal(size=(40, 6, 8)).astype(np.float32)
     mask = certain_pixels(logits)
     ordered = np.sort(logits, axis=0)
     lead = ordered[-1] - ordered[-2]
     assert np.count_nonzero(mask) == 24
     assert lead[mask].min() > lead[~mask].max()
     labels = logits.argmax(axis=0).astype(np.uint8)
-    wrong = np.where(np.arange(8) < 3, (labels + 1) % 4, labels).astype(np.uint8)
+    wrong = np.where(np.arange(8) < 3, (labels + 1) % 40, labels).astype(np.uint8)
     assert compare_label_maps(wrong, labels, mask).certain_differing == np.count_nonzero(mask[:, :3])
     assert compare_label_maps(wrong, labels).certain_differing is None
+    assert np.count_nonzero(certain_pixels(logits[:, :3, :3])) == 4  # of 9: more than the median
+    assert not certain_pixels(np.zeros((2, 4, 4), np.float32)).any()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "lost", "worst"),
+    [
+        ({7: 9, 9: 10}, {7: 9, 9: 10}, 9),  # a thousandth of 10,000 pixels is not tiny
+        ({7: 9, 9: 10}, {7: 9}, 0),
+        ({3: 10_000}, {}, 3),  # classes that are absent lose nothing
+        ({3: 20, 4: 100}, {3: 10, 4: 60}, 4),
+    ],
+)
+def test_lost_class_is_the_one_of_the_largest_share(sizes: dict[int, int], lost: dict[int, int], worst: int) -> None:
+    pixels = np.repeat([0, *sizes], [10_000 - sum(sizes.values()), *sizes.values()]).astype(np.uint8)
+    labels = pixels.copy()
+    for of_class, count in lost.items():
+        labels[np.flatnonzero(pixels == of_class)[:count]] = 20
+    found = compare_label_maps(labels.reshape(100, 100), pixels.reshape(100, 100))
+    assert (found.lost_class, found.lost_class_differing) == (worst, lost.get(worst, 0))
+
+
+def test_single_pixel_of_a_small_image_may_be_the_lost_class() -> None:
+    reference = np.array([[0, 0, 0, 0, 1]], np.uint8)
+    found = compare_label_maps(np.array([[2, 2, 2, 0, 2]], np.uint8), reference)
+    assert (found.lost_class, found.lost_class_pixels, found.lost_class_differing) == (1, 1, 1)

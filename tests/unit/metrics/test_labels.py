@@ -7,7 +7,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases
+from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases, pad_batch
 
 
 def logits_with_ties(kind: str) -> NDArray[np.float32]:
@@ -40,9 +40,9 @@ def test_argmax_is_that_of_numpy(kind: str) -> None:
 def test_labels_from_phases_equal_those_of_logits() -> None:
     """Labels of phases equal those of the logits that PyTorch's pixel shuffle makes of them."""
     rng = np.random.default_rng(0)
-    phases = rng.normal(size=(2, 4 * 5, 3, 6)).astype(np.float32)
+    phases = rng.normal(size=(3, 4 * 5, 3, 6)).astype(np.float32)
     logits = logits_from_phases(phases)
-    by_channel = phases.reshape(2, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(2, 20, 3, 6)
+    by_channel = phases.reshape(3, 4, 5, 3, 6).transpose(0, 2, 1, 3, 4).reshape(3, 20, 3, 6)
     np.testing.assert_array_equal(logits, torch.nn.functional.pixel_shuffle(torch.from_numpy(by_channel), 2).numpy())
     for image, expected in zip(phases, logits, strict=True):
         np.testing.assert_array_equal(labels_from_phases(image, 4), expected[:4].argmax(axis=0))
@@ -62,3 +62,10 @@ def test_is_finite_does_not_depend_on_sums() -> None:
     both = np.ones((2, 4, 5), np.float32)
     both[0, 0, 0], both[1, 0, 0] = np.inf, -np.inf  # their sum is no number either
     assert not is_finite(both)
+
+
+@pytest.mark.parametrize(("rows", "size", "padded"), [(3, 3, [0, 1, 2]), (2, 5, [0, 1, 0, 0, 0]), (1, 2, [0, 0])])
+def test_pad_batch_repeats_the_first_row(rows: int, size: int, padded: list[int]) -> None:
+    images = np.arange(6.0).reshape(3, 2)[:rows]
+    np.testing.assert_array_equal(pad_batch(images, size), np.arange(6.0).reshape(3, 2)[padded])
+    assert (pad_batch(images, size) is images) == (rows == size)

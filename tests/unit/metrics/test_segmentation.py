@@ -90,6 +90,8 @@ def test_confusion_matrix_prediction_out_of_range_is_an_error(wrong: int) -> Non
 def test_confusion_matrix_target_out_of_range_is_an_error(wrong: int) -> None:
     with pytest.raises(ValueError, match=rf"target holds {wrong}, expected 0\.\.18 or 255"):
         confusion_matrix(labels(0, 0), labels(0, wrong), 19)
+    with pytest.raises(ValueError, match=rf"target holds {wrong}, "):  # the smallest of several
+        confusion_matrix(labels(0, 0, 0), labels(254, wrong, 254), 19)
 
 
 def test_confusion_matrix_checks_predictions_of_ignored_pixels() -> None:
