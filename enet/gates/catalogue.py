@@ -84,9 +84,9 @@ class Plan:
     @property
     def complete(self) -> Plan:
         """The plan of an acceptance: all batch sizes of the deliverable, whatever smaller part was requested."""
-        sizes = tuple(sorted({*self.batch_sizes, *self.deliverable.batch_sizes}))
-        timed = tuple(sorted({*self.timed_sizes, *self.deliverable.batch_sizes})) if self.timed_sizes else ()
-        return replace(self, batch_sizes=sizes, timed_sizes=timed)
+        sizes = {*self.batch_sizes, *self.deliverable.batch_sizes}
+        timed = {*self.timed_sizes, *sizes, *baselines.load().batch_sizes} if self.timed_sizes else ()
+        return replace(self, batch_sizes=tuple(sorted(sizes)), timed_sizes=tuple(sorted(timed)))
 
     def case(self, backend: str = "", batch_size: int = 0, **fields: object) -> Case:
         precision = "int8" if backend in self.int8_backends else "fp32"

@@ -50,7 +50,7 @@ def test_gates_of_speed_show_factor_limit_and_interval(gate: str) -> None:
 
 
 def simulated(side: str) -> Speed:
-    return dataclasses.replace(NOW, **{side: dataclasses.replace(getattr(NOW, side), simulated=True)})  # type: ignore[arg-type]
+    return dataclasses.replace(NOW, **{side: dataclasses.replace(getattr(NOW, side), simulated=True)})
 
 
 @pytest.mark.parametrize("gate", GATES)
