@@ -230,7 +230,7 @@ WITHOUT_EFFECT = {
     "no file": (["--markdown-summary", ""], "expected the path of a file"),
     "times that are not kept": (
         ["--benchmark-json", os.devnull, "-n", "1"],
-        "--benchmark-json: pytest-benchmark keeps",
+        "--benchmark-json: pytest-benchmark times nothing in this run",
     ),
 }
 
