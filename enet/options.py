@@ -27,6 +27,13 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def file_path(text: str) -> Path:
+    """Path of a file; an empty one, as of a variable that is not set, is none."""
+    if not Path(text).name:
+        raise ArgumentTypeError(f"{text!r}, expected the path of a file")
+    return Path(text)
+
+
 def several(parse: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
     """Type of an option whose value is one or more different numbers, separated by commas."""
 
@@ -60,7 +67,7 @@ batch_sizes = several(batch_size)
 devices = several(whole_number(0, 255))
 
 #: Settings of an option whose value is a file or a folder, or whose help is its default.
-FILE: dict[str, Any] = {"type": Path, "metavar": "FILE"}
+FILE: dict[str, Any] = {"type": file_path, "metavar": "FILE"}
 DIR: dict[str, Any] = {"type": Path, "metavar": "DIR"}
 SHOW_DEFAULT: dict[str, Any] = {"help": "default: %(default)s"}
 

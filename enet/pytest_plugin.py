@@ -23,10 +23,24 @@ from enet.options import DIR, FILE, add_subject, batch_size, positive
 from enet.storage import run_folder
 
 EVIDENCE = Path(".enet/evidence")
-#: Options that name a file with a conclusion in it.
-REPORTS = ("--html-report", "--markdown-summary")
+#: Options that name a file with a conclusion in it, by what their values are called.
+REPORTS = {
+    "html_report": ["--html-report"],
+    "markdown_summary": ["--markdown-summary"],
+    "xmlpath": ["--junit-xml", "--junitxml"],
+}
 #: Options with which nothing runs and nothing is written.
-ONLY_TELL = {"--collect-only", "--co", "--help", "-h", "--version", "-V", "--fixtures", "--markers"}
+ONLY_TELL = {
+    "--collect-only",
+    "--co",
+    "--help",
+    "-h",
+    "--version",
+    "-V",
+    "--fixtures",
+    "--fixtures-per-test",
+    "--markers",
+}
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -54,13 +68,15 @@ def delete_earlier_conclusion(words: Sequence[str]) -> None:
     words = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *words]
     if ONLY_TELL & {*words} or "PYTEST_XDIST_WORKER" in os.environ:
         return
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("--evidence", *REPORTS):
-        parser.add_argument(name, type=Path)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False, fromfile_prefix_chars="@")
+    for dest, names in {"evidence": ["--evidence"], **REPORTS}.items():
+        parser.add_argument(*names, type=Path, dest=dest)
     options = argparse.Namespace()
     with contextlib.suppress(argparse.ArgumentError):  # pytest will say what is wrong
         parser.parse_known_args(words, options)
     folder, *files = vars(options).values()
+    if not (folder or Path("tests", "acceptance").is_dir()):
+        return  # another project's tests
     with contextlib.suppress(EnetError):
         run_folder.delete_conclusion(folder or EVIDENCE, files)
 

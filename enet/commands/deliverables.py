@@ -10,7 +10,7 @@ from enet import measure
 from enet.commands.common import print_table
 from enet.deliverable import PLACEHOLDER, Deliverable, baselines, builtin_names, load, template
 from enet.deliverable.toml_reader import add_line_number
-from enet.errors import InputError, unknown_name_error
+from enet.errors import InputError, printable, unknown_name_error
 from enet.options import DIR, FILE, AddOption, add_cache
 from enet.storage.files import make_folder, write_text
 from enet.storage.store import Store, default_root
@@ -48,7 +48,9 @@ def run(args: Namespace) -> int:
         spec = load(args.name)
         require_usable(spec)
         missing = f", but miou_percent={spec.reference.miou_percent:g} has no source. Fill in both"
-        print(f"{args.name}: {spec.name}: no errors{missing if spec.reference.source == PLACEHOLDER else ''}")
+        print(
+            printable(f"{args.name}: {spec.name}: no errors{missing if spec.reference.source == PLACEHOLDER else ''}")
+        )
     return 0
 
 
@@ -57,7 +59,8 @@ def pin(args: Namespace) -> None:
     store = Store(args.artifact_cache or default_root())
     spec = load(args.name)
     subject = measure.Subject(spec, store, args.weights, args.data_root, progress=sys.stderr.isatty())
-    print("\n".join(measure.pinning.pin(subject) or [f"{spec.path}: names everything already, and it holds"]))
+    lines = measure.pinning.pin(subject) or [f"{spec.path}: names everything already, and it holds"]
+    print("\n".join(map(printable, lines)))
     spec = load(args.name)
     if spec.is_pinned:
         print(f"From now on reference_miou is held to {spec.reference.miou_percent:g} % +- 0.01 pp")
@@ -96,4 +99,4 @@ def write_template(path: Path) -> None:
         raise InputError(f"deliverables new {path}: exists already. Choose another name, or delete the file")
     make_folder(path.parent)
     write_text(path, template())
-    print(f"Wrote {path}. Fill it in, then run: enet deliverables check {path}")
+    print(printable(f"Wrote {path}. Fill it in, then run: enet deliverables check {path}"))

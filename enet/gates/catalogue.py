@@ -84,9 +84,9 @@ class Plan:
     @property
     def complete(self) -> Plan:
         """The plan of an acceptance: all batch sizes of the deliverable, whatever smaller part was requested."""
-        sizes = tuple(sorted({*self.batch_sizes, *self.deliverable.batch_sizes}))
-        timed = tuple(sorted({*self.timed_sizes, *self.deliverable.batch_sizes})) if self.timed_sizes else ()
-        return replace(self, batch_sizes=sizes, timed_sizes=timed)
+        sizes = {*self.batch_sizes, *self.deliverable.batch_sizes}
+        timed = {*self.timed_sizes, *sizes, *baselines.load().batch_sizes} if self.timed_sizes else ()
+        return replace(self, batch_sizes=tuple(sorted(sizes)), timed_sizes=tuple(sorted(timed)))
 
     def case(self, backend: str = "", batch_size: int = 0, **fields: object) -> Case:
         precision = "int8" if backend in self.int8_backends else "fp32"
@@ -141,12 +141,15 @@ class Plan:
         return [self.case(name) for name in self.device_backends]
 
     def has_limit(self, gate: Gate, case: Case) -> bool:
-        """Whether a verdict on the case decides something; throughput without a recorded baseline is information."""
+        """Whether a verdict on the case decides something; at a batch size without a recorded baseline it does not.
+
+        Of a network without any baseline, throughput stays required: what cannot be decided is not accepted.
+        """
         if gate.name not in ("throughput", "best_batch"):
             return True
         limit = self.deliverable.throughput
         if limit is None:
-            return False
+            return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
 
     def required(self) -> list[tuple[Gate, Case]]:

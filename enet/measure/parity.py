@@ -38,16 +38,19 @@ def compare_runs(
 ) -> Parity:
     """Compare the label maps of two runs over the same images, one image at a time.
 
+    Images that only one of the runs has are left out; the evidence says that they are missing.
+
     Args:
         labels: where ``measure_split`` wrote them, .npy, uint8, shape (N, H, W).
         last: compare only this number of images, at the end of the split.
     """
-    rows = slice(None if last is None else -last, None)
-    first, second = (
-        (np.load(path, mmap_mode="r")[rows], run.provenance, run.non_finite or 0)
-        for run, path in zip(runs, labels, strict=True)
-    )
-    parity = compare_labels(comparison, runs[0].images[rows], first, second)
+    names, rows = runs[0].images, slice(None if last is None else -last, None)
+    maps = [np.load(path, mmap_mode="r") for path in labels]
+    if names != runs[1].images:
+        names = tuple(name for name in names if name in {*runs[1].images})
+        maps = [each[[run.images.index(name) for name in names]] for run, each in zip(runs, maps, strict=True)]
+    first, second = ((each[rows], run.provenance, run.non_finite or 0) for run, each in zip(runs, maps, strict=True))
+    parity = compare_labels(comparison, names[rows], first, second)
     if last is not None:
         return replace(parity, images_expected=last)
     return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))

@@ -180,11 +180,12 @@ class Subject:
 
     def bin_files(self, kind: Literal["float", "uint8"]) -> Path:
         """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
-        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256, "kind": kind}
+        files, digests = self.image_files(), self.dataset_digests
+        key = {"dataset": digests, "preprocessing": self.preprocessing_sha256, "kind": kind}
         key |= made_by("enet.datasets.bin_files")
 
         def make(folder: Path) -> None:
-            write_bin_files(self.image_files(), folder, kind, self.dataset_digests, progress=self.progress)
+            write_bin_files(files, folder, kind, digests, progress=self.progress)
 
         return self.store.get_or_build("bins", key, make)
 

@@ -15,6 +15,7 @@ from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
 from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
+from enet.storage.files import hash_json, require_plain_file
 from enet.storage.run_folder import VERDICTS
 
 #: Version of ``verdicts.json``, raised when the meaning of a key changes; its keys are in docs/verdicts.md.
@@ -91,9 +92,12 @@ def read(folder: Path) -> Contents:
     """
     path = folder / VERDICTS
     try:
+        require_plain_file(path)
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["schema"] != SCHEMA:
             raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Run pytest again")
+        if table.pop("sha256", None) != hash_json(table):
+            raise InputError(f"{path}: checksum mismatch, the file has been edited. Run pytest again")
         conclusion: dict[str, Any] = {name: convert(hint, table[name], name) for name, hint in FIELDS.items()}
         verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
     except OSError as error:
@@ -122,6 +126,11 @@ def read(folder: Path) -> Contents:
         pictures=pictures,
         legend=legend,
     )
+
+
+def signed(table: dict[str, Any]) -> dict[str, Any]:
+    """A conclusion with its checksum, as evidence has one: it finds accidents and edits by hand, not forgeries."""
+    return table | {"sha256": hash_json(table)}
 
 
 def as_verdict(table: object) -> dict[str, Any]:

@@ -36,4 +36,4 @@ def summary(contents: Contents) -> str:
 
 def cell(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", printable(" ".join(str(text).split())))
+    return re.sub(r"([\\`*_{}\[\]<>#|~&$])", r"\\\1", printable(" ".join(str(text).split())))

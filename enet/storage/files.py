@@ -90,11 +90,16 @@ def make_folder(folder: Path) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a temporary file and rename it: ``path`` is the old file or the whole new one, never a part.
 
+    Links, devices and pipes are written in place: a file must not take their name.
+
     Raises:
         InputError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_bytes(content)
+            return
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()
@@ -108,4 +113,4 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text as ``write_bytes`` does."""
-    write_bytes(path, text.encode())
+    write_bytes(path, text.encode(errors="backslashreplace"))

@@ -55,13 +55,18 @@ def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None
     Raises:
         InputError: a file cannot be deleted, or another run uses the folder.
     """
-    if folder.is_dir():
+    for path in filter(None, reports):
+        delete(path)
+    if folder.exists():
         claim(folder).release()
-    for path in filter(None, [folder / VERDICTS, *reports]):
-        try:
-            if path.is_symlink() and path.is_file():
-                path.write_bytes(b"")
-            elif path.is_file():
-                path.unlink()
-        except OSError as error:
-            raise InputError(f"{path}: {error.strerror}, and it is of an earlier run. Give another path") from error
+        delete(folder / VERDICTS)
+
+
+def delete(path: Path) -> None:
+    try:
+        if path.is_symlink() and path.is_file():
+            path.write_bytes(b"")
+        elif path.is_file():
+            path.unlink()
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}, and it is of an earlier run. Give another path") from error

@@ -93,6 +93,8 @@ class Store:
             write_text(temporary / MANIFEST, json.dumps(manifest | {"mac": self.sign(entry, manifest)}, indent=1))
             for path in (*temporary.rglob("*"), temporary):
                 fsync_path(path)
+            if entry.is_symlink() or entry.is_file():  # no folder
+                entry.unlink()
             shutil.rmtree(entry, ignore_errors=True)  # an invalid one
             temporary.replace(entry)
             fsync_path(entry.parent)
@@ -129,7 +131,7 @@ class Store:
                 is_signed = hmac.compare_digest(manifest.pop("mac"), self.sign(entry, manifest))
                 if is_signed and manifest["files"] == hashes(entry):
                     self.verified.add(entry)
-            except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            except (InputError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
                 return False
         return entry in self.verified
 

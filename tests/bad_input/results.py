@@ -65,7 +65,7 @@ def evidence(content: bytes | None = None) -> Setup:
             "began": "",
         }
         table = run | {"scope": "", "verdicts": [], "recorded_figures": []}
-        write(folders.bad / "verdicts.json", json.dumps(table).encode())
+        write(folders.bad / "verdicts.json", json.dumps(contents.signed(table)).encode())
         if content is not None:
             write(folders.bad / "accuracy-x.json", content)
 

@@ -108,5 +108,5 @@ def test_record_baseline_of_nothing_timed_fails(small: Path, scenes: Path, tmp_p
     folders = ["--artifact-cache", tmp_path / "cache", "--evidence", tmp_path / "evidence"]
     done = run_pytest(*words, *folders, "--record-baseline", tmp_path / "base.json")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "nothing was timed, so nothing is recorded" in done.stdout
+    assert "base.json: this run failed, so nothing is recorded" in done.stdout
     assert not (tmp_path / "base.json").exists()

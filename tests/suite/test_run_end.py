@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from enet.datasets.scenes import scene_paths
 from enet.selftest import result_folders
 from enet.storage import run_folder
 from tests.suite.acceptance import ROOT, run_pytest
@@ -28,7 +29,7 @@ BS16 = "test_throughput[scenes-recorded-bs16]"
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Times of the embedded deliverable on a 310P3, fast enough."""
     folder = tmp_path_factory.mktemp("records")
-    outputs = {f"image{number:02}": np.zeros(1, np.uint8) for number in range(20)}
+    outputs = {scene_paths(Path(), "val", number)[0].stem: np.zeros(1, np.uint8) for number in range(20)}
     for size in (1, 16):
         result_folders.write(folder, outputs, size, ms_per_image=1.0)
     (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
@@ -113,11 +114,40 @@ def pytest_sessionfinish():
     raise RuntimeError("lost")
 """
 LEFT = f"2 gates passed, not run: throughput [{BS16[16:-1]}]"
+AFTER = f"""
+import pytest
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem):
+    yield
+    if pyfuncitem.name == "{BS16}":
+        raise RuntimeError("lost")
+    return True
+"""
+FAIL_RECORDED = """
+def pytest_runtest_setup(item):
+    if item.name.startswith("test_recorded_untuned"):
+        pytest.fail("lost")
+"""
+EXIT_0 = "import pytest\ndef HOOK(): pytest.exit('enough', returncode=0)"
 ENDS: dict[str, tuple[str, list[str], int, str]] = {
     "dropped by a plugin": (SKIP_BS16, ["-m", "perf"], 1, LEFT),
     "-k": ("", ["-m", "perf", "-k", "not bs16"], 1, LEFT),
     "--deselect": ("", ["-m", "perf", "--deselect", f"{TIMES}::{BS16}"], 1, LEFT),
-    "node ids": ("", [f"{TIMES}::test_throughput[scenes-recorded-bs1]", f"{TIMES}::test_best_batch"], 1, LEFT),
+    "node ids": (
+        "",
+        ["-m", "perf", f"{TIMES}::test_throughput[scenes-recorded-bs1]", f"{TIMES}::test_best_batch"],
+        1,
+        LEFT,
+    ),
+    "one file, both aspects": ("", [TIMES], 1, "3 gates passed, not run: miou"),
+    "named as modules": ("", ["--pyargs", "tests.acceptance.test_throughput", "-m", "perf", "-k", "not bs16"], 1, LEFT),
+    "a test that failed after its verdict": (AFTER, ["-m", "perf"], 1, f"ended in an error: {BS16}"),
+    "a test beside the gates": (
+        "import pytest\n" + FAIL_RECORDED,
+        ["-m", "perf"],
+        1,
+        "a test failed that is no gate of the deliverable",
+    ),
     "another root": (SKIP_BS16, ["-m", "perf", "--rootdir", "tests/acceptance", "tests/acceptance"], 1, LEFT),
     "both aspects asked": ("", [], 1, "no evidence for"),
     "perf asked in other words": ("", ["-m", "perf and not needs_artifact", "-k", "recorded_tuned"], 1, "nothing was"),
@@ -181,15 +211,26 @@ def test_an_earlier_conclusion_is_gone_however_the_run_ends(way: str, records: P
     assert run.table is None or run.table["conclusion"].startswith("NOT ACCEPTED: ")
 
 
+@pytest.mark.parametrize("hook", ["pytest_configure", "pytest_sessionstart", "pytest_sessionfinish"])
+def test_no_plugin_makes_the_exit_code_0(hook: str, records: Path, tmp_path: Path) -> None:
+    run = judge(records, tmp_path, "-m", "perf", plugin=EXIT_0.replace("HOOK", hook))
+    assert run.code == 1, run.printed
+    assert run.table is None or not run.table["accepted"]
+
+
 #: Options that ask for what the run cannot do, and the message.
 WITHOUT_EFFECT = {
     "tuning on no device": (["--aoe", "1"], "--aoe: no backend of this run uses a device"),
     "a device that nothing uses": (["--device", "1"], "--device: no backend of this run uses a device"),
     "a baseline without speed": (["-m", "accuracy", "--baseline", "x.json"], "--baseline: this run compares no speed"),
     "nothing to record": (["-m", "not perf", "--record-baseline", "x"], "--record-baseline: this run compares no"),
+    "a batch size of records": (["--replay", ".", "--batch-size", "1"], "Leave out --batch-size"),
+    "one file for two": (["--html-report", "x.html", "--junit-xml", "x.html"], "x.html: has another content"),
+    "a file among the evidence": (["--junit-xml", ".enet/verdicts.json", "--evidence", ".enet"], "another content"),
+    "no file": (["--markdown-summary", ""], "expected the path of a file"),
     "times that are not kept": (
         ["--benchmark-json", os.devnull, "-n", "1"],
-        "--benchmark-json: pytest-benchmark keeps",
+        "--benchmark-json: pytest-benchmark times nothing in this run",
     ),
 }
 

@@ -42,14 +42,12 @@ class Family:
         gates: meant to notice; any gate counts.
         draw: draws one fault for the sound subject.
         rebuilds: kinds of cache entries that the fault would change, although their keys do not show it.
-        unseen: what is too small to be seen, in words.
     """
 
     name: str
     gates: tuple[str, ...]
     draw: Callable[[Generator, Subject], Drawn]
     rebuilds: tuple[str, ...] = ()
-    unseen: str = ""
 
 
 def patching(make: Callable[[Subject], contextlib.AbstractContextManager[Any]]) -> Inject:

@@ -109,6 +109,11 @@ def of_field(name: str, values: Sequence[Any]) -> Change:
     return lambda rng, given: replace(given, **{name: pick(rng, values)})
 
 
+def of_outputs(name: str, values: Sequence[Any]) -> Change:
+    """Another value of the check of timed executions."""
+    return lambda rng, given: replace(given, outputs=replace(given.outputs, **{name: pick(rng, values)}))
+
+
 def of_digest(side: str) -> Change:
     """One digest of either side is another."""
 
@@ -145,6 +150,13 @@ def one_label(rng: Generator, given: Accuracy) -> Accuracy:
 def differing(rng: Generator, given: Parity) -> Parity:
     least = 1 + int(1e-3 * PIXELS**2)
     return replace(given, differing_pixels=some_row(rng, given.differing_pixels, lambda _: least))
+
+
+def of_counts(name: str, value: Any) -> Change:
+    """Another count of one image."""
+    return lambda rng, given: replace(
+        given, counts=some_row(rng, given.counts, lambda each: replace(each, **{name: value}))
+    )
 
 
 def slower(rng: Generator, given: Throughput) -> Throughput:
@@ -218,6 +230,23 @@ MATERIAL: dict[str, dict[str, Change]] = {
         "one class": of_field("is_single_class", (True,)),
         "mIoU": lambda _, given: replace(given, miou=(given.miou[0], given.miou[0] + 2e-4)),
     },
+    "agreement": {
+        **{
+            f"{name} of {side}": of_provenance(name, ("other",), side)
+            for name in DIGESTS
+            for side in ("first", "second")
+        },
+        "not PyTorch's": of_provenance("backend", ("onnxruntime",), "second"),
+        "simulated": of_provenance("simulated", (True,), "first"),
+        "limited": of_provenance("limited", (True,), "first"),
+        "far": of_counts("far_differing", 1 + PIXELS**2 // 10_000),
+        "border": of_counts("border_differing", 8),
+        "moved": of_counts("moved", (0, 60)),
+        "lost": of_counts("lost_class_differing", 100),
+        "no images": lambda _, given: replace(given, images=(), counts=()),
+        "images left out": lambda _, given: replace(given, images=given.images[1:], counts=given.counts[1:]),
+        "no pixels": of_field("pixels_per_image", (0,)),
+    },
     "logits": {
         **{
             f"{name} of {side}": of_provenance(name, ("other",), side)
@@ -265,6 +294,11 @@ MATERIAL: dict[str, dict[str, Change]] = {
         "deliverable": of_provenance("deliverable", ("other",)),
         "weights": of_provenance("weights_sha256", ("other",), "reference"),
         "batch size": of_provenance("batch_size", (1,), "reference"),
+        "outputs not checked": of_field("outputs", (None,)),
+        "none compared": of_outputs("compared", (0,)),
+        "none run again": of_outputs("repeated", (0,)),
+        "other labels": of_outputs("repeat_agreement", (0.99, 0.0)),
+        "labels of another input": of_outputs("agreement", (0.5, 0.0)),
         "rounds": slow_rounds,
         "two rounds": lambda _, given: replace(given, times=replace(given.times, rounds=given.times.rounds[:2])),
     },

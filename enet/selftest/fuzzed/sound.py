@@ -13,6 +13,7 @@ from enet.deliverable import Deliverable, IoFormat, baselines
 from enet.deliverable.target import DeviceState
 from enet.evidence import (
     Accuracy,
+    Agreement,
     DeviceTiming,
     Digests,
     Evidence,
@@ -23,7 +24,9 @@ from enet.evidence import (
     Speed,
     Throughput,
 )
+from enet.evidence.speed import TimedOutputs
 from enet.gates import Outcome, Verdict
+from enet.metrics.agreement import ImageAgreement
 from enet.metrics.latency import Times
 
 IMAGES, CLASSES, PIXELS = 7, 19, 64
@@ -44,6 +47,8 @@ class World:
             judged = gates.accuracy.class_iou(given, self.reference, self.spec)
             verdict = gates.accuracy.miou(given, self.spec, self.reference)
             return judged if verdict.outcome is Outcome.PASS else verdict
+        if isinstance(given, Agreement):
+            return gates.agreement.agreement(given)
         if isinstance(given, Parity):
             return gates.parity.parity(given, self.spec)
         if isinstance(given, LogitComparison):
@@ -121,11 +126,20 @@ def make_world() -> World:
         batch_size=4,
         times=Times(images=4, rounds=steady, executions=steady),
         reference_times=Times(images=4, rounds=tuple(2 * each for each in steady), executions=steady),
-        conditions={"busy_before": 0.0, "busy_after": 0.0},
+        conditions={"waited_artifact": 0.0, "waited_reference": 0.0},
+        outputs=TimedOutputs(seed=0, executions=20, compared=4, agreement=1.0, repeated=3, repeat_agreement=1.0),
     )
+    counts = ImageAgreement(
+        differing=0, border=800, border_differing=0, far_differing=0, edges=(500, 500), moved=(0, 0), lost_class=0,
+        lost_class_pixels=900, lost_class_differing=0, certain_differing=0,
+    )  # fmt: skip
+    agreement = Agreement(
+        first=ours, second=torch, classes=accuracy.classes, images=names, images_expected=IMAGES,
+        pixels_per_image=PIXELS**2, counts=(counts,) * IMAGES,
+    )  # fmt: skip
     found = {
-        "accuracy": accuracy, "parity": parity, "logits": logits, "preprocessing": preprocessing, "rebuilt": rebuilt,
-        "throughput": make_throughput(rng), "speed": speed,
+        "accuracy": accuracy, "agreement": agreement, "parity": parity, "logits": logits,
+        "preprocessing": preprocessing, "rebuilt": rebuilt, "throughput": make_throughput(rng), "speed": speed,
     }  # fmt: skip
     return World(spec, replace(accuracy, provenance=torch), found)
 

@@ -36,7 +36,7 @@ def test_run_that_passes_what_it_was_asked_is_accepted_only_if_that_is_all(aspec
     for seed in range(SEEDS):
         drawn = draw_options(np.random.default_rng(seed))
         try:
-            plan = options.plan(SimpleNamespace(getoption=drawn.get), None, {})  # type: ignore[arg-type]
+            plan = options.plan(SimpleNamespace(getoption=drawn.get), None)  # type: ignore[arg-type]
         except InputError:
             continue  # a backend that has no such precision
         gates = [gate for gate in CATALOGUE if gate.aspect in aspects]

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from enet import backends, measure
-from enet.datasets.image_source import ImageFiles
+from enet.datasets.image_source import ImageFiles, ImageRange
 from enet.measure import pipeline, predictor
 from enet.measure.subject import Subject
 from tests.unit import recipes, tiny as data
@@ -264,3 +264,18 @@ def test_hooks_are_removed_after_an_error() -> None:
         measure.parity.logits_and_near_ties(network, np.zeros((1, 4, 16, 16), np.float32))
     measure.parity.logits_and_near_ties(network, np.zeros((1, 3, 16, 16), np.float32))
     assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_image_that_one_run_lacks_is_missing_not_an_error(subject: Subject, tmp_path: Path) -> None:
+    """A front end that drops a last batch that is not full leaves fewer label maps."""
+    artifact, files = subject.artifact("onnxruntime", 1), (tmp_path / "all.npy", tmp_path / "some.npy")
+    whole = subject.image_files()
+    runs = [
+        pipeline.measure_split(subject, artifact, whole, labels_to=files[0]),
+        pipeline.measure_split(subject, artifact, ImageRange(whole, 1, 3), labels_to=files[1]),
+    ]
+    for pair, labels in (((runs[0], runs[1]), files), ((runs[1], runs[0]), files[::-1])):
+        found = measure.compare_runs("batch parity", pair, labels)
+        assert found.images == runs[0].images[1:3]
+        assert found.images_expected == subject.deliverable.dataset.images > len(found.images)
+        assert found.differing_pixels == (0, 0)

@@ -92,7 +92,7 @@ def conclude(folder: Path, conclusion: str, began: str, verdicts: list[dict[str,
         "verdicts": verdicts,
         "recorded_figures": [],
     }
-    (folder / "verdicts.json").write_text(json.dumps(table))
+    (folder / "verdicts.json").write_text(json.dumps(report.signed(table)))
 
 
 def test_read_returns_the_runs_contents(folder: Path, measured: tuple[Accuracy, Accuracy, Path]) -> None:
@@ -108,7 +108,8 @@ def test_read_returns_the_runs_contents(folder: Path, measured: tuple[Accuracy, 
 
 def test_read_ignores_evidence_of_an_earlier_run(folder: Path) -> None:
     table = json.loads((folder / "verdicts.json").read_text())
-    (folder / "verdicts.json").write_text(json.dumps(table | {"run": "another"}))
+    del table["sha256"]
+    (folder / "verdicts.json").write_text(json.dumps(report.signed(table | {"run": "another"})))
     contents = report.read(folder)
     assert (contents.accuracies, contents.pictures) == ((), ())
 
@@ -121,6 +122,13 @@ def test_read_ignores_a_file_of_an_earlier_version(folder: Path) -> None:
         report.read(folder)
     os.utime(old, (0, 0))
     assert report.read(folder).accuracies
+
+
+def test_read_refuses_an_edited_conclusion(folder: Path) -> None:
+    table = json.loads((folder / "verdicts.json").read_text())
+    (folder / "verdicts.json").write_text(json.dumps(table | {"accepted": not table["accepted"]}))
+    with pytest.raises(InputError, match="edited"):
+        report.read(folder)
 
 
 @pytest.mark.parametrize(
