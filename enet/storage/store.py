@@ -52,6 +52,10 @@ class Store:
         self.makers: dict[Path, Make] = {}
         self.secret = secret.read_or_create()
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For the process of another device: what builds an entry cannot be sent there."""
+        return {**vars(self), "makers": {}}
+
     def entry(self, kind: str, key: Mapping[str, Any]) -> Path:
         """Return the folder of an entry, which need not exist yet."""
         return self.root / kind / hash_json(key)[:20]

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -365,3 +366,10 @@ def test_get_or_build_in_an_imported_script_gives_one_line_error(tmp_path: Path)
     guarded = SCRIPT.replace("\nStore", "\nif __name__ == '__main__': Store")
     script.write_text(guarded)
     assert subprocess.run(command, capture_output=True, timeout=HANG_TIMEOUT, check=False).returncode == 0
+
+
+def test_store_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache")
+    entry = store.get_or_build("kind", {"a": 1}, lambda folder: write_text(folder / "file", "x"))
+    sent = pickle.loads(pickle.dumps(store))
+    assert sent.get_or_build("kind", {"a": 1}, lambda _: pytest.fail("built again")) == entry
