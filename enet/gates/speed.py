@@ -167,10 +167,11 @@ def waiting(evidence: Speed) -> str:
 
 def run_notes(evidence: Speed) -> tuple[str, ...]:
     """What belongs beside the figure: tail latency, and signs of a noisy machine."""
-    variation = evidence.times.variation
+    variation, preloaded = evidence.times.variation, (evidence.conditions.get("environment") or {}).get("LD_PRELOAD")
     notes = (
         (True, f"p99 {1000 * evidence.times.latency(99):.4g} ms"),
         (evidence.waited > BUSY, waiting(evidence)),
         (variation > 4 * UNSTABLE, f"rounds vary by {100 * variation:.0f} %"),
+        (bool(preloaded), f"LD_PRELOAD={preloaded} may change either side's speed"),
     )
     return tuple(note for holds, note in notes if holds)

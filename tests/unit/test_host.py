@@ -44,7 +44,7 @@ def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    ("name", "limits"),
+    ("variable", "limits"),
     [
         ("ATEN_CPU_CAPABILITY", True),
         ("ONEDNN_MAX_CPU_ISA", True),
@@ -56,14 +56,22 @@ def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: p
         ("KMP_AFFINITY", False),
         ("OV_CPU_THREADS", False),
         ("ORT_NUM_THREADS", False),
+        ("MALLOC_MMAP_THRESHOLD_=4096", True),
+        ("MALLOC_TRIM_THRESHOLD_", True),
+        ("MALLOC_CONF=dirty_decay_ms:0", True),
+        ("GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4096", True),
+        ("GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.malloc.mmap_threshold=4096", True),
+        ("GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2", True),
+        ("GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.pthread.rseq=0", False),
         ("MALLOC_ARENA_MAX", False),
         ("LD_PRELOAD", False),
     ],
 )
-def test_variables_that_decide_speed_are_recorded(name: str, limits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "1")
+def test_variables_that_decide_speed_are_recorded(variable: str, limits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(name, value or "1")
     seen = host.host_conditions()
-    assert seen["environment"][name] == "1"
+    assert seen["environment"][name] == (value or "1")
     assert (name in seen["limits_reference"]) == limits
 
 

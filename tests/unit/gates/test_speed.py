@@ -95,6 +95,14 @@ def test_speedup_over_a_limited_reference_is_no_evidence(
     assert words in verdict.sentence
 
 
+def test_speedup_names_preloaded_libraries(spec: Deliverable) -> None:
+    """Many preload an allocator that is faster, so this is said and not refused."""
+    timed = raced([1.0] * 5, [9.0] * 5, {"environment": {"LD_PRELOAD": "libjemalloc.so"}})
+    verdict = gates.speed.speedup(timed, spec)
+    assert verdict.outcome is Outcome.PASS
+    assert "LD_PRELOAD=libjemalloc.so may change either side's speed" in verdict.notes
+
+
 @pytest.mark.parametrize(
     ("where", "words"),
     [
