@@ -38,9 +38,17 @@ VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 def cores() -> int:
     """Number of cores for this process: the allowed ones, divided among pytest's workers."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
-    return max(1, allowed // max(1, int(workers) if workers.isdecimal() else 1))
+    return max(1, allowed_cores() // workers())
+
+
+def allowed_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers() -> int:
+    """Number of pytest's workers that share the machine; 1 without any."""
+    count = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return max(1, int(count) if count.isdecimal() else 1)
 
 
 def cpu() -> str:
@@ -74,6 +82,7 @@ def host_conditions() -> dict[str, Any]:
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         **host_fingerprint(),
+        "workers": workers(),
         "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "not recorded",
@@ -86,7 +95,7 @@ def host_fingerprint() -> dict[str, Any]:
     """What two runs must share for their times to be comparable; equal for two machines of a kind.
 
     PyTorch's version is part of it, because every factor is one over PyTorch. An engine's version is not: an engine
-    that has become slower is what a comparison is to find.
+    that has become slower is what a comparison is to find. pytest's workers are no other machine: they see its cores.
     """
     facts = dict(reversed(cpu_lines()))  # the first CPU's
     names = [facts.get("model name") or platform.processor() or platform.machine()]
@@ -97,7 +106,7 @@ def host_fingerprint() -> dict[str, Any]:
         "cpu": ", ".join(names),
         "mhz": int(round(clock, -2)),
         "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
-        "cores": cores(),
+        "cores": allowed_cores(),
         "system": platform.system(),
         "machine": platform.machine(),
         "torch": installed_version("torch").partition("+")[0],

@@ -61,7 +61,7 @@ def regression(
 
     A factor passes only if neither side's images/s, without the time that threads waited for the CPU, is below
     ``OTHER_SPEED`` of the recorded ones: a reference that was slowed down makes any artifact fast. A factor lost while
-    threads waited is NO EVIDENCE.
+    threads waited is NO EVIDENCE, and so is any with several workers: records are of all cores.
 
     Args:
         earlier: the earlier run's speed; None if it has none for this case.
@@ -75,6 +75,9 @@ def regression(
         f"{earlier.ratio.value:.4g}x: {in_words(change)} of that"
     )
     verdict = compare("regression", change, kept(deliverable, shipped=shipped), words, evidence, deliverable)
+    if (workers := evidence.conditions.get("workers") or 1) > 1:
+        problem = f"{workers} workers share the cores that the record was made on: run without -n"
+        return no_evidence("regression", f"{problem}; {verdict.sentence}", verdict.check)
     alone = {
         evidence.reference.backend: evidence.record.reference.over(earlier.reference),
         f"the artifact ({evidence.provenance.backend})": evidence.record.artifact.over(earlier.artifact),

@@ -43,6 +43,17 @@ def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: p
     assert host.host_fingerprint()["mhz"] == 0
 
 
+def test_workers_share_the_cores_of_one_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a speed that is recorded for this machine would not be known with ``-n``."""
+    monkeypatch.setattr(host, "allowed_cores", lambda: 8)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    alone = host.host_fingerprint()
+    assert (host.cores(), host.host_conditions()["workers"], alone["cores"]) == (8, 1, 8)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    assert (host.cores(), host.host_conditions()["workers"]) == (2, 4)
+    assert host.host_fingerprint() == alone
+
+
 @pytest.mark.parametrize(
     ("variable", "limits"),
     [

@@ -15,6 +15,7 @@ from enet.evidence import RecordedSpeed, speed_record
 from enet.host import host_fingerprint
 from enet.metrics.latency import Rate, Ratio
 from enet.storage.files import hash_json
+from fixtures.options import earlier_speeds
 
 SPEEDS = {
     "scenes-onnxruntime-bs1": RecordedSpeed(
@@ -108,6 +109,18 @@ def test_shipped_speeds_hold_on_this_kind_of_machine_alone(tmp_path: Path, monke
     assert speed_record.shipped(own) == {}
     (tmp_path / "here.json").unlink()
     assert speed_record.shipped(deliverable.load("scenes")) == {}
+
+
+@pytest.mark.parametrize("workers", [{}, {"numprocesses": 1}])
+def test_stated_speeds_hold_with_workers(
+    workers: dict[str, int], pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise ``-n 1`` would drop the cases of ``regression``."""
+    monkeypatch.setattr(speed_record, "MACHINES", tmp_path)
+    speed_record.save(SPEEDS, tmp_path / "here.json")
+    for name, value in ({"deliverable": "scenes", "baseline": None} | workers).items():
+        monkeypatch.setattr(pytestconfig.option, name, value, raising=False)
+    assert earlier_speeds(pytestconfig) == SPEEDS
 
 
 def test_included_records_name_their_machine() -> None:

@@ -138,6 +138,17 @@ def test_regression_outcomes(earlier: Ratio, outcome: Outcome, shipped: Outcome,
         assert verdict.outcome is expected, verdict
 
 
+@pytest.mark.parametrize(("workers", "outcome"), [(None, Outcome.PASS), (1, Outcome.PASS), (2, Outcome.NO_EVIDENCE)])
+def test_regression_of_workers_that_share_the_cores_is_no_evidence(
+    workers: int | None, outcome: Outcome, spec: Deliverable
+) -> None:
+    """One worker has the machine to itself."""
+    now = raced([1 / 3] * 5, [1.0] * 5, {"workers": workers})
+    verdict = gates.speed.regression(now, recorded(Ratio(3.0, 3.0, 3.0)), spec)
+    assert verdict.outcome is outcome, verdict
+    assert ("2 workers share the cores" in verdict.sentence) == (workers == 2)
+
+
 def test_regression_without_a_figure_is_no_evidence(spec: Deliverable) -> None:
     verdict = gates.speed.regression(raced([1 / 3] * 5, [1.0] * 5), None, spec)
     assert (verdict.outcome, verdict.check) == (Outcome.NO_EVIDENCE, None)
