@@ -172,3 +172,8 @@ class CpuTime:
     def share_waited(self) -> float | None:
         """Fraction in 0..1 of the time in which threads could run that they waited; None if it is unknown."""
         return min(1.0, max(0.0, self.waited / (self.ran + self.waited))) if self.ran > 0 else None
+
+    def share_idle(self, seconds: float) -> float | None:
+        """Fraction in 0..1 of so many threads' seconds in which nothing ran, and nothing waited for the CPU: something
+        slept; None if it is unknown."""
+        return min(1.0, max(0.0, 1 - (self.ran + self.waited) / 1e9 / seconds)) if self.ran > 0 else None

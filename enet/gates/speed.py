@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enet.deliverable import Deliverable
+from enet.errors import format_list
 from enet.evidence import RecordedSpeed, Speed
 from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem, subject_problem
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
@@ -15,6 +16,10 @@ MIN_ROUNDS = 3
 #: Fraction of a recorded speed below which it is another one. Doing everything twice gives 0.5. A sound artifact gave
 #: 0.7 at worst, at batch 8 while others used 80 % of the CPU.
 OTHER_SPEED = 0.6
+
+#: Fraction of its threads' time above which the reference slept. A race computes; the last thread of a round leaves the
+#: others idle for a while.
+IDLE = 0.3
 
 #: Smallest fraction of an image's pixels that agree with the reference's labels for the same input, by precision. Only
 #: results of another input are to be noticed here; the gates of accuracy judge the rest. INT8 agreed in 99.2 % at
@@ -149,10 +154,14 @@ def reference_problem(evidence: Speed) -> str | None:
     conditions = evidence.conditions
     engine, flags = conditions.get("reference_engine") or {}, conditions.get("vector_flags") or []
     variables, in_use = conditions.get("limits_reference") or [], engine.get("cpu_capability")
+    hooks, idle = engine.get("hooks") or [], conditions.get("idle_reference") or 0.0
     return first_reason(
         (bool(variables), f"{', '.join(variables)} may slow {evidence.reference.backend} down: unset it"),
         (in_use == "DEFAULT" and "avx2" in flags, "PyTorch does not use this CPU's AVX2"),
         (engine.get("onednn") is False, "PyTorch runs without oneDNN"),
+        (engine.get("deterministic") is True, "PyTorch may only use deterministic algorithms"),
+        (bool(hooks), f"{format_list(hooks, first=2)} of PyTorch's modules run in every call: remove these hooks"),
+        (idle > IDLE, f"{evidence.reference.backend} slept {100 * idle:.0f} % of its time: find out what it waits for"),
     )
 
 

@@ -106,6 +106,7 @@ def test_cpu_time_counts_waiting_but_not_sleeping(tmp_path: Path, monkeypatch: p
         write(a="1040 515 4\n", b="20 5 1\n")
     write(a="9000 9000 5\n")
     assert [time.ran, time.waited, time.share_waited] == [60, 20, 0.25]
+    assert [time.share_idle(seconds) for seconds in (160e-9, 80e-9, 40e-9)] == pytest.approx([0.5, 0, 0])
     with time:
         write(a="9020 9000 5\n")
     assert [time.ran, time.waited, time.share_waited] == [80, 20, 0.2]
@@ -123,4 +124,4 @@ def test_cpu_time_is_unknown_without_the_systems_figures(tmp_path: Path, monkeyp
     monkeypatch.setattr(host, "Path", lambda name: tmp_path)
     with host.CpuTime() as time:
         pass
-    assert time.share_waited is None
+    assert (time.share_waited, time.share_idle(1.0)) == (None, None)
