@@ -25,17 +25,30 @@ SPEED_VARIABLES = {
     "the C library and its memory": r"MALLOC_|GLIBC_TUNABLES|LD_PRELOAD|TCMALLOC_|MIMALLOC_",
     "pytest's workers, which share the cores": r"PYTEST_XDIST_WORKER_COUNT",
 }
-#: Those that can only make the reference slower: unset, PyTorch uses the best that the CPU has.
-LIMITS_REFERENCE = r"ATEN_|ONEDNN_|DNNL_|MKL_(CBWR|DEBUG_CPU_TYPE|ENABLE_INSTRUCTIONS)"
+#: Those that may make the reference slower: unset, PyTorch uses the best that the CPU has. PyTorch allocates every
+#: activation, so an allocator that returns memory to the system at once slows it 2.5 times, but not ONNX Runtime.
+#: Arenas and ``glibc.pthread.rseq`` are usually set, and harmless.
+LIMITS_REFERENCE = (
+    r"ATEN_|ONEDNN_|DNNL_|MKL_(CBWR|DEBUG_CPU_TYPE|ENABLE_INSTRUCTIONS)|"
+    r"MALLOC_(?!ARENA_)|TCMALLOC_|MIMALLOC_|GLIBC_TUNABLES=.*glibc\.(malloc\.(?!arena_)|cpu\.)"
+)
 #: Instruction sets, among the flags of a CPU, that decide how fast arrays are computed.
 VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 
 def cores() -> int:
     """Number of cores for this process: the allowed ones, divided among pytest's workers."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
-    return max(1, allowed // max(1, int(workers) if workers.isdecimal() else 1))
+    return max(1, allowed_cores() // workers())
+
+
+def allowed_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers() -> int:
+    """Number of pytest's workers that share the machine; 1 without any."""
+    count = os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    return max(1, int(count) if count.isdecimal() else 1)
 
 
 def cpu() -> str:
@@ -60,8 +73,8 @@ def int8_instructions() -> list[str]:
 
 
 def speed_variables(pattern: str = "|".join(SPEED_VARIABLES.values())) -> dict[str, str]:
-    """Environment variables of this process whose names begin as the pattern says, sorted."""
-    return {name: value for name, value in sorted(os.environ.items()) if re.match(pattern, name)}
+    """Environment variables of this process whose ``NAME=VALUE`` begins as the pattern says, sorted."""
+    return {name: value for name, value in sorted(os.environ.items()) if re.match(pattern, f"{name}={value}")}
 
 
 def host_conditions() -> dict[str, Any]:
@@ -69,6 +82,7 @@ def host_conditions() -> dict[str, Any]:
     governor = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
     return {
         **host_fingerprint(),
+        "workers": workers(),
         "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "not recorded",
@@ -81,7 +95,7 @@ def host_fingerprint() -> dict[str, Any]:
     """What two runs must share for their times to be comparable; equal for two machines of a kind.
 
     PyTorch's version is part of it, because every factor is one over PyTorch. An engine's version is not: an engine
-    that has become slower is what a comparison is to find.
+    that has become slower is what a comparison is to find. pytest's workers are no other machine: they see its cores.
     """
     facts = dict(reversed(cpu_lines()))  # the first CPU's
     names = [facts.get("model name") or platform.processor() or platform.machine()]
@@ -92,7 +106,7 @@ def host_fingerprint() -> dict[str, Any]:
         "cpu": ", ".join(names),
         "mhz": int(round(clock, -2)),
         "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
-        "cores": cores(),
+        "cores": allowed_cores(),
         "system": platform.system(),
         "machine": platform.machine(),
         "torch": installed_version("torch").partition("+")[0],
@@ -158,3 +172,8 @@ class CpuTime:
     def share_waited(self) -> float | None:
         """Fraction in 0..1 of the time in which threads could run that they waited; None if it is unknown."""
         return min(1.0, max(0.0, self.waited / (self.ran + self.waited))) if self.ran > 0 else None
+
+    def share_idle(self, seconds: float) -> float | None:
+        """Fraction in 0..1 of so many threads' seconds in which nothing ran, and nothing waited for the CPU: something
+        slept; None if it is unknown."""
+        return min(1.0, max(0.0, 1 - (self.ran + self.waited) / 1e9 / seconds)) if self.ran > 0 else None

@@ -106,6 +106,10 @@ class Model(ABC):
             float32 logits (N, outputs, H, W) or uint8 labels (N, H, W).
         """
 
+    def conditions(self) -> Mapping[str, Any]:
+        """What was added to it that decides how fast it runs."""
+        return {}
+
     def close(self) -> None:  # noqa: B027 a model that holds only memory has nothing to do
         """Release the device."""
 

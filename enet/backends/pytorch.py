@@ -33,6 +33,19 @@ class PyTorchModel(Model):
             logits: NDArray[np.float32] = self.network(x).contiguous().numpy()
         return logits
 
+    def conditions(self) -> Mapping[str, Any]:
+        """Hooks that run in every call: PyTorch's own, of all modules, and those on the network's."""
+        everywhere = {
+            name for name, hooks in vars(torch.nn.modules.module).items() if name.startswith("_global_") and hooks
+        }
+        here = {
+            f"{type(module).__name__}.{name}"
+            for module in self.network.modules()
+            for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+            if getattr(module, name)
+        }
+        return {"hooks": sorted(everywhere | here)}
+
 
 class PyTorchBackend(Backend):
     """Runs the checkpoint on the CPU, for float input and logits only."""

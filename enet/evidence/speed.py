@@ -53,7 +53,8 @@ class Speed(Evidence):
         reference: origin of the times that the artifact is compared with.
         conditions: what decides speed (``host_conditions``, and that of both engines), and the fraction in 0..1 of
             the time that each side's threads waited while others used the CPU (``waited_artifact``,
-            ``waited_reference``); None if the system does not tell.
+            ``waited_reference``), and in which the reference's neither ran nor waited (``idle_reference``); None if
+            the system does not tell.
         outputs: the check of the timed executions' outputs; None if there was none.
     """
 

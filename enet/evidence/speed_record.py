@@ -18,7 +18,7 @@ from enet.deliverable.toml_reader import parse
 from enet.errors import InputError
 from enet.evidence.speed import RecordedSpeed
 from enet.host import host_fingerprint
-from enet.storage.files import make_folder, write_text
+from enet.storage.files import hash_json, make_folder, write_text
 
 #: 2: besides the factor, the images/s of both sides; machines of a kind are equal.
 SCHEMA = 2
@@ -35,7 +35,8 @@ def save(speeds: Mapping[str, RecordedSpeed], path: Path) -> None:
     """
     make_folder(path.parent)
     cases = {case: asdict(speed) for case, speed in sorted(speeds.items())}
-    write_text(path, json.dumps({"schema": SCHEMA, "machine": host_fingerprint(), "speeds": cases}, indent=1) + "\n")
+    table = {"schema": SCHEMA, "machine": host_fingerprint(), "speeds": cases}
+    write_text(path, json.dumps(table | {"sha256": hash_json(table)}, indent=1) + "\n")
 
 
 def load(path: Path) -> dict[str, RecordedSpeed]:
@@ -65,11 +66,12 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, RecordedSpeed]]:
     """Read a record: its machine, and its speeds by case.
 
     Raises:
-        InputError: the file cannot be read, or is not a record.
+        InputError: the file cannot be read, is not a record, or has been edited. The checksum finds accidents, not
+            forgeries: nothing is signed.
     """
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-        schema, found = table["schema"], {}
+        checksum, schema, found = table.pop("sha256", None), table["schema"], {}
         if schema == SCHEMA:
             machine, speeds = dict(table["machine"]), table["speeds"].items()
             found = {case: parse(RecordedSpeed, speed, "speeds") for case, speed in speeds}
@@ -83,4 +85,6 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, RecordedSpeed]]:
     estimates = [each for speed in found.values() for each in (speed.ratio, speed.artifact, speed.reference)]
     if not all(0 < each.low <= each.value <= each.high < float("inf") for each in estimates):
         raise InputError(f"{path}: intervals do not contain their values. Record it again")
+    if checksum != hash_json(table):
+        raise InputError(f"{path}: checksum mismatch, the file has been edited. Record it again")
     return machine, found

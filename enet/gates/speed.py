@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from enet.deliverable import Deliverable
+from enet.errors import format_list
 from enet.evidence import RecordedSpeed, Speed
 from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem, subject_problem
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
@@ -15,6 +16,10 @@ MIN_ROUNDS = 3
 #: Fraction of a recorded speed below which it is another one. Doing everything twice gives 0.5. A sound artifact gave
 #: 0.7 at worst, at batch 8 while others used 80 % of the CPU.
 OTHER_SPEED = 0.6
+
+#: Fraction of its threads' time above which the reference slept. A race computes; the last thread of a round leaves the
+#: others idle for a while.
+IDLE = 0.3
 
 #: Smallest fraction of an image's pixels that agree with the reference's labels for the same input, by precision. Only
 #: results of another input are to be noticed here; the gates of accuracy judge the rest. INT8 agreed in 99.2 % at
@@ -61,7 +66,7 @@ def regression(
 
     A factor passes only if neither side's images/s, without the time that threads waited for the CPU, is below
     ``OTHER_SPEED`` of the recorded ones: a reference that was slowed down makes any artifact fast. A factor lost while
-    threads waited is NO EVIDENCE.
+    threads waited is NO EVIDENCE, and so is any with several workers: records are of all cores.
 
     Args:
         earlier: the earlier run's speed; None if it has none for this case.
@@ -75,6 +80,9 @@ def regression(
         f"{earlier.ratio.value:.4g}x: {in_words(change)} of that"
     )
     verdict = compare("regression", change, kept(deliverable, shipped=shipped), words, evidence, deliverable)
+    if (workers := evidence.conditions.get("workers") or 1) > 1:
+        problem = f"{workers} workers share the cores that the record was made on: run without -n"
+        return no_evidence("regression", f"{problem}; {verdict.sentence}", verdict.check)
     alone = {
         evidence.reference.backend: evidence.record.reference.over(earlier.reference),
         f"the artifact ({evidence.provenance.backend})": evidence.record.artifact.over(earlier.artifact),
@@ -146,10 +154,14 @@ def reference_problem(evidence: Speed) -> str | None:
     conditions = evidence.conditions
     engine, flags = conditions.get("reference_engine") or {}, conditions.get("vector_flags") or []
     variables, in_use = conditions.get("limits_reference") or [], engine.get("cpu_capability")
+    hooks, idle = engine.get("hooks") or [], conditions.get("idle_reference") or 0.0
     return first_reason(
         (bool(variables), f"{', '.join(variables)} may slow {evidence.reference.backend} down: unset it"),
         (in_use == "DEFAULT" and "avx2" in flags, "PyTorch does not use this CPU's AVX2"),
         (engine.get("onednn") is False, "PyTorch runs without oneDNN"),
+        (engine.get("deterministic") is True, "PyTorch may only use deterministic algorithms"),
+        (bool(hooks), f"{format_list(hooks, first=2)} of PyTorch's modules run in every call: remove these hooks"),
+        (idle > IDLE, f"{evidence.reference.backend} slept {100 * idle:.0f} % of its time: find out what it waits for"),
     )
 
 
@@ -167,10 +179,11 @@ def waiting(evidence: Speed) -> str:
 
 def run_notes(evidence: Speed) -> tuple[str, ...]:
     """What belongs beside the figure: tail latency, and signs of a noisy machine."""
-    variation = evidence.times.variation
+    variation, preloaded = evidence.times.variation, (evidence.conditions.get("environment") or {}).get("LD_PRELOAD")
     notes = (
         (True, f"p99 {1000 * evidence.times.latency(99):.4g} ms"),
         (evidence.waited > BUSY, waiting(evidence)),
         (variation > 4 * UNSTABLE, f"rounds vary by {100 * variation:.0f} %"),
+        (bool(preloaded), f"LD_PRELOAD={preloaded} may change either side's speed"),
     )
     return tuple(note for holds, note in notes if holds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -103,15 +104,14 @@ class Contest:
     def time_round(self, index: int) -> None:
         """Run one round of one workload and keep its times; call ``rest`` before it."""
         number, accept = len(self.rounds[index]), self.workloads[index].accept
-        with self.cpu_time[index]:
-            done = self.run_round(index, number)
+        done = self.run_round(index, number, self.cpu_time[index])
         self.rounds[index].append(done.seconds)
         self.executions[index] += done.executions
         if accept:
             accept(number, done.results)
 
-    def run_round(self, index: int, number: int) -> Round:
-        """Run one round of one workload."""
+    def run_round(self, index: int, number: int, cpu_time: CpuTime | None = None) -> Round:
+        """Run one round of one workload; the CPU time is that of what is timed."""
         workload, pool = self.workloads[index], self.pools[index]
         inputs = workload.inputs(number) if workload.inputs else [None] * workload.executions
 
@@ -120,10 +120,11 @@ class Contest:
             result = workload.execute(given)
             return time.perf_counter() - begin, result
 
-        begin = time.perf_counter()
         is_single = workload.executions == workload.threads == 1
-        done = [execution(inputs[0])] if is_single else list(pool.map(execution, inputs))
-        seconds = time.perf_counter() - begin
+        with cpu_time or contextlib.nullcontext():
+            begin = time.perf_counter()
+            done = [execution(inputs[0])] if is_single else list(pool.map(execution, inputs))
+            seconds = time.perf_counter() - begin
         return Round(seconds, [each for each, _ in done], [result for _, result in done])
 
     def run(self, settings: TimingSettings, *, paired: bool = True) -> None:

@@ -24,6 +24,10 @@ from enet.metrics.latency import Times, early_stopped, speedup
 #: Largest number of times that a comparison too noisy to decide is measured, each time for as long again.
 ATTEMPTS = 3
 
+#: Number of threads that can compute at once. Of more, some may sleep until they get Python's interpreter lock, which
+#: PyTorch holds for less than a tenth of an image's time.
+ALWAYS_BUSY = 8
+
 
 @dataclass
 class Race:
@@ -50,14 +54,17 @@ class Race:
         """Build evidence from the times; the outputs are checked when the race has been left."""
         reference_times, times = self.contest.times()
         reference, provenance = (self.subject.provenance(each, predictor.model) for each, predictor in self.opened)
-        waited = zip(("waited_reference", "waited_artifact"), self.contest.cpu_time, strict=True)
+        theirs, ours = self.contest.cpu_time
+        threads = min(self.contest.workloads[0].threads, ALWAYS_BUSY)
+        idle = theirs.share_idle(sum(reference_times.rounds) * threads)
+        used = {"waited_reference": theirs.share_waited, "waited_artifact": ours.share_waited, "idle_reference": idle}
         return Speed(
             provenance=provenance,
             batch_size=provenance.batch_size,
             times=times,
             reference=reference,
             reference_times=reference_times,
-            conditions=self.conditions | {name: each.share_waited for name, each in waited},
+            conditions=self.conditions | used,
             outputs=self.check.evidence(),
         )
 
@@ -84,8 +91,8 @@ def race(
         works = [replace(each, accept=check.accept(side == 0)) for side, each in enumerate(works)]
         contest = stack.enter_context(Contest(works))
         yield Race(contest, subject, list(zip(artifacts, predictors, strict=True)), check, conditions)
-        for side, artifact in zip(("reference_engine", "artifact_engine"), artifacts, strict=True):
-            conditions[side] = dict(backends.get(artifact.backend).conditions())
+        for side, artifact, each in zip(("reference_engine", "artifact_engine"), artifacts, predictors, strict=True):
+            conditions[side] = {**backends.get(artifact.backend).conditions(), **each.model.conditions()}
     with open_predictor(subject, artifacts[1]) as again:
         check.repeat(lambda number, execution: again.labels(images.batch(number, execution))[0])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from enet.storage.files import hash_json
 from tests.suite.acceptance import run_pytest
 
 
@@ -69,22 +70,23 @@ def test_artifact_that_runs_twice_fails_regression_and_is_not_recorded(
     anything runs."""
     assert measured.returncode == 0
     files = ["--baseline", folder / "base.json", "--record-baseline", tmp_path / "new.json"]
-    done = perf(small, scenes, folder, tmp_path, *files, "--benchmark-disable", TIMES="2")
+    done = perf(small, scenes, folder, tmp_path / "evidence", *files, "--benchmark-disable", TIMES="2")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "FAIL        regression, onnxruntime, bs1 " in done.stdout
     assert "PASS        speedup, onnxruntime, bs1 " in done.stdout
     assert "the artifact (onnxruntime) at 0.5x" in done.stdout
     assert "new.json: this run failed, so nothing is recorded" in done.stdout
     assert not (tmp_path / "new.json").exists()
-    found = verdicts(tmp_path)
+    found = verdicts(tmp_path / "evidence")
     assert {gate: verdict["outcome"] for gate, verdict in found.items()} == {"speedup": "PASS", "regression": "FAIL"}
     assert found["regression"]["measured"] == pytest.approx(0.5)
     assert found["regression"]["margin"] < 0
     table = json.loads((folder / "base.json").read_text())
     table["machine"]["cpu"] = "another"
+    del table["sha256"]
     other = tmp_path / "other.json"
-    other.write_text(json.dumps(table))
-    done = perf(small, scenes, folder, tmp_path, "--baseline", other)
+    other.write_text(json.dumps(table | {"sha256": hash_json(table)}))
+    done = perf(small, scenes, folder, tmp_path / "evidence", "--baseline", other)
     assert (done.returncode, done.stderr.count("\n")) == (4, 2)
     assert "recorded on another host (different cpu)" in done.stderr
 

@@ -224,6 +224,7 @@ WITHOUT_EFFECT = {
     "a device that nothing uses": (["--device", "1"], "--device: no backend of this run uses a device"),
     "a baseline without speed": (["-m", "accuracy", "--baseline", "x.json"], "--baseline: this run compares no speed"),
     "nothing to record": (["-m", "not perf", "--record-baseline", "x"], "--record-baseline: this run compares no"),
+    "a record of shared cores": (["-m", "perf", "--record-baseline", "x.json", "-n", "1"], "a record is of all cores"),
     "a batch size of records": (["--replay", ".", "--batch-size", "1"], "Leave out --batch-size"),
     "one file for two": (["--html-report", "x.html", "--junit-xml", "x.html"], "x.html: has another content"),
     "a file among the evidence": (["--junit-xml", ".enet/verdicts.json", "--evidence", ".enet"], "another content"),

@@ -43,8 +43,19 @@ def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: p
     assert host.host_fingerprint()["mhz"] == 0
 
 
+def test_workers_share_the_cores_of_one_kind_of_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a speed that is recorded for this machine would not be known with ``-n``."""
+    monkeypatch.setattr(host, "allowed_cores", lambda: 8)
+    monkeypatch.delenv("PYTEST_XDIST_WORKER_COUNT", raising=False)
+    alone = host.host_fingerprint()
+    assert (host.cores(), host.host_conditions()["workers"], alone["cores"]) == (8, 1, 8)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    assert (host.cores(), host.host_conditions()["workers"]) == (2, 4)
+    assert host.host_fingerprint() == alone
+
+
 @pytest.mark.parametrize(
-    ("name", "limits"),
+    ("variable", "limits"),
     [
         ("ATEN_CPU_CAPABILITY", True),
         ("ONEDNN_MAX_CPU_ISA", True),
@@ -56,14 +67,22 @@ def test_fingerprint_is_that_of_a_kind_of_machine(tmp_path: Path, monkeypatch: p
         ("KMP_AFFINITY", False),
         ("OV_CPU_THREADS", False),
         ("ORT_NUM_THREADS", False),
+        ("MALLOC_MMAP_THRESHOLD_=4096", True),
+        ("MALLOC_TRIM_THRESHOLD_", True),
+        ("MALLOC_CONF=dirty_decay_ms:0", True),
+        ("GLIBC_TUNABLES=glibc.malloc.mmap_threshold=4096", True),
+        ("GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.malloc.mmap_threshold=4096", True),
+        ("GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX2", True),
+        ("GLIBC_TUNABLES=glibc.malloc.arena_max=2:glibc.pthread.rseq=0", False),
         ("MALLOC_ARENA_MAX", False),
         ("LD_PRELOAD", False),
     ],
 )
-def test_variables_that_decide_speed_are_recorded(name: str, limits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(name, "1")
+def test_variables_that_decide_speed_are_recorded(variable: str, limits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, value = variable.partition("=")
+    monkeypatch.setenv(name, value or "1")
     seen = host.host_conditions()
-    assert seen["environment"][name] == "1"
+    assert seen["environment"][name] == (value or "1")
     assert (name in seen["limits_reference"]) == limits
 
 
@@ -87,6 +106,7 @@ def test_cpu_time_counts_waiting_but_not_sleeping(tmp_path: Path, monkeypatch: p
         write(a="1040 515 4\n", b="20 5 1\n")
     write(a="9000 9000 5\n")
     assert [time.ran, time.waited, time.share_waited] == [60, 20, 0.25]
+    assert [time.share_idle(seconds) for seconds in (160e-9, 80e-9, 40e-9)] == pytest.approx([0.5, 0, 0])
     with time:
         write(a="9020 9000 5\n")
     assert [time.ran, time.waited, time.share_waited] == [80, 20, 0.2]
@@ -104,4 +124,4 @@ def test_cpu_time_is_unknown_without_the_systems_figures(tmp_path: Path, monkeyp
     monkeypatch.setattr(host, "Path", lambda name: tmp_path)
     with host.CpuTime() as time:
         pass
-    assert time.share_waited is None
+    assert (time.share_waited, time.share_idle(1.0)) == (None, None)

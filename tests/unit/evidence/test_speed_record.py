@@ -14,6 +14,8 @@ from enet.errors import InputError
 from enet.evidence import RecordedSpeed, speed_record
 from enet.host import host_fingerprint
 from enet.metrics.latency import Rate, Ratio
+from enet.storage.files import hash_json
+from fixtures.options import earlier_speeds
 
 SPEEDS = {
     "scenes-onnxruntime-bs1": RecordedSpeed(
@@ -26,6 +28,26 @@ def test_speed_record_load_returns_what_was_saved(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "base.json"
     speed_record.save(SPEEDS, path)
     assert speed_record.load(path) == SPEEDS
+
+
+def sign(path: Path, **changes: Any) -> None:
+    """Change a record, and give it the checksum of what it then says."""
+    table = {key: value for key, value in json.loads(path.read_text()).items() if key != "sha256"} | changes
+    path.write_text(json.dumps(table | {"sha256": hash_json(table)}))
+
+
+def test_speed_record_that_was_edited_is_refused(tmp_path: Path) -> None:
+    """A quarter of every figure would let an artifact pass that has become four times as slow."""
+    path = tmp_path / "base.json"
+    speed_record.save(SPEEDS, path)
+    table = json.loads(path.read_text())
+    for estimates in table["speeds"].values():
+        for estimate in estimates.values():
+            estimate.update({key: value / 4 for key, value in estimate.items()})
+    for edited in (table, {key: value for key, value in table.items() if key != "sha256"}):
+        path.write_text(json.dumps(edited))
+        with pytest.raises(InputError, match="checksum mismatch, the file has been edited"):
+            speed_record.load(path)
 
 
 def speeds_of(value: object, low: float = 1, high: float = 2, side: str = "reference") -> dict[str, Any]:
@@ -68,7 +90,7 @@ def test_speed_record_unusable_gives_one_line_error(what: str, tmp_path: Path) -
         path.write_text(content)
     elif content is not None:
         speed_record.save(SPEEDS, path)
-        path.write_text(json.dumps(json.loads(path.read_text()) | content))
+        sign(path, **content)
     with pytest.raises(InputError) as caught:
         speed_record.load(path)
     assert words in str(caught.value)
@@ -80,14 +102,25 @@ def test_shipped_speeds_hold_on_this_kind_of_machine_alone(tmp_path: Path, monke
     monkeypatch.setattr(speed_record, "MACHINES", tmp_path)
     assert speed_record.shipped(deliverable.load("scenes")) == {}
     speed_record.save(SPEEDS, tmp_path / "here.json")
-    table = json.loads((tmp_path / "here.json").read_text())
-    table["machine"]["cores"] += 1
-    (tmp_path / "another.json").write_text(json.dumps(table))
+    (tmp_path / "another.json").write_text((tmp_path / "here.json").read_text())
+    sign(tmp_path / "another.json", machine=host_fingerprint() | {"cores": 999})
     assert speed_record.shipped(deliverable.load("scenes")) == SPEEDS
     own = dataclasses.replace(deliverable.load("scenes"), path=tmp_path / "scenes.toml")
     assert speed_record.shipped(own) == {}
     (tmp_path / "here.json").unlink()
     assert speed_record.shipped(deliverable.load("scenes")) == {}
+
+
+@pytest.mark.parametrize("workers", [{}, {"numprocesses": 1}])
+def test_stated_speeds_hold_with_workers(
+    workers: dict[str, int], pytestconfig: pytest.Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise ``-n 1`` would drop the cases of ``regression``."""
+    monkeypatch.setattr(speed_record, "MACHINES", tmp_path)
+    speed_record.save(SPEEDS, tmp_path / "here.json")
+    for name, value in ({"deliverable": "scenes", "baseline": None} | workers).items():
+        monkeypatch.setattr(pytestconfig.option, name, value, raising=False)
+    assert earlier_speeds(pytestconfig) == SPEEDS
 
 
 def test_included_records_name_their_machine() -> None:

@@ -81,6 +81,12 @@ def test_speedup_outputs_of_timed_executions(
         ({"limits_reference": ["ONEDNN_MAX_CPU_ISA"]}, "ONEDNN_MAX_CPU_ISA may slow pytorch down: unset it"),
         ({"vector_flags": ["avx2"], "reference_engine": {"cpu_capability": "DEFAULT"}}, "does not use this CPU's AVX2"),
         ({"reference_engine": {"onednn": False}}, "without oneDNN"),
+        ({"reference_engine": {"hooks": ["_global_forward_hooks"]}}, "_global_forward_hooks of PyTorch's modules run"),
+        ({"reference_engine": {"hooks": [], "deterministic": False}}, ""),
+        ({"reference_engine": {"deterministic": True}}, "only use deterministic algorithms"),
+        ({"idle_reference": 0.31}, "pytorch slept 31 % of its time"),
+        ({"idle_reference": 0.3}, ""),
+        ({"idle_reference": None}, ""),
         ({"vector_flags": ["asimd"], "reference_engine": {"cpu_capability": "DEFAULT", "onednn": True}}, ""),
         ({"vector_flags": ["avx2"], "reference_engine": {"cpu_capability": "AVX2"}}, ""),
         ({"vector_flags": None, "reference_engine": None, "limits_reference": None}, ""),
@@ -93,6 +99,14 @@ def test_speedup_over_a_limited_reference_is_no_evidence(
     verdict = gates.speed.speedup(dataclasses.replace(timed, conditions=CONDITIONS | conditions), spec)
     assert verdict.outcome is (Outcome.NO_EVIDENCE if words else Outcome.PASS), verdict
     assert words in verdict.sentence
+
+
+def test_speedup_names_preloaded_libraries(spec: Deliverable) -> None:
+    """Many preload an allocator that is faster, so this is said and not refused."""
+    timed = raced([1.0] * 5, [9.0] * 5, {"environment": {"LD_PRELOAD": "libjemalloc.so"}})
+    verdict = gates.speed.speedup(timed, spec)
+    assert verdict.outcome is Outcome.PASS
+    assert "LD_PRELOAD=libjemalloc.so may change either side's speed" in verdict.notes
 
 
 @pytest.mark.parametrize(
@@ -128,6 +142,17 @@ def test_regression_outcomes(earlier: Ratio, outcome: Outcome, shipped: Outcome,
     for is_shipped, expected in ((False, outcome), (True, shipped)):
         verdict = gates.speed.regression(now, recorded(earlier), spec, shipped=is_shipped)
         assert verdict.outcome is expected, verdict
+
+
+@pytest.mark.parametrize(("workers", "outcome"), [(None, Outcome.PASS), (1, Outcome.PASS), (2, Outcome.NO_EVIDENCE)])
+def test_regression_of_workers_that_share_the_cores_is_no_evidence(
+    workers: int | None, outcome: Outcome, spec: Deliverable
+) -> None:
+    """One worker has the machine to itself."""
+    now = raced([1 / 3] * 5, [1.0] * 5, {"workers": workers})
+    verdict = gates.speed.regression(now, recorded(Ratio(3.0, 3.0, 3.0)), spec)
+    assert verdict.outcome is outcome, verdict
+    assert ("2 workers share the cores" in verdict.sentence) == (workers == 2)
 
 
 def test_regression_without_a_figure_is_no_evidence(spec: Deliverable) -> None:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
+from torch.nn import Conv2d
+from torch.nn.modules.module import register_module_forward_hook
 
-from enet import evidence
+from enet import evidence, gates
+from enet.backends.pytorch import PyTorchModel
 from enet.errors import InputError
 from enet.evidence import Speed
+from enet.gates import Outcome
 from enet.measure import race as speed
 from enet.measure.contest import TimingSettings
+from enet.measure.predictor import open_predictor
 from enet.measure.subject import Subject
 from enet.metrics.latency import Times
 from tests.unit import tiny as data
@@ -34,7 +40,9 @@ def test_race_evidence_is_saved_and_loaded(raced: Speed, tmp_path: Path) -> None
     assert len(raced.times.rounds) == len(raced.reference_times.rounds) >= 4
     assert raced.times.images % 2 == 0
     known = {"cpu", "mhz", "vector_flags", "cores", "torch", "governor", "affinity", "environment", "limits_reference"}
-    assert known | {"waited_artifact", "waited_reference", "artifact_engine"} <= set(raced.conditions)
+    used = {"waited_artifact", "waited_reference", "idle_reference", "workers", "artifact_engine"}
+    assert known | used <= set(raced.conditions)
+    assert raced.conditions["reference_engine"]["hooks"] == []
     assert raced.conditions["reference_engine"]["cpu_capability"]
     evidence.save(raced, tmp_path / "speed.json")
     again = evidence.load(tmp_path / "speed.json")
@@ -45,6 +53,31 @@ def test_race_evidence_is_saved_and_loaded(raced: Speed, tmp_path: Path) -> None
     (tmp_path / "speed.json").write_text(json.dumps(table))
     with pytest.raises(InputError, match="has been edited"):
         evidence.load(tmp_path / "speed.json")
+
+
+def test_race_records_hooks_and_sleep_of_the_reference(subject: Subject) -> None:
+    """A hook of all modules makes PyTorch as slow as one likes, and its threads neither run nor wait for the CPU."""
+    if not Path("/proc/self/schedstat").exists():
+        pytest.skip("this system does not tell what threads wait for")
+    hook = register_module_forward_hook(lambda module, *_: time.sleep(0.01) if isinstance(module, Conv2d) else None)
+    try:
+        with speed.race(subject, "onnxruntime", 1, subject.prepared()) as race:
+            race.run(TimingSettings(warmup_seconds=0, min_seconds=0.01, min_rounds=3))
+    finally:
+        hook.remove()
+    slept = race.evidence()
+    assert slept.conditions["reference_engine"]["hooks"] == ["_global_forward_hooks"]
+    assert slept.conditions["idle_reference"] > gates.speed.IDLE
+    assert gates.speed.speedup(slept, subject.deliverable).outcome is Outcome.NO_EVIDENCE
+
+
+def test_hooks_of_the_network_are_conditions_of_the_reference(subject: Subject) -> None:
+    artifact = subject.artifact("pytorch", 1)
+    with open_predictor(subject, artifact) as predictor:
+        assert isinstance(predictor.model, PyTorchModel)
+        convolution = next(each for each in predictor.model.network.modules() if isinstance(each, Conv2d))
+        convolution.register_forward_pre_hook(lambda *_: None)
+        assert predictor.model.conditions() == {"hooks": ["Conv2d._forward_pre_hooks"]}
 
 
 @pytest.mark.parametrize(
