@@ -39,10 +39,20 @@ def problems(times: Sequence[float]) -> Iterator[str]:
         yield f"all {len(times)} times are {times[0]:.6g} ms, which no clock gives"
     elif (period := repetition(times)) and len(times) >= 4 * ENOUGH:
         yield f"the times repeat after {period} of {len(times)}, which no clock gives"
-    if not all(map(is_float32, times)) and (digits := max(map(significant_digits, times))) <= ROUNDED_DIGITS:
+    if digits := rounded_digits(times):
         yield f"the times are rounded to {digits} digits, but ais_bench writes all of them: edited"
     elif is_scaled_float32(times):
         yield "the times are C floats multiplied by a factor: edited"
+
+
+def rounded_digits(times: Sequence[float]) -> int:
+    """Number of digits that somebody rounded all times to; 0 if they are C floats, or have all digits.
+
+    >>> rounded_digits([0.27, 0.3]), rounded_digits([0.25, 0.5]), rounded_digits([0.27, 1 / 3])
+    (2, 0, 0)
+    """
+    digits = max(map(significant_digits, times))
+    return 0 if digits > ROUNDED_DIGITS or all(map(is_float32, times)) else digits
 
 
 def order(times: Sequence[float]) -> bytes:

@@ -30,6 +30,7 @@ STATISTICS = {"min": "min", "max": "max", "mean": "mean", "median": "median", "p
 #: Options of ais_bench that are needed here, in all spellings.
 OPTIONS = {"--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop", "--dymBatch": "dymBatch"}
 OPTIONS |= dict.fromkeys(("--device", "--device_id", "-d"), "device")
+OPTIONS |= {f"--{name}": name for name in ("dymHW", "dymDims", "dymShape", "dymShape_range")}
 OPTIONS |= dict.fromkeys(("--model", "-m", "--om"), "model") | dict.fromkeys(("--input", "-i"), "input")
 
 
@@ -66,6 +67,11 @@ class Summary:
     def drops_tail(self) -> bool:
         """Whether this version of ais_bench drops a last batch that is not full."""
         return any(NUMBERED_OUTPUT.match(stem(outfile)) for _, outfile in self.pairs)
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether this version of ais_bench lists every time: it counts them, or its summary is beside its folder."""
+        return self.count is not None or self.path.stem.endswith("_summary")
 
     @property
     def device(self) -> str:
