@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
@@ -35,6 +35,12 @@ class RecordedRun:
     @property
     def batch_size(self) -> int:
         return self.timings[0].batch_size
+
+    @cached_property
+    def images(self) -> frozenset[str]:
+        """Names of the images; empty if the run had no input files."""
+        listed = [each for each in self.summaries if not each.is_pure_inference]
+        return frozenset(ais_bench.image_name(infile) for each in listed for infile, _ in each.pairs)
 
     def __str__(self) -> str:
         return ", ".join(str(summary.path) for summary in self.summaries)
@@ -78,14 +84,27 @@ class ResultsFolder:
         """Number of timings by the order of their times."""
         return Counter(raw_times.order(each.share.compute_ms) for run in self.runs for each in run.timings)
 
+    @cached_property
+    def passages(self) -> Counter[bytes]:
+        """Number of timings by the order of some successive times."""
+        timings = [each for run in self.runs for each in run.timings]
+        return Counter(chain.from_iterable(raw_times.passages(each.share.compute_ms) for each in timings))
+
     def copied_times(self, run: RecordedRun) -> list[str]:
         """Reasons to take times of a run for a copy, perhaps scaled, of others in the folder, in words."""
-        orders = [(timing.path.name, raw_times.order(timing.share.compute_ms)) for timing in run.timings]
+        times = [(timing.path.name, timing.share.compute_ms) for timing in run.timings]
+        found = [(name, raw_times.order(each), raw_times.passages(each)) for name, each in times]
         return [
             f"{name}: its times rise and fall as those of another record: copied"
-            for name, order in orders
-            if order and self.sequences[order] > 1
+            for name, order, passages in found
+            if (order and self.sequences[order] > 1) or any(self.passages[passage] > 1 for passage in passages)
         ]
+
+    def other_images(self, run: RecordedRun) -> list[str]:
+        """Reasons to take a run for one of other images than the folder's other runs, in words."""
+        own = run.images
+        others = [each for each in self.runs if each.images - own and own - each.images]
+        return [f"its images differ from those of batch {other.batch_size or 'unknown'}" for other in others[:1] if own]
 
 
 def scan(root: Path) -> ResultsFolder:

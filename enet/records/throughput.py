@@ -47,7 +47,7 @@ def throughput_from_folder(
     return replace(
         measured,
         problems=(*model_problems, *size_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
-        gaps=tuple(gaps),
+        gaps=(*gaps, *recorded.other_images(run)),
         caveats=tuple(f"{what} not proven" for what, is_unproven in unproven.items() if is_unproven),
     )
 

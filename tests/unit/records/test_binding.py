@@ -120,6 +120,10 @@ UNBOUND: dict[str, tuple[Callable[[Summary], object], str]] = {
     ),
     "constant times": (retimed(lambda raw: [14.5] * len(raw)), "all 32 times are 14.5 ms"),
     "times beyond the chip": (retimed(lambda raw: [ms / 1024 for ms in raw]), "no 310P3 can exceed 20202 images/s"),
+    "most times beyond the chip": (
+        retimed(lambda raw: [*(5 * ms for ms in raw[:4]), *(ms / 1024 for ms in raw[4:])]),
+        "no 310P3 can exceed 20202 images/s",
+    ),
     "denormal times": (retimed(lambda raw: [1e-300] * len(raw)), "which no clock gives"),
     "scaled times": (retimed(lambda raw: [0.93 * ms for ms in raw]), "multiplied by a factor"),
     "rounded times": (retimed(lambda raw: [round(ms, 4) for ms in raw]), "times are rounded"),
@@ -229,6 +233,17 @@ def test_times_copied_from_another_device_are_no_evidence(tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / "made")
     (tmp_path / "npu-smi.txt").write_text(result_folders.NPU_SMI)
     assert "its times rise and fall as those of another record: copied" in judge(tmp_path, batch=1).sentence
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_runs_of_other_images_are_no_evidence(swaps: bool, tmp_path: Path) -> None:
+    """Without the data set, each run's list is all that says which images it had."""
+    write(tmp_path, rename(lambda name: name.replace("munster", "lindau")) if swaps else lambda _: None)
+    write(tmp_path, batch=1)
+    for batch in (1, 16):
+        verdict = judge(tmp_path, None, batch=batch)
+        assert verdict.outcome is (Outcome.NO_EVIDENCE if swaps else Outcome.PASS), verdict
+        assert ("its images differ from those of batch" in verdict.sentence) == swaps
 
 
 def test_record_of_many_inputs_is_read_in_seconds(tmp_path: Path) -> None:

@@ -96,6 +96,26 @@ def test_order_is_that_of_a_scaled_copy_and_of_no_other_run() -> None:
     assert raw_times.order(times[:5]) == raw_times.order([1.0] * 500) == b""
 
 
+#: Times of a run of 32 executions beside one of 500, and whether they are a copy of a part of those.
+PARTS: dict[str, tuple[Times, bool]] = {
+    "the beginning times a factor": (15.3 * drawn(500)[:32], True),
+    "the middle": (16 * drawn(500)[100:132], True),
+    "with small noise": (16 * drawn(500)[100:132] + 1e-4 * 0.15 * drawn(32, 1, seed=3), True),
+    "another run": (drawn(32, seed=1), False),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_passages_are_those_of_a_scaled_part_and_of_no_other_run(what: str) -> None:
+    times, is_copy = PARTS[what]
+    assert bool(raw_times.passages(drawn(500)) & raw_times.passages(times)) == is_copy
+
+
+def test_passages_of_steady_or_coarse_times_are_left_out() -> None:
+    slowing = drawn(500, 0) * np.linspace(1, 1.1, 500)
+    assert raw_times.passages(slowing) == raw_times.passages([1.0, 2.0] * 250) == raw_times.passages([1.0]) == set()
+
+
 @pytest.mark.parametrize("times", [[0.0] * 9 + [1.0], [1e-300, 1.0] * 8, [-1.0, 2.0, 3.0] * 4, [1e300, 1e-300] * 8])
 def test_times_of_any_size_are_read(times: list[float]) -> None:
     assert not raw_times.is_scaled_simulation(times)
