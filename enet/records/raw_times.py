@@ -26,6 +26,8 @@ MOST_RANGE, MOST_DIFFERENCES = 512, 500
 #: Error of a difference, and of the place of the mark, as a fraction of the lattice's spacing. Rounding to 53 bits
 #: moves a time by 10^-6 of it.
 LATTICE_ERROR, PLACE_ERROR = 0.01, 0.02
+#: Periods of clocks, up to a power of ten: 1000 divided by a power of two or five, and its double; 62.5 MHz is 16 ns.
+DECIMAL_UNITS = (1, 1.25, 1.6, 2, 2.5, 3.2, 4, 5, 6.25, 6.4, 8, 10)
 #: Bits by which the mantissa of a Python ``float`` is longer than that of a C ``float``.
 FLOAT32_BITS = 29
 
@@ -151,17 +153,14 @@ def is_scaled_float32(times: Sequence[float]) -> bool:
 
 
 def is_clock_unit(milliseconds: float) -> bool:
-    """Return True for 1, 2, 2.5, 4 or 5 times a power of ten, and for a power of two of a second or millisecond.
+    """Return True for one of ``DECIMAL_UNITS`` times a power of ten, and a power of two of a second or millisecond.
 
-    >>> is_clock_unit(1e-6), is_clock_unit(1000 * 2**-32), is_clock_unit(0.93 * 2**-24)
+    >>> is_clock_unit(16e-6), is_clock_unit(1000 * 2**-32), is_clock_unit(0.93 * 2**-24)
     (True, True, False)
     """
     decimal = 10 ** (math.log10(milliseconds) % 1)
     binary = [2 * math.frexp(time)[0] for time in (milliseconds, milliseconds / 1000)]
-    pairs = [
-        *((decimal, unit) for unit in (1, 2, 2.5, 4, 5, 10)),
-        *((time, unit) for time in binary for unit in (1, 2)),
-    ]
+    pairs = [*((decimal, unit) for unit in DECIMAL_UNITS), *((time, unit) for time in binary for unit in (1, 2))]
     return any(math.isclose(time, unit, rel_tol=1e-4) for time, unit in pairs)
 
 

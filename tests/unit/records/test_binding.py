@@ -145,6 +145,32 @@ def test_input_shape_of_the_deliverable_passes(option_and_value: tuple[str, str]
     assert judge(tmp_path).outcome is Outcome.PASS
 
 
+HOT = result_folders.NPU_SMI.replace(" 56 ", " 95 ")
+#: Name and text of a file with the table of a hot device, beside that of a cool one or alone.
+HOT_TABLES: dict[str, tuple[str, str]] = {
+    "after much text": ("log.txt", "x\n" * 150_000 + HOT),
+    "a NUL byte": ("smi.txt", HOT + "\0"),
+    "of another suffix": ("smi.md", HOT),
+    "in wide characters": ("smi.txt", "\0".join(HOT)),
+}
+
+
+@pytest.mark.parametrize("what", HOT_TABLES)
+def test_table_of_a_hot_device_is_read_wherever_it_is(what: str, tmp_path: Path) -> None:
+    name, text = HOT_TABLES[what]
+    write(tmp_path)
+    (tmp_path / name).write_text(text)
+    verdict = judge(tmp_path)
+    assert verdict.outcome is Outcome.NO_EVIDENCE, verdict
+    assert "95" in verdict.sentence
+
+
+def test_table_in_words_is_no_table(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "README.md").write_text("| NPU | images/s |\n|---|---|\n| 310P3 | 1100 |\n")
+    assert judge(tmp_path).outcome is Outcome.PASS
+
+
 #: Bytes of an image and of the input tensor in the console, the outcome, and words of the verdict.
 SIZES = {
     "float32": (2_764_800, 16 * 2_764_800, Outcome.PASS, ""),

@@ -32,6 +32,13 @@ def by_milliseconds(times: Times) -> Times:
     return (begin + times).round(3) - begin
 
 
+def by_counter(times: Times, period: int) -> Times:
+    """Differences in seconds of a counter whose period is whole nanoseconds."""
+    begin = np.random.default_rng(3).integers(1, 10**12, len(times))
+    end = begin + np.round(times * 1e6 / period).astype(np.int64)
+    return (end * period * 1e-9 - begin * period * 1e-9) * 1e3
+
+
 #: What real front ends write.
 CLOCKS: dict[str, Callable[[Times], Sequence[float]]] = {
     "full precision": list,
@@ -41,6 +48,9 @@ CLOCKS: dict[str, Callable[[Times], Sequence[float]]] = {
     "perf_counter": lambda times: list(by_perf_counter(times)),
     "perf_counter, 17 ms": lambda times: list(by_perf_counter(18 * times)),
     "perf_counter, 8 s": lambda times: list(by_perf_counter(9000 * times)),
+    "counter of 125 MHz": lambda times: list(by_counter(times, 8)),
+    "counter of 62.5 MHz": lambda times: list(by_counter(times, 16)),
+    "counter of 31.25 MHz": lambda times: list(by_counter(times, 32)),
     "milliseconds": lambda times: list(by_milliseconds(times)),
 }
 
