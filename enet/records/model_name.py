@@ -84,8 +84,8 @@ def conflicts(model: str, deliverable: Deliverable, batch_size: int, chip: str) 
     batches = {int(size) for several, one in found for size in (several or one).split("_")}
     if batch_size and batches and batch_size not in batches:
         yield f"names batch size {', '.join(map(str, sorted(batches)))}, expected {batch_size}"
-    if found := INTEGER.search(name):
-        yield f"names {found[0].upper()}, expected a float model"
+    if integer := INTEGER.search(name):
+        yield f"names {integer[0].upper()}, expected a float model"
     size = deliverable.preprocessing.size
     for shape in SHAPE.findall(name):
         if sorted(map(int, shape)) != sorted(size):

@@ -74,8 +74,9 @@ def model(name: str) -> Callable[[Summary], None]:
     return lambda summary: summary["args"].__setitem__(2, name)
 
 
-def option(name: str, value: str) -> Callable[[Summary], None]:
-    return lambda summary: summary["args"].__setitem__(slice(1, 1), [name, value])
+def option(*words: str, at: int = 1) -> Callable[[Summary], None]:
+    """Words on the command line, at some place."""
+    return lambda summary: summary["args"].__setitem__(slice(at, at), words)
 
 
 def rename(change: Callable[[str], str]) -> Callable[[Summary], None]:
@@ -103,6 +104,10 @@ UNBOUND: dict[str, tuple[Callable[[Summary], object], str]] = {
         "--dymShape image:16,3,240,240, expected 16,3,480,480",
     ),
     "another batch in the shape": (option("--dymDims", "image:1,3,480,480"), "expected 16,3,480,480"),
+    "another network, abbreviated": (option("--mod", "resnet50.om", at=7), "names the network 'resnet50'"),
+    "another input shape, abbreviated": (option("--dymH=240,240", at=7), "--dymHW 240,240, expected"),
+    "another device, abbreviated": (option("--dev", "3", at=7), "device"),
+    "another device, joined": (option("-d3", at=7), "device"),
     "no list of times": (lambda summary: summary.pop("npu_compute_time_list"), "its list of times is missing"),
     "an empty list of times": (lambda summary: summary.update(npu_compute_time_list=[]), "its list of times"),
     "no --input": (

@@ -118,12 +118,12 @@ PARTS: dict[str, tuple[Times, bool]] = {
 @pytest.mark.parametrize("what", PARTS)
 def test_passages_are_those_of_a_scaled_part_and_of_no_other_run(what: str) -> None:
     times, is_copy = PARTS[what]
-    assert bool(raw_times.passages(drawn(500)) & raw_times.passages(times)) == is_copy
+    assert bool(raw_times.passages([*drawn(500)]) & raw_times.passages([*times])) == is_copy
 
 
 def test_passages_of_steady_or_coarse_times_are_left_out() -> None:
     slowing = drawn(500, 0) * np.linspace(1, 1.1, 500)
-    assert raw_times.passages(slowing) == raw_times.passages([1.0, 2.0] * 250) == raw_times.passages([1.0]) == set()
+    assert raw_times.passages([*slowing]) == raw_times.passages([1.0, 2.0] * 250) == raw_times.passages([1.0]) == set()
 
 
 @pytest.mark.parametrize("times", [[0.0] * 9 + [1.0], [1e-300, 1.0] * 8, [-1.0, 2.0, 3.0] * 4, [1e300, 1e-300] * 8])
