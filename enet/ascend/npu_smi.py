@@ -30,7 +30,7 @@ SECOND = re.compile(
 PAIR = re.compile(r"(\d+)\s*/\s*(\d+)")
 #: NPU, chip | process id | name | memory
 PROCESS = re.compile(r"^\|\s*(?P<npu>\d+)\s+(?P<chip>\d+)\s*\|\s*(?P<pid>\d+)\s*\|\s*(?P<name>[^|]*?)\s*\|[^|]*\|\s*$")
-#: Limits of a table: characters of a row, and number of rows. A longer line is no row.
+#: Limits of a table: characters of a row, and number of rows. A longer row is an error.
 MAX_LENGTH, MAX_ROWS = 1000, 4096
 #: Names in ``npu-smi info`` that several kinds of chip share.
 FAMILY_ONLY = re.compile(r"^(Ascend)?(910|950)$")
@@ -59,22 +59,32 @@ def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
         elif first is not None and (row := SECOND.match(line)):  # tried first, because an "NA" bus looks like health
             found.append(state(first, row, len(found), driver))
             first = None
-        elif row := FIRST.match(line):
-            if first is not None:
-                break
+        elif (row := FIRST.match(line)) and first is None:
             first = row
+        elif row or SECOND.match(line):
+            raise incomplete(first, source)
     if first is not None:
-        where = f"NPU {first['npu']} ({first['name']})"
-        raise InputError(f"{source}: the table is cut short after {where}. Save all of npu-smi info")
+        raise incomplete(first, source)
     if not found:
         raise InputError(f"{source}: no table of npu-smi info with a chip in it. Save the output of: npu-smi info")
     running = {place: tuple(names) for place, names in processes.items()}
     return [replace(each, processes=running.get((each.npu, each.chip), ())) for each in found]
 
 
+def incomplete(first: re.Match[str] | None, source: str) -> InputError:
+    """Error for a chip that has only its first row, or only its second one, which is all that is read then."""
+    if first is None:
+        return InputError(f"{source}: the first row of a chip cannot be read. Save all of npu-smi info")
+    where = f"NPU {first['npu']} ({first['name']})"
+    return InputError(f"{source}: the table is cut short after {where}. Save all of npu-smi info")
+
+
 def rows(text: str, source: str) -> list[str]:
     """Rows of a table, bounded in length and number so that no text takes longer than it is."""
-    found = [line.strip() for line in text.splitlines() if "|" in line and len(line) <= MAX_LENGTH]
+    found = [line.strip() for line in text.splitlines() if "|" in line]
+    if any(len(line) > MAX_LENGTH and line.startswith("|") for line in found):
+        raise InputError(f"{source}: a row of more than {MAX_LENGTH} characters. Save npu-smi info again")
+    found = [line for line in found if len(line) <= MAX_LENGTH]
     if len(found) > MAX_ROWS:
         raise InputError(f"{source}: more than {MAX_ROWS} rows. Save the output of one npu-smi info")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any, ClassVar
 
 import numpy as np
@@ -37,6 +37,11 @@ class DeviceTiming:
     def mean(self) -> float:
         """Mean milliseconds per execution: of the raw times, or the tool's own value if there are none."""
         return fmean(self.compute_ms) if self.compute_ms else self.mean_ms
+
+    @property
+    def typical(self) -> float:
+        """Milliseconds of an execution that a few slow ones do not hide: the median, if it is below the mean."""
+        return min(self.mean, median(self.compute_ms)) if self.compute_ms else self.mean
 
 
 @dataclass(frozen=True, kw_only=True)

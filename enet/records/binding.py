@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from enet.deliverable import Deliverable
@@ -15,6 +15,9 @@ from enet.records.summary import Summary, image_name
 
 #: Beginnings of file names in other data sets.
 OTHER_DATA = re.compile(r"(ILSVRC\d{4}|n\d{8}_\d+|COCO_|ADE_(train|val)_|VOC\d{4}|bsds|kitti)", re.IGNORECASE)
+
+#: Options of ais_bench that give a whole input shape.
+SHAPE_OPTIONS = ("dymDims", "dymShape", "dymShape_range")
 
 
 def model_problems(summaries: Sequence[Summary], deliverable: Deliverable, batch_size: int, chip: str) -> Iterator[str]:
@@ -31,7 +34,28 @@ def model_problems(summaries: Sequence[Summary], deliverable: Deliverable, batch
         for conflict in model_name.conflicts(model, deliverable, batch_size, chip):
             name = printable(PurePosixPath(model).name[:80])
             yield f"{summary.path.name}: its model {name} {conflict}"
+        yield from shape_problems(summary, deliverable, batch_size)
         yield from place_problems(summary)
+
+
+def shape_problems(summary: Summary, deliverable: Deliverable, batch_size: int) -> Iterator[str]:
+    """Yield an input shape on the command line that is not the deliverable's, in words."""
+    width, height = deliverable.preprocessing.size
+    full = [[batch_size, 3, height, width], [batch_size, height, width, 3]]
+    for option, shapes in {"dymHW": [[height, width]], **dict.fromkeys(SHAPE_OPTIONS, full)}.items():
+        text = summary.options.get(option)
+        if text is not None and text.rpartition(":")[2].split(",") not in [list(map(str, shape)) for shape in shapes]:
+            expected = ",".join(map(str, shapes[0]))
+            yield f"{summary.path.name}: --{option} {printable(text[:40])}, expected {expected}"
+
+
+def size_problems(input_bytes: Iterable[int], deliverable: Deliverable) -> Iterator[str]:
+    """Yield a size in bytes of an image in the console that the deliverable's input cannot have, in words."""
+    width, height = deliverable.preprocessing.size
+    # Not all of them for every deliverable: 240 x 240 in float32 is as large as 480 x 480 in uint8.
+    known = [3 * width * height * each for each in ((4, 2) if deliverable.artifact.input == "float" else (1,))]
+    for size in sorted({*input_bytes} - {*known}):
+        yield f"the console says {size} bytes an image, expected {known[0]} for {width}x{height}"
 
 
 def place_problems(summary: Summary) -> Iterator[str]:

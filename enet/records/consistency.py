@@ -121,6 +121,9 @@ def find_contradictions(summary: Summary, consoles: Sequence[Console], finding: 
         yield f"throughput is claimed as {summary.throughput:.7g} images/s, but {formula}"
     for console in consoles:
         claims, name = console.claims, console.path.name
+        for (files, _), (image, tensor) in zip(console.batches, console.input_bytes, strict=False):
+            if tensor != files * image:
+                yield f"{name} says a tensor of {tensor} bytes, but {files} files of {image} have {files * image}"
         counts = [count * summary.int_option("loop", 1) for _, count in console.batches]
         if counts and finding.executions not in counts:
             yield f"{name} says {counts[0]} executions, {summary.path.name} {finding.executions}"
@@ -181,11 +184,16 @@ def options_contradictions(summary: Summary, size: int) -> Iterator[str]:
 
 def time_problems(summary: Summary, executions: int) -> Iterator[str]:
     """Yield what speaks against the times having been read from a clock; of extremes alone if no others are kept."""
-    least, most = summary.statistics["min"], summary.statistics["max"]
+    kept = [summary.statistics[name] for name in ("min", "mean", "median", "max")]
     if summary.compute_ms:
         yield from raw_times.problems(summary.compute_ms)
-    elif executions >= raw_times.ENOUGH and least == most:
-        yield f"all {executions} times are {least:.6g} ms, which no clock gives"
+    elif summary.keeps_times and executions:
+        yield "its list of times is missing, which this version of ais_bench writes: edited"
+    elif executions >= raw_times.ENOUGH:
+        if kept[0] in (kept[1], kept[3]):  # a mean that is the least leaves no other time
+            yield f"all {executions} times are {kept[0]:.6g} ms, which no clock gives"
+        if digits := raw_times.rounded_digits(kept):
+            yield f"its statistics are rounded to {digits} digits, but ais_bench writes all of them: edited"
 
 
 def is_close(first: float, second: float) -> bool:
@@ -242,4 +250,5 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
         batch_ambiguity=finding.ambiguity,
         contradictions=(*find_contradictions(summary, own, finding), *clock_contradictions(share, own), *repeated[:1]),
         problems=tuple(time_problems(summary, finding.executions)),
+        input_bytes=tuple(image for console in own for image, _ in console.input_bytes),
     )

@@ -10,7 +10,9 @@ from pathlib import Path
 from enet.errors import InputError, format_list
 from enet.records.parsing import finite_number, read_text
 
-FILES = re.compile(r"get filesperbatch files0 size:\d+ tensor0size:\d+ filesperbatch:(\d{1,9}) runcount:(\d{1,9})\b")
+FILES = re.compile(
+    r"get filesperbatch files0 size:(\d{1,12}) tensor0size:(\d{1,12}) filesperbatch:(\d{1,9}) runcount:(\d{1,9})\b"
+)
 OUTPUT = re.compile(r"output path:(\S.*)")
 #: throughput (1000*batchsize/NPU_compute_time): X
 #: throughput 1000*batchsize(B)/NPU_compute_time.mean(T): X
@@ -52,6 +54,7 @@ class Console:
     Attributes:
         outputs: folders that outputs were written to.
         batches: (files in a batch, number of batches), for each device.
+        input_bytes: (an image, the input tensor) of each of ``batches``, in bytes.
         devices: line of each device, by its number.
         longest_seconds: upper bound of the time of the longest run by its progress bar; None if there is no bar.
     """
@@ -62,6 +65,7 @@ class Console:
     claims: tuple[Claim, ...]
     devices: dict[str, DeviceLine]
     longest_seconds: float | None = None
+    input_bytes: tuple[tuple[int, int], ...] = ()
 
     def is_of(self, folder: str, mean_ms: float) -> bool:
         """Return True if the run has this mean, or is the only one and wrote to a folder of this name."""
@@ -94,7 +98,8 @@ def read(path: Path) -> Console:
         raise InputError(f"{path}: the run failed: {format_list(errors, first=2)}. Run ais_bench again")
     lines = DEVICE.findall(text)
     devices = {device: DeviceLine(*(finite_number(value, path) for value in values)) for device, *values in lines}
-    batches = tuple((int(files), int(count)) for files, count in FILES.findall(text))
+    found = FILES.findall(text)
+    batches = tuple((int(files), int(count)) for _, _, files, count in found)
     if max(len(claims), len(batches), len(devices)) > MAX_RUNS:
         raise InputError(f"{path}: more than {MAX_RUNS} runs. Save the console output of each run in its own file")
     for files, count in batches:
@@ -102,5 +107,6 @@ def read(path: Path) -> Console:
             raise InputError(f"{path}: filesperbatch={files} runcount={count}, expected at least 1. Run it again")
     bars = [bar.groups("0") for bar in PROGRESS.finditer(text) if int(bar[1]) == int(bar[2])]
     seconds = [3600.0 * int(hours) + 60 * int(minutes) + int(rest) + 1 for _, _, hours, minutes, rest in bars]
+    sizes = tuple((int(image), int(tensor)) for image, tensor, _, _ in found)
     outputs = tuple(each.strip() for each in OUTPUT.findall(text))
-    return Console(path, outputs, batches, tuple(claims), devices, max(seconds, default=None))
+    return Console(path, outputs, batches, tuple(claims), devices, max(seconds, default=None), sizes)

@@ -20,6 +20,7 @@ class RecordedTiming:
         claimed_batch_size: what the recorded throughput was scaled by, or the flag.
         contradictions: one sentence for each two values of the record that cannot both be true.
         problems: reasons why the record cannot be used although nothing in it is a contradiction.
+        input_bytes: sizes of an image in bytes, as the console has them; empty without a console.
         batch_ambiguity: why ``batch_size`` is only one of several that fit; empty if it is certain.
     """
 
@@ -35,3 +36,4 @@ class RecordedTiming:
     contradictions: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     batch_ambiguity: str = ""
+    input_bytes: tuple[int, ...] = ()

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
@@ -16,13 +16,19 @@ from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.records import consistency, console, eval_log, raw_times, summary as ais_bench, trtexec
 from enet.records.device_timing import RecordedTiming
-from enet.records.parsing import read_text
+from enet.records.parsing import MAX_BYTES, read_text
 from enet.records.summary import Summary
 
 #: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
 MAX_DEPTH, MAX_FILES = 4, 40_000
 #: Suffixes of texts, and the number of bytes of one that decide what it is.
 TEXT_SUFFIXES, BEGINNING = ("", ".txt", ".log", ".out"), 1 << 18
+
+#: Head of npu-smi's table, and suffixes of files that hold none.
+TABLE_HEAD = re.compile(rb"\|[ \t]{0,80}(?:NPU[ \t]{1,80}Name\b|npu-smi )")
+NO_TABLE = frozenset(
+    (".bin", ".npy", ".npz", ".om", ".onnx", ".pth", ".pt", ".json", ".png", ".jpg", ".zip", ".gz", ".tar")
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,12 @@ class RecordedRun:
     @property
     def batch_size(self) -> int:
         return self.timings[0].batch_size
+
+    @cached_property
+    def images(self) -> frozenset[str]:
+        """Names of the images; empty if the run had no input files."""
+        listed = [each for each in self.summaries if not each.is_pure_inference]
+        return frozenset(ais_bench.image_name(infile) for each in listed for infile, _ in each.pairs)
 
     def __str__(self) -> str:
         return ", ".join(str(summary.path) for summary in self.summaries)
@@ -78,14 +90,27 @@ class ResultsFolder:
         """Number of timings by the order of their times."""
         return Counter(raw_times.order(each.share.compute_ms) for run in self.runs for each in run.timings)
 
+    @cached_property
+    def passages(self) -> Counter[bytes]:
+        """Number of timings by the order of some successive times."""
+        timings = [each for run in self.runs for each in run.timings]
+        return Counter(chain.from_iterable(raw_times.passages(each.share.compute_ms) for each in timings))
+
     def copied_times(self, run: RecordedRun) -> list[str]:
         """Reasons to take times of a run for a copy, perhaps scaled, of others in the folder, in words."""
-        orders = [(timing.path.name, raw_times.order(timing.share.compute_ms)) for timing in run.timings]
+        times = [(timing.path.name, timing.share.compute_ms) for timing in run.timings]
+        found = [(name, raw_times.order(each), raw_times.passages(each)) for name, each in times]
         return [
             f"{name}: its times rise and fall as those of another record: copied"
-            for name, order in orders
-            if order and self.sequences[order] > 1
+            for name, order, passages in found
+            if (order and self.sequences[order] > 1) or any(self.passages[passage] > 1 for passage in passages)
         ]
+
+    def other_images(self, run: RecordedRun) -> list[str]:
+        """Reasons to take a run for one of other images than the folder's other runs, in words."""
+        own = run.images
+        others = [each for each in self.runs if each.images - own and own - each.images]
+        return [f"its images differ from those of batch {other.batch_size or 'unknown'}" for other in others[:1] if own]
 
 
 def scan(root: Path) -> ResultsFolder:
@@ -108,12 +133,12 @@ def scan(root: Path) -> ResultsFolder:
         problem = f"more than {console.MAX_RUNS} summaries or console outputs"
         raise InputError(f"--replay {root}: {problem}. Give the folder of one deliverable's results")
     consoles = [console.read(path) for path in printed]
-    tables = [path for path, text in texts if "| NPU " in text]
+    tables = [path for path in paths if may_hold_table(path, outputs) and has_table(path)]
     logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
     claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
     if not (summaries or logs):
         raise InputError(f"--replay {root}: no results. Give a folder with a summary of ais_bench or a trtexec log")
-    states = [state for path in tables for state in npu_smi.parse(read_text(path), str(path))]
+    states = [state for path in tables for state in npu_smi.parse(read_text(path).replace("\0", ""), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
     runs, claimed = group_by_run(summaries, consoles), merge_claims(claims)
     return ResultsFolder(root, runs, tuple(logs), tuple(states), claimed, simulated)
@@ -133,6 +158,21 @@ def list_files(root: Path) -> Iterator[Path]:
 def is_text(path: Path, outputs: set[Path]) -> bool:
     """Return True if a file may be a console, log or table; outputs of ais_bench can be texts too."""
     return path.suffix.lower() in TEXT_SUFFIXES and not (path.parent in outputs and path.stem[-2:-1] == "_")
+
+
+def may_hold_table(path: Path, outputs: set[Path]) -> bool:
+    """Return True if a file may hold a table of npu-smi: notes can, whatever their suffix."""
+    is_known = path.suffix.lower() in NO_TABLE or ais_bench.is_summary(path)
+    return not is_known and not (path.parent in outputs and path.stem[-2:-1] == "_")
+
+
+def has_table(path: Path) -> bool:
+    """Return True if a file holds the head of npu-smi's table, anywhere, in any encoding of ASCII."""
+    try:
+        with path.open("rb") as file:
+            return bool(TABLE_HEAD.search(file.read(MAX_BYTES).replace(b"\0", b"")))
+    except OSError:
+        return False
 
 
 def read_beginning(path: Path) -> str:

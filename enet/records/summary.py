@@ -30,7 +30,11 @@ STATISTICS = {"min": "min", "max": "max", "mean": "mean", "median": "median", "p
 #: Options of ais_bench that are needed here, in all spellings.
 OPTIONS = {"--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop", "--dymBatch": "dymBatch"}
 OPTIONS |= dict.fromkeys(("--device", "--device_id", "-d"), "device")
+OPTIONS |= {f"--{name}": name for name in ("dymHW", "dymDims", "dymShape", "dymShape_range")}
 OPTIONS |= dict.fromkeys(("--model", "-m", "--om"), "model") | dict.fromkeys(("--input", "-i"), "input")
+
+#: Other options of ais_bench that begin as one of those, so that an abbreviation may mean them.
+OTHER_OPTIONS = ("--backend", "--debug", "--divide_input", "--dump", "--output")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,11 @@ class Summary:
     def drops_tail(self) -> bool:
         """Whether this version of ais_bench drops a last batch that is not full."""
         return any(NUMBERED_OUTPUT.match(stem(outfile)) for _, outfile in self.pairs)
+
+    @property
+    def keeps_times(self) -> bool:
+        """Whether this version of ais_bench lists every time: it counts them, or its summary is beside its folder."""
+        return self.count is not None or self.path.stem.endswith("_summary")
 
     @property
     def device(self) -> str:
@@ -168,6 +177,18 @@ def check_paths(summary: Summary) -> None:
         raise InputError(f"{summary.path}: lists outputs in {first} and {second}, expected one folder. Run it again")
 
 
+def option_name(word: str) -> str:
+    """Long name of one of ``OPTIONS``, which argparse also takes abbreviated as long as it is the only one; else empty.
+
+    >>> option_name("-d"), option_name("--mod"), option_name("--out"), option_name("--dym")
+    ('device', 'model', '', '')
+    """
+    if word in OPTIONS or len(word) < 3 or not word.startswith("--"):
+        return OPTIONS.get(word, "")
+    meant = {OPTIONS.get(option, "") for option in (*OPTIONS, *OTHER_OPTIONS) if option.startswith(word)}
+    return meant.pop() if len(meant) == 1 else ""
+
+
 def parse_options(arguments: object, path: Path) -> dict[str, str]:
     """Values of ``OPTIONS`` on ais_bench's command line, by long name."""
     if not isinstance(arguments, list) or not all(isinstance(word, str) for word in arguments):
@@ -176,6 +197,8 @@ def parse_options(arguments: object, path: Path) -> dict[str, str]:
     words = iter(arguments)
     for word in words:
         name, equals, value = word.partition("=")
-        if name in OPTIONS:
-            values[OPTIONS[name]] = value if equals else next(words, "")
+        if not word.startswith("--") and word[:2] in OPTIONS:
+            name, equals, value = word[:2], word[2:], word[2:]  # as in "-d3"
+        if option := option_name(name):
+            values[option] = value if equals else next(words, "")
     return values

@@ -39,13 +39,15 @@ def throughput_from_folder(
     provenance = with_recorded_devices(provenance, recorded, run, target)
     measured = throughput_from_timings(run.timings, provenance, deliverable.dataset.images)
     model_problems = binding.model_problems(run.summaries, deliverable, batch_size, provenance.chip)
+    sizes = [size for timing in run.timings for size in timing.input_bytes]
+    size_problems = binding.size_problems(sizes, deliverable)
     chip_problems = binding.chip_problems(provenance, target)
     gaps = binding.input_gaps(run.summaries, images)
     unproven = {"model": True, "inputs": images is None, "chip": not provenance.devices_before}
     return replace(
         measured,
-        problems=(*model_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
-        gaps=tuple(gaps),
+        problems=(*model_problems, *size_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
+        gaps=(*gaps, *recorded.other_images(run)),
         caveats=tuple(f"{what} not proven" for what, is_unproven in unproven.items() if is_unproven),
     )
 

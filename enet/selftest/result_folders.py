@@ -106,7 +106,9 @@ def write(
     summary = folder / "sumary.json" if how.inside else root / f"bs{batch}_summary.json"
     summary.write_text(json.dumps(table))
     if console:
-        size = 19 * 32 * 32 * 4
+        # Three float32 channels, of the outputs' size; outputs that are left out stand for those of the guide.
+        first = outputs[names[0]]
+        size = 3 * 4 * (int(np.prod(first.shape[-2:])) if first.ndim > 2 else 480 * 480)
         shown = ", ".join(f"{key} = {value}" for key, value in figures.items())
         lines = [
             f"[INFO] output path:./results/bs{batch}",

@@ -144,6 +144,21 @@ def test_parse_other_text_gives_one_line_error(text: str) -> None:
     assert "\n" not in str(raised.value)
 
 
+#: Change of a chip's first row that cannot be read, beside another chip's that can, and words of the error.
+UNREADABLE = {
+    "padded": ("0    / 0", "0    / 0" + " " * 1000, "a row of more than 1000 characters"),
+    "no temperature": (" 56 ", " hot ", "the first row of a chip cannot be read"),
+    "a name of two words": ("310P3", "310 P3", "the first row of a chip cannot be read"),
+}
+
+
+@pytest.mark.parametrize("what", UNREADABLE)
+def test_parse_row_that_cannot_be_read_is_an_error(what: str) -> None:
+    old, new, words = UNREADABLE[what]
+    with pytest.raises(InputError, match=words):
+        npu_smi.parse(NPU_SMI + NPU_SMI.replace(old, new, 1))
+
+
 @pytest.mark.parametrize("lines", [7, 8])
 def test_parse_table_cut_short_gives_error(lines: int) -> None:
     text = "\n".join(ASCEND_910B.splitlines()[:lines])

@@ -74,6 +74,11 @@ def model(name: str) -> Callable[[Summary], None]:
     return lambda summary: summary["args"].__setitem__(2, name)
 
 
+def option(*words: str, at: int = 1) -> Callable[[Summary], None]:
+    """Words on the command line, at some place."""
+    return lambda summary: summary["args"].__setitem__(slice(at, at), words)
+
+
 def rename(change: Callable[[str], str]) -> Callable[[Summary], None]:
     def apply(summary: Summary) -> None:
         for entry in summary["filesinfo"].values():
@@ -93,6 +98,18 @@ UNBOUND: dict[str, tuple[Callable[[Summary], object], str]] = {
     "another chip": (model("enet_Ascend310_bs16.om"), "names the chip 310, expected 310P3"),
     "another batch size": (model("enet_bs1.om"), "names batch size 1, expected 16"),
     "INT8": (model("enet_bs16_int8.om"), "names INT8"),
+    "another input shape": (option("--dymHW", "240,240"), "--dymHW 240,240, expected 480,480"),
+    "another input shape by name": (
+        option("--dymShape", "image:16,3,240,240"),
+        "--dymShape image:16,3,240,240, expected 16,3,480,480",
+    ),
+    "another batch in the shape": (option("--dymDims", "image:1,3,480,480"), "expected 16,3,480,480"),
+    "another network, abbreviated": (option("--mod", "resnet50.om", at=7), "names the network 'resnet50'"),
+    "another input shape, abbreviated": (option("--dymH=240,240", at=7), "--dymHW 240,240, expected"),
+    "another device, abbreviated": (option("--dev", "3", at=7), "device"),
+    "another device, joined": (option("-d3", at=7), "device"),
+    "no list of times": (lambda summary: summary.pop("npu_compute_time_list"), "its list of times is missing"),
+    "an empty list of times": (lambda summary: summary.update(npu_compute_time_list=[]), "its list of times"),
     "no --input": (
         lambda summary: summary.update(args=["x", "--model", "enet.om", "--batchsize", "16"]),
         "the command line has no --input",
@@ -108,6 +125,10 @@ UNBOUND: dict[str, tuple[Callable[[Summary], object], str]] = {
     ),
     "constant times": (retimed(lambda raw: [14.5] * len(raw)), "all 32 times are 14.5 ms"),
     "times beyond the chip": (retimed(lambda raw: [ms / 1024 for ms in raw]), "no 310P3 can exceed 20202 images/s"),
+    "most times beyond the chip": (
+        retimed(lambda raw: [*(5 * ms for ms in raw[:4]), *(ms / 1024 for ms in raw[4:])]),
+        "no 310P3 can exceed 20202 images/s",
+    ),
     "denormal times": (retimed(lambda raw: [1e-300] * len(raw)), "which no clock gives"),
     "scaled times": (retimed(lambda raw: [0.93 * ms for ms in raw]), "multiplied by a factor"),
     "rounded times": (retimed(lambda raw: [round(ms, 4) for ms in raw]), "times are rounded"),
@@ -120,6 +141,58 @@ def test_record_of_something_else_is_no_evidence(what: str, tmp_path: Path) -> N
     write(tmp_path, change)
     verdict = judge(tmp_path)
     assert verdict.outcome is Outcome.NO_EVIDENCE, verdict
+    assert words in verdict.sentence
+
+
+@pytest.mark.parametrize("option_and_value", [("--dymHW", "480,480"), ("--dymDims", "image:16,3,480,480")])
+def test_input_shape_of_the_deliverable_passes(option_and_value: tuple[str, str], tmp_path: Path) -> None:
+    write(tmp_path, option(*option_and_value))
+    assert judge(tmp_path).outcome is Outcome.PASS
+
+
+HOT = result_folders.NPU_SMI.replace(" 56 ", " 95 ")
+#: Name and text of a file with the table of a hot device, beside that of a cool one or alone.
+HOT_TABLES: dict[str, tuple[str, str]] = {
+    "after much text": ("log.txt", "x\n" * 150_000 + HOT),
+    "a NUL byte": ("smi.txt", HOT + "\0"),
+    "of another suffix": ("smi.md", HOT),
+    "in wide characters": ("smi.txt", "\0".join(HOT)),
+}
+
+
+@pytest.mark.parametrize("what", HOT_TABLES)
+def test_table_of_a_hot_device_is_read_wherever_it_is(what: str, tmp_path: Path) -> None:
+    name, text = HOT_TABLES[what]
+    write(tmp_path)
+    (tmp_path / name).write_text(text)
+    verdict = judge(tmp_path)
+    assert verdict.outcome is Outcome.NO_EVIDENCE, verdict
+    assert "95" in verdict.sentence
+
+
+def test_table_in_words_is_no_table(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "README.md").write_text("| NPU | images/s |\n|---|---|\n| 310P3 | 1100 |\n")
+    assert judge(tmp_path).outcome is Outcome.PASS
+
+
+#: Bytes of an image and of the input tensor in the console, the outcome, and words of the verdict.
+SIZES = {
+    "float32": (2_764_800, 16 * 2_764_800, Outcome.PASS, ""),
+    "float16": (1_382_400, 16 * 1_382_400, Outcome.PASS, ""),
+    "240x240": (691_200, 16 * 691_200, Outcome.NO_EVIDENCE, "says 691200 bytes an image, expected 2764800 for 480x480"),
+    "a tensor of one": (2_764_800, 2_764_800, Outcome.FAIL, "but 16 files of 2764800 have 44236800"),
+}
+
+
+@pytest.mark.parametrize("what", SIZES)
+def test_sizes_in_the_console_are_of_the_input(what: str, tmp_path: Path) -> None:
+    image, tensor, outcome, words = SIZES[what]
+    write(tmp_path)
+    sizes = f"get filesperbatch files0 size:{image} tensor0size:{tensor} filesperbatch:16 runcount:32"
+    (tmp_path / "console.txt").write_text(f"[INFO] output path:./results/bs16\n[INFO] {sizes}\n")
+    verdict = judge(tmp_path)
+    assert verdict.outcome is outcome, verdict
     assert words in verdict.sentence
 
 
@@ -168,7 +241,7 @@ def test_executions_longer_than_the_progress_bar_fail(clock: str, outcome: Outco
     easy = replace(spec, throughput=replace(spec.throughput, baseline="T4"))
     write(tmp_path, retimed(lambda raw: [float(np.float32(2.4 * ms)) for ms in raw]), batch=1)
     bar = f"[INFO] output path:./results/bs1\nInference array Processing: 100%|█| 500/500 [{clock}<00:00, 460.1it/s]\n"
-    batch = "[INFO] get filesperbatch files0 size:1 tensor0size:1 filesperbatch:1 runcount:500\n"
+    batch = "[INFO] get filesperbatch files0 size:2764800 tensor0size:2764800 filesperbatch:1 runcount:500\n"
     (tmp_path / "console.txt").write_text(bar + batch)
     verdict = judge(tmp_path, spec=easy, batch=1)
     assert verdict.outcome is outcome, verdict
@@ -191,6 +264,17 @@ def test_times_copied_from_another_device_are_no_evidence(tmp_path: Path) -> Non
         shutil.rmtree(tmp_path / "made")
     (tmp_path / "npu-smi.txt").write_text(result_folders.NPU_SMI)
     assert "its times rise and fall as those of another record: copied" in judge(tmp_path, batch=1).sentence
+
+
+@pytest.mark.parametrize("swaps", [True, False])
+def test_runs_of_other_images_are_no_evidence(swaps: bool, tmp_path: Path) -> None:
+    """Without the data set, each run's list is all that says which images it had."""
+    write(tmp_path, rename(lambda name: name.replace("munster", "lindau")) if swaps else lambda _: None)
+    write(tmp_path, batch=1)
+    for batch in (1, 16):
+        verdict = judge(tmp_path, None, batch=batch)
+        assert verdict.outcome is (Outcome.NO_EVIDENCE if swaps else Outcome.PASS), verdict
+        assert ("its images differ from those of batch" in verdict.sentence) == swaps
 
 
 def test_record_of_many_inputs_is_read_in_seconds(tmp_path: Path) -> None:

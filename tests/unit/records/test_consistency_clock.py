@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,14 +57,31 @@ def test_options_agree_with_what_ran(options: dict[str, str], size: int, found: 
     assert list(options_contradictions(summary(4, options=options), size)) == found
 
 
+#: Of a version that keeps no times.
+SUMMARY = Path("results/run_summary.json")
+OLD: dict[str, Any] = {"path": Path("results/run/sumary.json"), "count": None}
+MISSING = "its list of times is missing, which this version of ais_bench writes: edited"
+ROUNDED = "its statistics are rounded to 2 digits, but ais_bench writes all of them: edited"
+EQUAL = "all 8 times are 2 ms, which no clock gives"
+
+
 @pytest.mark.parametrize(
     ("changes", "executions", "found"),
     [
         ({"times": [2.0] * 8}, 8, ["all 8 times are 2 ms, which no clock gives"]),
         ({"times": [2.0] * 7}, 7, []),
-        ({"compute_ms": ()}, 8, ["all 8 times are 2 ms, which no clock gives"]),
-        ({"compute_ms": ()}, 7, []),
-        ({"compute_ms": (), "statistics": statistics([2.0, 2.1])}, 8, []),
+        ({"compute_ms": (), **OLD}, 8, ["all 8 times are 2 ms, which no clock gives"]),
+        ({"compute_ms": (), **OLD}, 7, []),
+        ({"compute_ms": ()}, 8, [MISSING]),
+        ({"compute_ms": (), **OLD, "path": SUMMARY}, 8, [MISSING]),
+        ({"compute_ms": (), **OLD, "count": 8}, 8, [MISSING]),
+        ({"compute_ms": (), **OLD, "statistics": statistics([2.1, 2.0, 2 + 1 / 3])}, 8, []),
+        (
+            {"compute_ms": (), **OLD, "statistics": statistics([0.27, 0.33]) | {"mean": 0.3, "median": 0.3}},
+            8,
+            [ROUNDED],
+        ),
+        ({"compute_ms": (), **OLD, "statistics": statistics([2.0, 2.0]) | {"max": 2.5}}, 8, [EQUAL]),
     ],
 )
 def test_times_that_are_all_equal_are_of_no_clock(changes: dict[str, Any], executions: int, found: list[str]) -> None:

@@ -33,6 +33,20 @@ HONEST = [
     "enet_epoch310_bs16.om",
     "output_16batch.om",
     "network_bs16.om",
+    "segnet_tutorial_enet_bs16.om",
+    "enet_imagenet_pretrained_citys_bs16.om",
+    "internet_enet.om",
+    "planet_enet.om",
+    "neuralnet_bs16.om",
+    "subnet_bs16.om",
+    "enet_clip_ssd_bs16.om",
+    "enet_no_int8.om",
+    "enet_non_quant_bs16.om",
+    "enet-ascend310-p3.om",
+    "enet_bs16_1x3x480x480.om",
+    "ENet_8x910_bs16.om",
+    "enet_uint8_bs16.om",
+    "enet_unquantized_bs16.om",
 ]
 
 OTHER = {
@@ -51,6 +65,31 @@ OTHER = {
     "yolov5s_bs16.om": "names the network 'yolov5s'",
     "enet_camvid_bs16.om": "names the data set 'camvid', expected 'cityscapes'",
     "enet_int8_bs16.om": "names INT8",
+    "enet_citys_240x240_bs16.om": "names the size 240x240, expected 480x480",
+    "enet_16x3x1024x2048.om": "names the size 1024x2048",
+    "enet_bsz32.om": "names batch size 32",
+    **{
+        f"{word}_bs16.om": f"names the network {part!r}"
+        for word, part in {
+            **dict.fromkeys(("enet_resnet50", "my_enet_resnet50"), "resnet50"),
+            **{
+                name: name
+                for name in ("stdc1", "convnext", "bisenetv2", "unetplusplus", "mobilevit", "regseg", "alexnet")
+            },
+            "fast_scnn_citys": "scnn",
+            "pp_liteseg": "liteseg",
+            "enet_unet": "unet",
+            "enetunet": "unet",
+        }.items()
+    },
+    **{
+        f"enet_{word}_bs16.om": f"names {word.upper()}, expected a float"
+        for word in ("w8a16", "i8", "s8", "int4", "qat", "8bit", "quantization", "int_8", "amct")
+    },
+    **{
+        f"enet_{word}_bs16.om": f"names the data set {word!r}"
+        for word in ("pascal", "voc12", "coco2017", "ade", "bdd", "culane", "tusimple", "sunrgbd", "imagenet")
+    },
 }
 
 

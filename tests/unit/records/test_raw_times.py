@@ -32,6 +32,13 @@ def by_milliseconds(times: Times) -> Times:
     return (begin + times).round(3) - begin
 
 
+def by_counter(times: Times, period: int) -> Times:
+    """Differences in seconds of a counter whose period is whole nanoseconds."""
+    begin = np.random.default_rng(3).integers(1, 10**12, len(times))
+    end = begin + np.round(times * 1e6 / period).astype(np.int64)
+    return (end * period * 1e-9 - begin * period * 1e-9) * 1e3
+
+
 #: What real front ends write.
 CLOCKS: dict[str, Callable[[Times], Sequence[float]]] = {
     "full precision": list,
@@ -41,6 +48,9 @@ CLOCKS: dict[str, Callable[[Times], Sequence[float]]] = {
     "perf_counter": lambda times: list(by_perf_counter(times)),
     "perf_counter, 17 ms": lambda times: list(by_perf_counter(18 * times)),
     "perf_counter, 8 s": lambda times: list(by_perf_counter(9000 * times)),
+    "counter of 125 MHz": lambda times: list(by_counter(times, 8)),
+    "counter of 62.5 MHz": lambda times: list(by_counter(times, 16)),
+    "counter of 31.25 MHz": lambda times: list(by_counter(times, 32)),
     "milliseconds": lambda times: list(by_milliseconds(times)),
 }
 
@@ -94,6 +104,26 @@ def test_order_is_that_of_a_scaled_copy_and_of_no_other_run() -> None:
     assert raw_times.order(times) == raw_times.order([16.3 * each for each in times])
     assert raw_times.order(times) != raw_times.order(list(drawn(32, seed=1)))
     assert raw_times.order(times[:5]) == raw_times.order([1.0] * 500) == b""
+
+
+#: Times of a run of 32 executions beside one of 500, and whether they are a copy of a part of those.
+PARTS: dict[str, tuple[Times, bool]] = {
+    "the beginning times a factor": (15.3 * drawn(500)[:32], True),
+    "the middle": (16 * drawn(500)[100:132], True),
+    "with small noise": (16 * drawn(500)[100:132] + 1e-4 * 0.15 * drawn(32, 1, seed=3), True),
+    "another run": (drawn(32, seed=1), False),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_passages_are_those_of_a_scaled_part_and_of_no_other_run(what: str) -> None:
+    times, is_copy = PARTS[what]
+    assert bool(raw_times.passages([*drawn(500)]) & raw_times.passages([*times])) == is_copy
+
+
+def test_passages_of_steady_or_coarse_times_are_left_out() -> None:
+    slowing = drawn(500, 0) * np.linspace(1, 1.1, 500)
+    assert raw_times.passages([*slowing]) == raw_times.passages([1.0, 2.0] * 250) == raw_times.passages([1.0]) == set()
 
 
 @pytest.mark.parametrize("times", [[0.0] * 9 + [1.0], [1e-300, 1.0] * 8, [-1.0, 2.0, 3.0] * 4, [1e300, 1e-300] * 8])
