@@ -20,7 +20,7 @@ from enet.deliverable import IoFormat
 from enet.evidence import Accuracy, Agreement, LogitComparison, Parity, Provenance
 from enet.measure.predictor import open_predictor, with_device_states
 from enet.measure.subject import Subject
-from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps, compare_splits
 from enet.storage.memmap import create_memmap
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
@@ -98,6 +98,7 @@ def compare_with_reference(
         images_expected=run.images_expected,
         pixels_per_image=int(np.prod(theirs.shape[1:])),
         counts=tuple(compare(index, name) for index, name in compared),
+        split=compare_splits(((ours[index], theirs[place[name]]) for index, name in compared), len(run.classes)),
     )
 
 
@@ -144,11 +145,7 @@ def draw_calls(count: int, size: int, rng: np.random.Generator) -> list[NDArray[
 
 
 def compare_artifacts(
-    comparison: str,
-    subject: Subject,
-    pair: tuple[Artifact, Artifact],
-    source: ImageSource,
-    seed: int | None = None,
+    comparison: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource, seed: int | None = None
 ) -> Parity:
     """Run some images through two artifacts, each in batches of its own size, and compare their labels.
 
