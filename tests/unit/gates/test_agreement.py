@@ -21,8 +21,10 @@ Map = NDArray[np.uint8]
 SIDE, IMAGES, WRONG = 240, 6, 2  # WRONG: the image that a fault in one image is in
 PYTORCH = provenance(backend="pytorch", artifact_sha256="r")
 
-#: Share of border pixels that rounding changes, of the networks for which it changes most (docs/design.md).
+#: Share of border pixels that rounding changes, of the networks for which it changes most (docs/design.md); and of the
+#: deliverable `scenes`, over all images.
 ROUNDED = {"fp32": 0.0001, "fp16": 0.006, "int8": 0.14}
+ROUNDED_SCENES = {"fp32": 0.0001, "fp16": 0.0024, "int8": 0.053}
 
 
 def street(seed: int) -> Map:
@@ -200,7 +202,7 @@ def test_agreement_a_small_fault_that_is_the_same_in_all_images_fails(fault: str
     change, words = SAME_IN_ALL[fault]
     rng = np.random.default_rng(1)
     references = [wavy(seed) for seed in range(20)]
-    maps = [change(rounded(labels, ROUNDED[precision], rng)) for labels in references]
+    maps = [change(rounded(labels, ROUNDED_SCENES[precision], rng)) for labels in references]
     known: dict[str, Any] = {
         "images": tuple(map(str, range(20))),
         "images_expected": 20,
@@ -211,7 +213,7 @@ def test_agreement_a_small_fault_that_is_the_same_in_all_images_fails(fault: str
     verdict = agreement(evidence(REFERENCE, precision, split=split, **known))
     assert verdict.outcome is Outcome.FAIL
     assert words in verdict.sentence
-    honest_maps = [rounded(labels, ROUNDED[precision], rng) for labels in references]
+    honest_maps = [rounded(labels, ROUNDED_SCENES[precision], rng) for labels in references]
     split = compare_splits(zip(honest_maps, references, strict=True), 8)
     assert agreement(evidence(REFERENCE, precision, split=split, **known)).outcome is Outcome.PASS
 
