@@ -32,22 +32,39 @@ FIGURES = {
     "moved": Figure("px", 1, "borders moved in one direction by"),
     "lost": Figure("%", 100, "differing pixels of one class"),
     "certain": Figure("%", 100, "differing pixels that PyTorch is certain of"),
+    "pixel": Figure("%", 100, "images with another label at one same place"),
+    "line": Figure("%", 100, "edges between two rows or columns that one of them has lost to the other"),
+    "gain": Figure("%", 100, "a class has grown or shrunk by"),
+    "class moved": Figure("px", 1, "borders of a class moved in one direction by"),
 }
 
 #: Largest accepted figures, of each image and over all, in the units of ``FIGURES``. They are not a deliverable's to
 #: choose: rounding of a precision is what it is. docs/design.md has what was measured for the included networks: the
-#: limits are 3 times that and more, for INT8's border pixels and lost class 1.7 times. A map that is moved by one pixel
-#: differs at 28 % of the border pixels or more and has moved by 0.7 px or more.
+#: limits are 3 times that and more, for INT8's border pixels and lost class 1.7 times, for its figures of lines and
+#: classes over all images 1.4 times. A map that is moved by one pixel differs at 28 % of the border pixels or more and
+#: has moved by 0.7 px or more.
 EACH = {
     "fp32": {"far": 0.01, "border": 0.5, "moved": 0.02, "lost": 5.0},
     "fp16": {"far": 0.05, "border": 4.0, "moved": 0.05, "lost": 10.0},
     "int8": {"far": 3.0, "border": 40.0, "moved": 0.25, "lost": 90.0, "certain": 0.02},
 }
 OVER_ALL = {
-    "fp32": {"far": 0.001, "border": 0.05, "moved": 0.005},
-    "fp16": {"far": 0.01, "border": 2.0, "moved": 0.01},
-    "int8": {"far": 1.0, "border": 25.0, "moved": 0.06, "certain": 0.002},
-}
+    "fp32": {
+        "far": 0.001, "border": 0.05, "moved": 0.005,
+        "pixel": 20.0, "line": 10.0, "gain": 0.1, "class moved": 0.01,
+    },
+    "fp16": {
+        "far": 0.01, "border": 2.0, "moved": 0.01,
+        "pixel": 30.0, "line": 20.0, "gain": 1.0, "class moved": 0.02,
+    },
+    "int8": {
+        "far": 1.0, "border": 25.0, "moved": 0.06, "certain": 0.002,
+        "pixel": 50.0, "line": 70.0, "gain": 6.0, "class moved": 0.15,
+    },
+}  # fmt: skip
+
+#: Figures over all images that each class has.
+OF_A_CLASS = ("gain", "class moved")
 
 
 def rounding(provenance: Provenance) -> str:
@@ -59,8 +76,8 @@ def rounding(provenance: Provenance) -> str:
 def agreement(evidence: Agreement) -> Verdict:
     """No image's labels differ from PyTorch's by more than the artifact's precision explains.
 
-    Rounding moves borders between classes a little, both ways. It gives no label that PyTorch gives nowhere near, and
-    does not move all borders in one direction.
+    Rounding moves borders between classes a little, both ways. It gives no label that PyTorch gives nowhere near, does
+    not move all borders in one direction, and does not do the same at one place or to one class in all images.
     """
     problem = relation_problem([evidence.first, evidence.second]) or first_reason(
         (evidence.second.backend != REFERENCE, f"compared with {evidence.second.backend}, expected {REFERENCE}"),
@@ -77,8 +94,12 @@ def agreement(evidence: Agreement) -> Verdict:
         worst = int(np.argmax(shares))
         lost = f" ({evidence.classes[evidence.counts[worst].lost_class]})" if name == "lost" else ""
         found.append((evidence.images[worst] + lost, name, float(shares[worst]), limit))
+    over_all = evidence.shares(over_all=True)
     for name, limit in OVER_ALL[precision].items():
-        found.append(("all images", name, float(evidence.shares(over_all=True)[name][0]), limit))
+        shares = over_all[name]
+        worst = int(np.argmax(shares))
+        of_class = f" ({evidence.classes[worst]})" if name in OF_A_CLASS else ""
+        found.append((f"all images{of_class}", name, float(shares[worst]), limit))
     checks, failed = [], []
     for where, name, share, limit in found:
         figure = FIGURES[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from enet.deliverable import IoFormat
 from enet.evidence import Accuracy, Agreement, LogitComparison, Parity, Provenance
 from enet.measure.predictor import open_predictor, with_device_states
 from enet.measure.subject import Subject
-from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps, compare_splits
 from enet.storage.memmap import create_memmap
 
 #: Two inputs of a max-pool window this close (relative, where above 1) may change places by rounding alone: float32
@@ -27,6 +28,8 @@ from enet.storage.memmap import create_memmap
 NEAR_TIE = 1e-5
 #: Number of images that logits are compared for, half of them noise.
 MAX_IMAGES = 8
+#: Number of images, besides the last, that two artifacts are compared for.
+DRAWN_IMAGES = 5
 #: Least number of rows that images are drawn for anew, in batches after the first.
 FEWEST_ROWS = 8
 #: One side of a comparison: labels, uint8, shape (N, H, W); provenance; number of images with NaN or infinite logits.
@@ -95,6 +98,7 @@ def compare_with_reference(
         images_expected=run.images_expected,
         pixels_per_image=int(np.prod(theirs.shape[1:])),
         counts=tuple(compare(index, name) for index, name in compared),
+        split=compare_splits(((ours[index], theirs[place[name]]) for index, name in compared), len(run.classes)),
     )
 
 
@@ -141,20 +145,32 @@ def draw_calls(count: int, size: int, rng: np.random.Generator) -> list[NDArray[
 
 
 def compare_artifacts(
-    comparison: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource
+    comparison: str, subject: Subject, pair: tuple[Artifact, Artifact], source: ImageSource, seed: int | None = None
 ) -> Parity:
     """Run some images through two artifacts, each in batches of its own size, and compare their labels.
 
     "padded tail" takes as many last images as leave the first artifact's last batch unfilled, as 500 = 31 x 16 + 4
-    does; other comparisons the first four.
+    does; other comparisons those of ``draw_images``.
+
+    Args:
+        seed: as in ``compare_rows``.
     """
     size, total = pair[0].batch_size, len(source.names)
-    chosen = range(min(4, total))
     if comparison == "padded tail":
-        chosen = range(total - min(total % size or max(1, size // 4), total), total)
+        seed, chosen = None, list(range(total - min(total % size or max(1, size // 4), total), total))
+    else:
+        seed = secrets.randbelow(1 << 32) if seed is None else seed
+        chosen = draw_images(total, np.random.default_rng(seed))
     images = np.stack([source.load(index)[0] for index in chosen])
     first, second = (run_images(subject, artifact, images) for artifact in pair)
-    return compare_labels(comparison, tuple(source.names[index] for index in chosen), first, second)
+    names = tuple(source.names[index] for index in chosen)
+    return replace(compare_labels(comparison, names, first, second), seed=seed)
+
+
+def draw_images(count: int, rng: np.random.Generator) -> list[int]:
+    """Draw an image from each of ``DRAWN_IMAGES`` equal parts of a split of ``count``, and the last one."""
+    bounds = np.linspace(0, count, DRAWN_IMAGES + 1).astype(int)
+    return sorted({*(int(rng.integers(low, high)) for low, high in pairwise(bounds) if low < high), count - 1})
 
 
 def run_images(subject: Subject, artifact: Artifact, images: NDArray[np.uint8]) -> Side:

@@ -6,7 +6,9 @@ borders one way. So both are counted apart.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from numpy.typing import NDArray
 #: Smallest class that can be the one that lost most, as a fraction of the image's pixels. Of fewer pixels, rounding
 #: may take a large share.
 SMALLEST_CLASS = 0.001
+
+#: Of fewer images than this, and of fewer edges an image between two lines, no share is taken.
+FEWEST_IMAGES, FEWEST_EDGES = 16, 4
 
 #: By a step of -1, 0 or 1 along an axis: the pixels that have a neighbour there. Their neighbours are ``WITH[-step]``.
 WITH = {-1: slice(1, None), 0: slice(None), 1: slice(None, -1)}
@@ -47,6 +52,31 @@ class ImageAgreement:
     lost_class_pixels: int
     lost_class_differing: int
     certain_differing: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitAgreement:
+    """Counts over all images' label maps: what no single image shows.
+
+    Attributes:
+        pixel: number of images with another label at the place where most have one.
+        line: edges between two neighbouring rows or columns, in all images, and the number of those at which one of
+            the two has the label of the other; of the two with the largest ``line_share``.
+        class_pixels: of each class, its pixels in the reference.
+        gained: of each class, pixels that have its label but not in the reference.
+        lost: of each class, pixels that have another label but its in the reference.
+        class_edges: of each class, its edges in the reference: between pixels side by side, and one below the other.
+        class_moved: of each class, the number of those that moved to the right, less those to the left; the same for
+            down and up.
+    """
+
+    pixel: int
+    line: tuple[int, int]
+    class_pixels: tuple[int, ...]
+    gained: tuple[int, ...]
+    lost: tuple[int, ...]
+    class_edges: tuple[tuple[int, int], ...]
+    class_moved: tuple[tuple[int, int], ...]
 
 
 def certain_pixels(logits: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -107,3 +137,51 @@ def compare_label_maps(
 def count_edges(labels: NDArray[np.uint8]) -> int:
     """Count the pairs of pixels side by side whose labels differ."""
     return int(np.count_nonzero(labels[:, 1:] != labels[:, :-1]))
+
+
+def compare_splits(pairs: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8]]], classes: int) -> SplitAgreement:
+    """Count over all images where label maps and their references agree, by place and by class.
+
+    Args:
+        pairs: of each image its label map and the reference, both uint8, shape (H, W), the same for all.
+        classes: number of classes. Labels beyond them are of none.
+    """
+
+    def by_class(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+        return np.bincount(labels.ravel(), minlength=classes)[:classes]
+
+    images, places = 0, np.zeros((1, 1), np.int64)
+    pixels, gained, lost = np.zeros((3, classes), np.int64)
+    edges, moved = np.zeros((2, classes, 2), np.int64)
+    lines: list[Any] = [0, 0]  # of the columns and of the rows: edges, and labels taken from either side
+    for labels, reference in pairs:
+        differing = labels != reference
+        images, places = images + 1, places + differing
+        pixels += by_class(reference)
+        gained += by_class(labels[differing])
+        lost += by_class(reference[differing])
+        for axis, (ours, theirs) in enumerate(((labels, reference), (labels.T, reference.T))):
+            before, after = theirs[:, :-1], theirs[:, 1:]
+            edge = before != after
+            forward, backward = edge & (ours[:, 1:] == before), edge & (ours[:, :-1] == after)
+            edges[:, axis] += by_class(before[edge]) + by_class(after[edge])
+            # At each edge that moves to the right, one class ends later and one begins later.
+            for side in (before, after):
+                moved[:, axis] += by_class(side[forward]) - by_class(side[backward])
+            lines[axis] += np.stack([np.count_nonzero(each, axis=0) for each in (edge, forward, backward)])
+    counted = np.concatenate([lines[0], lines[1]], axis=1) if images else np.zeros((3, 1), np.int64)
+    candidates = [(edge_count, taken) for edge_count, *both in counted.T.tolist() for taken in both]
+    return SplitAgreement(
+        pixel=int(places.max()),
+        line=max(candidates, key=lambda line: line_share(line[0], line[1], images)),
+        class_pixels=tuple(pixels.tolist()),
+        gained=tuple(gained.tolist()),
+        lost=tuple(lost.tolist()),
+        class_edges=tuple((x, y) for x, y in edges.tolist()),
+        class_moved=tuple((x, y) for x, y in moved.tolist()),
+    )
+
+
+def line_share(edges: int, taken: int, images: int) -> float:
+    """Share of the edges between two lines, in all images, at which one line has the other's label; of a copy, 1."""
+    return taken / max(edges, FEWEST_EDGES * max(images, FEWEST_IMAGES))

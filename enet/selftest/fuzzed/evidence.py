@@ -159,6 +159,16 @@ def of_counts(name: str, value: Any) -> Change:
     )
 
 
+def of_split(name: str, value: Any) -> Change:
+    """Another count over all images."""
+    return lambda _, given: replace(given, split=replace(given.split, **{name: value}))
+
+
+def of_class(name: str, value: Any) -> Change:
+    """Another count of one class over all images."""
+    return lambda rng, given: of_split(name, some_row(rng, getattr(given.split, name), lambda _: value))(rng, given)
+
+
 def slower(rng: Generator, given: Throughput) -> Throughput:
     (timing,) = given.device_timings
     factor = float(rng.uniform(1.3, 3))
@@ -243,6 +253,10 @@ MATERIAL: dict[str, dict[str, Change]] = {
         "border": of_counts("border_differing", 8),
         "moved": of_counts("moved", (0, 60)),
         "lost": of_counts("lost_class_differing", 100),
+        "place": of_split("pixel", 4),
+        "line": of_split("line", (20 * IMAGES, 20)),
+        "gained": of_class("gained", 5),
+        "class moved": of_class("class_moved", (0, 30)),
         "no images": lambda _, given: replace(given, images=(), counts=()),
         "images left out": lambda _, given: replace(given, images=given.images[1:], counts=given.counts[1:]),
         "no pixels": of_field("pixels_per_image", (0,)),

@@ -26,7 +26,7 @@ from enet.evidence import (
 )
 from enet.evidence.speed import TimedOutputs
 from enet.gates import Outcome, Verdict
-from enet.metrics.agreement import ImageAgreement
+from enet.metrics.agreement import ImageAgreement, SplitAgreement
 from enet.metrics.latency import Times
 
 IMAGES, CLASSES, PIXELS = 7, 19, 64
@@ -133,9 +133,14 @@ def make_world() -> World:
         differing=0, border=800, border_differing=0, far_differing=0, edges=(500, 500), moved=(0, 0), lost_class=0,
         lost_class_pixels=900, lost_class_differing=0, certain_differing=0,
     )  # fmt: skip
+    nothing = (0,) * CLASSES
+    split = SplitAgreement(
+        pixel=0, line=(20 * IMAGES, 0), class_pixels=(1000,) * CLASSES, gained=nothing, lost=nothing,
+        class_edges=((100, 100),) * CLASSES, class_moved=((0, 0),) * CLASSES,
+    )  # fmt: skip
     agreement = Agreement(
         first=ours, second=torch, classes=accuracy.classes, images=names, images_expected=IMAGES,
-        pixels_per_image=PIXELS**2, counts=(counts,) * IMAGES,
+        pixels_per_image=PIXELS**2, counts=(counts,) * IMAGES, split=split,
     )  # fmt: skip
     found = {
         "accuracy": accuracy, "agreement": agreement, "parity": parity, "logits": logits,

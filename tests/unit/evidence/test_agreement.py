@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from enet.evidence import Agreement
-from enet.metrics.agreement import ImageAgreement
+from enet.metrics.agreement import ImageAgreement, SplitAgreement
 from tests.unit.recipes import provenance
 
 #: Images of 100 pixels: a line across them has 10.
@@ -21,6 +21,11 @@ SECOND = ImageAgreement(
     lost_class=0, lost_class_pixels=1, lost_class_differing=1, certain_differing=0,
 )  # fmt: skip
 UNKNOWN = dataclasses.replace(SECOND, certain_differing=None, lost_class_pixels=0, lost_class_differing=0)
+#: Of classes "a" and "b".
+SPLIT = SplitAgreement(
+    pixel=4, line=(100, 40), class_pixels=(200, 10), gained=(12, 0), lost=(2, 6),
+    class_edges=((40, 60), (30, 10)), class_moved=((-4, 3), (0, 6)),
+)  # fmt: skip
 
 
 def evidence(*counts: ImageAgreement, **changes: Any) -> Agreement:
@@ -32,6 +37,7 @@ def evidence(*counts: ImageAgreement, **changes: Any) -> Agreement:
         "images_expected": len(counts),
         "pixels_per_image": 100,
         "counts": counts,
+        "split": SPLIT,
     }
     return Agreement(**{**known, **changes})
 
@@ -52,9 +58,28 @@ def test_agreement_shares_over_all_images_are_of_sums() -> None:
     """Movements the other way cancel out; no class is the lost one of all images."""
     found = evidence(FIRST, SECOND, SECOND)
     shares = {name: values.tolist() for name, values in found.shares(over_all=True).items()}
-    assert shares == {"far": [4 / 300], "border": [12 / 50], "moved": [16 / 2 / 30], "certain": [2 / 300]}
+    assert {name: shares[name] for name in ("far", "border", "moved", "certain")} == {
+        "far": [4 / 300], "border": [12 / 50], "moved": [16 / 2 / 30], "certain": [2 / 300]
+    }  # fmt: skip
     least = evidence(SECOND, SECOND, SECOND).shares(over_all=True)
     assert least["border"].tolist() == [6 / 30]
+
+
+def test_agreement_shares_of_places_and_classes() -> None:
+    """Of few images, edges or pixels of a class, the share is that of as many as are enough."""
+    shares = {name: values.tolist() for name, values in evidence(FIRST, SECOND, SECOND).shares(over_all=True).items()}
+    assert shares["pixel"] == [4 / 16]
+    assert shares["line"] == [40 / 100]
+    assert shares["gain"] == [10 / 200, 6 / 30]
+    assert shares["class moved"] == [4 / 40, 6 / 30]
+    many = evidence(*[FIRST] * 40, images=tuple(map(str, range(40)))).shares(over_all=True)
+    assert (many["pixel"].tolist(), many["line"].tolist()) == ([4 / 40], [40 / 160])
+    assert "pixel" not in evidence(FIRST).shares()
+
+
+def test_agreement_has_counts_of_every_class() -> None:
+    with pytest.raises(ValueError, match="counts of other than 2 classes"):
+        evidence(FIRST, split=dataclasses.replace(SPLIT, gained=(1,)))
 
 
 @pytest.mark.parametrize("counts", [(FIRST, UNKNOWN), (UNKNOWN, FIRST)])

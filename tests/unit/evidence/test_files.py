@@ -27,13 +27,14 @@ from enet.evidence import (
     Rebuilt,
     Throughput,
 )
-from enet.metrics.agreement import compare_label_maps
+from enet.metrics.agreement import compare_label_maps, compare_splits
 from enet.storage.files import hash_json
 from tests.unit import recipes
 
 PROVENANCE = recipes.provenance(
     deliverable="scenes", batch_size=16, io_format={"input": "float"}, versions={"numpy": "2"}
 )
+MAPS = np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)
 STATE = DeviceState(
     device=1,
     npu=0,
@@ -79,7 +80,8 @@ ALL: dict[str, evidence.Evidence] = {
         images=("x",),
         images_expected=2,
         pixels_per_image=12,
-        counts=(compare_label_maps(*np.random.default_rng(0).integers(0, 2, (2, 3, 4), np.uint8)),),
+        counts=(compare_label_maps(MAPS[0], MAPS[1]),),
+        split=compare_splits([(MAPS[0], MAPS[1])], 2),
     ),
     "difference": LogitComparison(
         comparison="logits",

@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from enet.evidence import Agreement
 from enet.gates import Outcome
 from enet.gates.agreement import agreement, rounding
-from enet.metrics.agreement import compare_label_maps
+from enet.gates.base import Verdict
+from enet.metrics.agreement import SplitAgreement, compare_label_maps, compare_splits
 from tests.unit.recipes import provenance
 
 Map = NDArray[np.uint8]
 SIDE, IMAGES, WRONG = 240, 6, 2  # WRONG: the image that a fault in one image is in
 PYTORCH = provenance(backend="pytorch", artifact_sha256="r")
 
-#: Share of border pixels that rounding changes, of the networks for which it changes most (docs/design.md).
+#: Share of border pixels that rounding changes, of the networks for which it changes most (docs/design.md); and of the
+#: deliverable `scenes`, over all images.
 ROUNDED = {"fp32": 0.0001, "fp16": 0.006, "int8": 0.14}
+ROUNDED_SCENES = {"fp32": 0.0001, "fp16": 0.0024, "int8": 0.053}
 
 
 def street(seed: int) -> Map:
@@ -60,6 +63,7 @@ def evidence(maps: list[Map], precision: str = "fp32", **changes: Any) -> Agreem
         "images_expected": IMAGES,
         "pixels_per_image": SIDE * SIDE,
         "counts": tuple(map(compare_label_maps, maps, REFERENCE, CERTAIN if precision == "int8" else [None] * IMAGES)),
+        "split": compare_splits(zip(maps, REFERENCE, strict=True), len("abcdefgh")),
     }
     return Agreement(**{**known, **changes})
 
@@ -145,6 +149,115 @@ def test_agreement_all_images_moved_by_a_tenth_of_a_pixel_fail(precision: str) -
     verdict = agreement(evidence(maps, precision))
     assert verdict.outcome is Outcome.FAIL
     assert "all images: borders moved in one direction by 0." in verdict.sentence
+
+
+def wavy(seed: int) -> Map:
+    """A street whose rows are moved by random steps, so that its borders are anywhere, at all lines alike."""
+    rng = np.random.default_rng(seed)
+    steps = np.cumsum(rng.integers(-1, 2, SIDE)) + rng.integers(SIDE)
+    return np.take_along_axis(street(seed), (np.arange(SIDE) + steps[:, None]) % SIDE, 1)[:, :237]
+
+
+def last_row_copied(labels: Map) -> Map:
+    return np.concatenate([labels[:-1], labels[-2:-1]])
+
+
+def corner(labels: Map) -> Map:
+    changed = labels.copy()
+    changed[0, :2] = (changed[0, :2] + 3) % 7
+    return changed
+
+
+def grown(labels: Map) -> Map:
+    """Class 3 grows by a pixel to all four sides."""
+    changed = labels.copy()
+    for step, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
+        changed[np.roll(labels, step, axis) == 3] = 3
+    return changed
+
+
+def class_moved(labels: Map) -> Map:
+    changed, mask = labels.copy(), labels == 3
+    changed[mask] = np.roll(labels, 1, 1)[mask]
+    changed[np.roll(mask, 1, 1)] = 3
+    return changed
+
+
+#: Faults that are small in each image, but the same in all.
+SAME_IN_ALL: dict[str, tuple[Callable[[Map], Map], str]] = {
+    "last row copied": (last_row_copied, "all images: edges between two rows or columns that one of them has lost"),
+    "first column copied": (
+        lambda labels: np.concatenate([labels[:, 1:2], labels[:, 1:]], axis=1),
+        "all images: edges",
+    ),
+    "two corner pixels": (corner, "all images: images with another label at one same place 100 %"),
+    "a class grown": (grown, "all images (d): a class has grown or shrunk by"),
+    "a class moved": (class_moved, "all images (d): borders of a class moved in one direction by"),
+}
+
+
+@pytest.mark.parametrize("precision", ROUNDED)
+@pytest.mark.parametrize("fault", SAME_IN_ALL)
+def test_agreement_a_small_fault_that_is_the_same_in_all_images_fails(fault: str, precision: str) -> None:
+    change, words = SAME_IN_ALL[fault]
+    rng = np.random.default_rng(1)
+    references = [wavy(seed) for seed in range(20)]
+    maps = [change(rounded(labels, ROUNDED_SCENES[precision], rng)) for labels in references]
+    known: dict[str, Any] = {
+        "images": tuple(map(str, range(20))),
+        "images_expected": 20,
+        "pixels_per_image": references[0].size,
+        "counts": (compare_label_maps(REFERENCE[0], REFERENCE[0], CERTAIN[0]),) * 20,
+    }
+    split = compare_splits(zip(maps, references, strict=True), 8)
+    verdict = agreement(evidence(REFERENCE, precision, split=split, **known))
+    assert verdict.outcome is Outcome.FAIL
+    assert words in verdict.sentence
+    honest_maps = [rounded(labels, ROUNDED_SCENES[precision], rng) for labels in references]
+    split = compare_splits(zip(honest_maps, references, strict=True), 8)
+    assert agreement(evidence(REFERENCE, precision, split=split, **known)).outcome is Outcome.PASS
+
+
+#: Largest accepted figures over all images, by place and class, in percent or pixels.
+SPLIT_LIMITS = {
+    "fp32": {"pixel": 20.0, "line": 10.0, "gain": 0.1, "class moved": 0.01},
+    "fp16": {"pixel": 30.0, "line": 20.0, "gain": 1.0, "class moved": 0.02},
+    "int8": {"pixel": 50.0, "line": 70.0, "gain": 6.0, "class moved": 0.15},
+}
+
+
+@pytest.mark.parametrize(
+    ("precision", "name"), [(each, name) for each, limits in SPLIT_LIMITS.items() for name in limits]
+)
+def test_agreement_limits_of_places_and_classes(name: str, precision: str) -> None:
+    limit, images, many = SPLIT_LIMITS[precision][name], 1000, 10**6
+
+    def judge(share: float) -> Verdict:
+        count = round(share * many)
+        plain = SplitAgreement(
+            pixel=0, line=(many, 0), class_pixels=(many,) * 8, gained=(0,) * 8, lost=(0,) * 8,
+            class_edges=((many, many),) * 8, class_moved=((0, 0),) * 8,
+        )  # fmt: skip
+        fields: dict[str, dict[str, Any]] = {
+            "pixel": {"pixel": round(share * images)},
+            "line": {"line": (many, count)},
+            "gain": {"lost": (*(0,) * 7, count)},
+            "class moved": {"class_moved": (*((0, 0),) * 7, (0, -count))},
+        }
+        return agreement(
+            evidence(
+                REFERENCE, precision, images=tuple(map(str, range(images))), images_expected=images,
+                pixels_per_image=100, split=dataclasses.replace(plain, **fields[name]),
+                counts=(compare_label_maps(REFERENCE[0], REFERENCE[0], CERTAIN[0]),) * images,
+            )
+        )  # fmt: skip
+
+    scale = 1 if name == "class moved" else 100
+    assert judge(limit / scale).outcome is Outcome.PASS
+    verdict = judge(1.01 * limit / scale)
+    assert verdict.outcome is Outcome.FAIL
+    assert ("all images (h): " in verdict.sentence) == (name in ("gain", "class moved"))
+    assert f"expected at most {limit:g}" in verdict.sentence
 
 
 #: Largest accepted figures of an image and over all, in percent or pixels; None: there is no limit over all.

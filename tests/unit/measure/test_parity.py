@@ -90,7 +90,7 @@ def test_non_finite_logits_and_a_single_class_are_recorded(
 
     alter(monkeypatch, broken, batch_size=4)
     assert measure.parity.compare_artifacts("padded tail", subject, (batched, single), source).is_single_class
-    forms = measure.parity.compare_artifacts("io formats", subject, (single, batched), source)
+    forms = measure.parity.compare_artifacts("io formats", subject, (single, batched), source, 0)
     assert (forms.non_finite, forms.is_single_class) == (2, True)
 
 
@@ -125,9 +125,31 @@ def test_compare_artifacts_counts_a_wrong_padded_tail(
 def test_compare_artifacts_of_all_formats_agree(form: str, subject: Subject, source: ImageFiles) -> None:
     plain, other = subject.artifact("onnxruntime", 1), subject.artifact("onnxruntime", 2, data.FORMS[form])
     parity = measure.parity.compare_artifacts("io formats", subject, (plain, other), source)
-    assert parity.differing_pixels == (0,) * 4
-    assert (parity.images, parity.comparison) == (source.names[:4], "io formats")
+    assert parity.differing_pixels == (0,) * data.IMAGES
+    assert (parity.images, parity.comparison) == (source.names, "io formats")
     assert f"{parity.second.io_format['input']} to {parity.second.io_format['output']}" == form
+
+
+def test_draw_images_spreads_over_the_split_and_takes_the_last() -> None:
+    draws = [measure.parity.draw_images(20, np.random.default_rng(seed)) for seed in range(50)]
+    assert {index for drawn in draws for index in drawn} == set(range(20))
+    for drawn in draws:
+        assert drawn[-1] == 19
+        assert {index // 4 for index in drawn} == set(range(5))
+    assert [measure.parity.draw_images(count, np.random.default_rng(0)) for count in (1, 2, 5)] == [
+        [0], [0, 1], [0, 1, 2, 3, 4]
+    ]  # fmt: skip
+
+
+def test_compare_artifacts_draws_other_images_each_time_and_states_the_seed(
+    subject: Subject, source: ImageFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure.parity, "DRAWN_IMAGES", 2)
+    pair = subject.artifact("onnxruntime", 1), subject.artifact("onnxruntime", 2, data.FORMS["uint8 to labels"])
+    found = [measure.parity.compare_artifacts("io formats", subject, pair, source) for _ in range(2)]
+    assert found[0].seed != found[1].seed
+    again = measure.parity.compare_artifacts("io formats", subject, pair, source, found[0].seed)
+    assert (again.images, again.seed) == (found[0].images, found[0].seed)
 
 
 @pytest.mark.parametrize("variant", ["ascend", "tramac"])

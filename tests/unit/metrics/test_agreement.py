@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps
+from enet.metrics.agreement import ImageAgreement, certain_pixels, compare_label_maps, compare_splits, line_share
 
 RNG = np.random.default_rng(0)
 BLOCKS = RNG.integers(0, 5, (8, 10), np.uint8).repeat(6, 0).repeat(6, 1)
@@ -68,6 +68,47 @@ def test_compare_label_maps_of_equal_maps_and_tiny_classes() -> None:
     assert (found.lost_class, found.lost_class_pixels, found.lost_class_differing) == (9, 2, 2)
     assert (found.differing, found.far_differing) == (3, 0)  # the label around them is near
     assert compare_label_maps(speck, flat).far_differing == 3
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_compare_splits_counts_as_a_slow_loop_does(noise: float) -> None:
+    references = [BLOCKS, BLOCKS[::-1].copy(), np.roll(BLOCKS, 7, axis=1)]
+    maps = [np.where(RNG.random(each.shape) < noise, np.uint8(2), np.roll(each, 1, axis=0)) for each in references]
+    found = compare_splits(zip(maps, references, strict=True), 6)
+    ours, theirs = np.stack(maps), np.stack(references)
+    assert found.pixel == (ours != theirs).sum(axis=0).max()
+    assert found.class_pixels == tuple(np.count_nonzero(theirs == c) for c in range(6))
+    assert found.gained == tuple(np.count_nonzero((ours == c) & (theirs != c)) for c in range(6))
+    assert found.lost == tuple(np.count_nonzero((ours != c) & (theirs == c)) for c in range(6))
+    edges, moved = np.zeros((2, 6, 2), int)
+    for axis in (0, 1):
+        # The second axis of each image is compared first.
+        for labels, reference in zip(maps, references, strict=True):
+            a, b = (labels, reference) if axis == 0 else (labels.T, reference.T)
+            for y, x in np.ndindex(b.shape[0], b.shape[1] - 1):
+                sides = b[y, x], b[y, x + 1]
+                for side in sides if sides[0] != sides[1] else ():
+                    edges[side, axis] += 1
+                    moved[side, axis] += int(a[y, x + 1] == sides[0]) - int(a[y, x] == sides[1])
+    assert (found.class_edges, found.class_moved) == (tuple(map(tuple, edges)), tuple(map(tuple, moved)))
+
+
+def test_compare_splits_of_lines_that_were_copied() -> None:
+    references = [RNG.integers(0, 5, (30, 40), np.uint8) for _ in range(4)]
+    for position in ("last row", "first row", "last column", "first column"):
+        maps = [each.copy() for each in references]
+        for each in maps:
+            lines = each.T if "column" in position else each
+            lines[-1 if "last" in position else 0] = lines[-2 if "last" in position else 1]
+        edges, taken = compare_splits(zip(maps, references, strict=True), 5).line
+        assert taken == edges > 80, position
+    assert compare_splits(zip(references, references, strict=True), 5).line[1] == 0
+    assert (line_share(100, 50, 1), line_share(10, 8, 1), line_share(100, 40, 40)) == (0.5, 0.125, 0.25)
+
+
+def test_compare_splits_of_no_images() -> None:
+    found = compare_splits([], 2)
+    assert (found.pixel, found.line, found.gained, found.class_moved) == (0, (0, 0), (0, 0), ((0, 0), (0, 0)))
 
 
 def test_certain_pixels_are_half_of_all_and_count_apart() -> None:
