@@ -250,5 +250,10 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
         batch_ambiguity=finding.ambiguity,
         contradictions=(*find_contradictions(summary, own, finding), *clock_contradictions(share, own), *repeated[:1]),
         problems=tuple(time_problems(summary, finding.executions)),
-        input_bytes=tuple(image for console in own for image, _ in console.input_bytes),
+        input_bytes=tuple(
+            image
+            for console in own
+            for (files, _), (image, _) in zip(console.batches, console.input_bytes, strict=False)
+            if files == finding.size  # one file may hold the consoles of other models, too
+        ),
     )

@@ -198,7 +198,7 @@ def parse_options(arguments: object, path: Path) -> dict[str, str]:
     for word in words:
         name, equals, value = word.partition("=")
         if not word.startswith("--") and word[:2] in OPTIONS:
-            name, equals, value = word[:2], word[2:], word[2:]  # as in "-d3"
+            name, equals, value = word[:2], word[2:], word[2:].removeprefix("=")  # as in "-d3"
         if option := option_name(name):
             values[option] = value if equals else next(words, "")
     return values

@@ -107,6 +107,7 @@ UNBOUND: dict[str, tuple[Callable[[Summary], object], str]] = {
     "another network, abbreviated": (option("--mod", "resnet50.om", at=7), "names the network 'resnet50'"),
     "another input shape, abbreviated": (option("--dymH=240,240", at=7), "--dymHW 240,240, expected"),
     "another device, abbreviated": (option("--dev", "3", at=7), "device"),
+    "another device, joined by =": (option("-d=3", at=7), "device"),
     "another device, joined": (option("-d3", at=7), "device"),
     "no list of times": (lambda summary: summary.pop("npu_compute_time_list"), "its list of times is missing"),
     "an empty list of times": (lambda summary: summary.update(npu_compute_time_list=[]), "its list of times"),
