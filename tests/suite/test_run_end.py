@@ -48,7 +48,9 @@ class Run:
 def judge(records: Path, folder: Path, *words: object, plugin: str = "") -> Run:
     """Judge the records, with a plugin of this text."""
     (folder / "red_plugin.py").write_text(plugin)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
+    # Without workers, also if this test's own session has some.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
+    environment = variables | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
     inputs = ["--replay", records, "--evidence", folder / "evidence", "-p", "red_plugin"]
     done = run_pytest(*inputs, *words, env=environment)
     return Run(done.returncode, done.stdout + done.stderr, read(folder / "evidence"))
