@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -29,17 +30,15 @@ REPORTS = {
     "markdown_summary": ["--markdown-summary"],
     "xmlpath": ["--junit-xml", "--junitxml"],
 }
-#: Options with which nothing runs and nothing is written.
+#: Options of pytest's with which nothing runs and nothing is written, by what their values are called.
 ONLY_TELL = {
-    "--collect-only",
-    "--co",
-    "--help",
-    "-h",
-    "--version",
-    "-V",
-    "--fixtures",
-    "--fixtures-per-test",
-    "--markers",
+    "collectonly": ["--collect-only", "--co"],
+    "help": ["--help", "-h"],
+    "version": ["--version", "-V"],
+    "showfixtures": ["--fixtures", "--funcargs"],
+    "show_fixtures_per_test": ["--fixtures-per-test"],
+    "markers": ["--markers"],
+    "cacheshow": ["--cache-show"],
 }
 
 
@@ -66,7 +65,7 @@ def delete_earlier_conclusion(words: Sequence[str]) -> None:
     A folder that another run uses is left alone; it is refused later.
     """
     words = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *words]
-    if ONLY_TELL & {*words} or "PYTEST_XDIST_WORKER" in os.environ:
+    if not {*words}.isdisjoint(chain.from_iterable(ONLY_TELL.values())) or "PYTEST_XDIST_WORKER" in os.environ:
         return
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False, fromfile_prefix_chars="@")
     for dest, names in {"evidence": ["--evidence"], **REPORTS}.items():

@@ -47,16 +47,24 @@ def compare_runs(
         labels: where ``measure_split`` wrote them, .npy, uint8, shape (N, H, W).
         last: compare only this number of images, at the end of the split.
     """
-    names, rows = runs[0].images, slice(None if last is None else -last, None)
+    rows = slice(None if last is None else -last, None)
     maps = [np.load(path, mmap_mode="r") for path in labels]
+    names = runs[0].images
     if names != runs[1].images:
-        names = tuple(name for name in names if name in {*runs[1].images})
-        maps = [each[[run.images.index(name) for name in names]] for run, each in zip(runs, maps, strict=True)]
+        names, *places = common_images(*runs)
+        maps = [each[at] for each, at in zip(maps, places, strict=True)]
     first, second = ((each[rows], run.provenance, run.non_finite or 0) for run, each in zip(runs, maps, strict=True))
     parity = compare_labels(comparison, names[rows], first, second)
     if last is not None:
         return replace(parity, images_expected=last)
     return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))
+
+
+def common_images(first: Accuracy, second: Accuracy) -> tuple[tuple[str, ...], list[int], list[int]]:
+    """Return the names of the images that both runs have, in the first one's order, and their places in each."""
+    place = {name: index for index, name in enumerate(second.images)}
+    both = [(name, index, place[name]) for index, name in enumerate(first.images) if name in place]
+    return tuple(name for name, *_ in both), [ours for _, ours, _ in both], [theirs for *_, theirs in both]
 
 
 def write_certain_pixels(subject: Subject, source: ImageSource, path: Path) -> None:
@@ -84,21 +92,20 @@ def compare_with_reference(
     ours, theirs = (np.load(path, mmap_mode="r") for path in labels)
     masks = None if certain is None else np.load(certain, mmap_mode="r")
 
-    def compare(index: int, name: str) -> ImageAgreement:
-        at = place[name]
+    def compare(index: int, at: int) -> ImageAgreement:
         return compare_label_maps(ours[index], theirs[at], None if masks is None else masks[at].astype(bool))
 
-    place = {name: index for index, name in enumerate(reference.images)}
-    compared = [(index, name) for index, name in enumerate(run.images) if name in place]
+    names, *places = common_images(run, reference)
+    compared = list(zip(*places, strict=True))
     return Agreement(
         first=run.provenance,
         second=reference.provenance,
         classes=run.classes,
-        images=tuple(name for _, name in compared),
+        images=names,
         images_expected=run.images_expected,
         pixels_per_image=int(np.prod(theirs.shape[1:])),
-        counts=tuple(compare(index, name) for index, name in compared),
-        split=compare_splits(((ours[index], theirs[place[name]]) for index, name in compared), len(run.classes)),
+        counts=tuple(compare(index, at) for index, at in compared),
+        split=compare_splits(((ours[index], theirs[at]) for index, at in compared), len(run.classes)),
     )
 
 

@@ -70,9 +70,8 @@ class OutputCheck:
             if number not in self.waiting:
                 self.waiting[number] = labels
                 return
-            for ours, theirs in zip(
-                labels, self.waiting.pop(number), strict=False
-            ):  # the sides may run different numbers at once
+            # The sides may run different numbers at once.
+            for ours, theirs in zip(labels, self.waiting.pop(number), strict=False):
                 self.agreement = min(self.agreement, image_agreement(ours, theirs))
                 self.compared += 1
 

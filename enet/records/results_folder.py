@@ -157,13 +157,18 @@ def list_files(root: Path) -> Iterator[Path]:
 
 def is_text(path: Path, outputs: set[Path]) -> bool:
     """Return True if a file may be a console, log or table; outputs of ais_bench can be texts too."""
-    return path.suffix.lower() in TEXT_SUFFIXES and not (path.parent in outputs and path.stem[-2:-1] == "_")
+    return path.suffix.lower() in TEXT_SUFFIXES and not is_output(path, outputs)
 
 
 def may_hold_table(path: Path, outputs: set[Path]) -> bool:
     """Return True if a file may hold a table of npu-smi: notes can, whatever their suffix."""
     is_known = path.suffix.lower() in NO_TABLE or ais_bench.is_summary(path)
-    return not is_known and not (path.parent in outputs and path.stem[-2:-1] == "_")
+    return not is_known and not is_output(path, outputs)
+
+
+def is_output(path: Path, outputs: set[Path]) -> bool:
+    """Return True if a file in a folder of outputs has the name of one."""
+    return path.parent in outputs and path.stem[-2:-1] == "_"
 
 
 def has_table(path: Path) -> bool:

@@ -120,7 +120,7 @@ def test_stated_speeds_hold_with_workers(
     speed_record.save(SPEEDS, tmp_path / "here.json")
     for name, value in ({"deliverable": "scenes", "baseline": None} | workers).items():
         monkeypatch.setattr(pytestconfig.option, name, value, raising=False)
-    assert earlier_speeds(pytestconfig) == SPEEDS
+    assert earlier_speeds(pytestconfig, deliverable.load("scenes")) == SPEEDS
 
 
 def test_included_records_name_their_machine() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from enet import deliverable, gates
 from enet.deliverable import Deliverable, baselines
-from enet.deliverable.target import DeviceState
 from enet.evidence import DeviceTiming, Throughput
 from enet.gates import Outcome
 from enet.gates.throughput import throughput
@@ -25,22 +24,6 @@ PLACE = {"backend": "ascend", "device": "310P3 0", "chip": "310P3"}
 @pytest.fixture
 def spec() -> Deliverable:
     return deliverable.load("cityscapes")
-
-
-def state(**changes: Any) -> DeviceState:
-    known: dict[str, Any] = {
-        "device": 0,
-        "npu": 0,
-        "chip": 0,
-        "name": "310P3",
-        "health": "OK",
-        "power": 17.0,
-        "temperature": 56.0,
-        "utilisation": 0.0,
-        "memory_used": 934,
-        "memory_total": 23054,
-    }
-    return DeviceState(**{**known, **changes})
 
 
 def timed(rate: float, batch: int = 1, *, where: dict[str, Any] | None = None, **changes: Any) -> Throughput:
@@ -94,10 +77,10 @@ def test_throughput_other_network_or_tool_is_information(spec: Deliverable) -> N
 #: Much too fast to fail; what makes it no evidence; a word of the reason.
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "simulated": ({}, {"simulated": True}, "simulated device"),
-    "sick": ({}, {"devices_before": (state(health="Warning"),)}, "health is Warning"),
-    "hot afterwards": ({}, {"devices_after": (state(temperature=91.0),)}, "91 °C, expected at most 85"),
-    "cores in use": ({}, {"devices_before": (state(utilisation=40.0),)}, "40 % of its cores are in use"),
-    "another process": ({}, {"devices_before": (state(processes=("python (4711)",)),)}, "python (4711)"),
+    "sick": ({}, {"devices_before": (recipes.device_state(health="Warning"),)}, "health is Warning"),
+    "hot afterwards": ({}, {"devices_after": (recipes.device_state(temperature=91.0),)}, "91 °C, expected at most 85"),
+    "cores in use": ({}, {"devices_before": (recipes.device_state(utilisation=40.0),)}, "40 % of its cores are in use"),
+    "another process": ({}, {"devices_before": (recipes.device_state(processes=("python (4711)",)),)}, "python (4711)"),
     "another deliverable": ({}, {"deliverable": "scenes"}, "evidence for 'scenes'"),
     "another chip": ({}, {"chip": "910B1"}, "measured on a 910B1, expected a 310P3"),
     "chip not recorded": ({}, {"chip": ""}, "the device is not recorded"),
@@ -185,7 +168,7 @@ def test_throughput_slow_and_incomplete_fails(spec: Deliverable) -> None:
 
 
 def test_throughput_busy_device_allowed_passes(spec: Deliverable) -> None:
-    where = {"devices_before": (state(processes=("python (1)",), temperature=99.0),), "allow_busy": True}
+    where = {"devices_before": (recipes.device_state(processes=("python (1)",), temperature=99.0),), "allow_busy": True}
     assert throughput(timed(1e4, where=where), spec, TABLE).outcome is Outcome.PASS
 
 
