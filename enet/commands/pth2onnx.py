@@ -31,7 +31,7 @@ def run(args: Namespace) -> int:
     guess = model.checkpoint.guess_variant(state)
     outputs = guess[1] if guess else spec.network.outputs
     network = model.checkpoint.fit(source, state, variant, outputs)
-    io_format, classes = io_format_from_args(args, spec.artifact), min(outputs, spec.scored_classes)
+    io_format, classes = io_format_from_args(args, spec.artifact.built), min(outputs, spec.scored_classes)
     onnx = model.export.to_onnx(network, spec.preprocessing, io_format, classes=classes)
     model.export.save(onnx, output)
     opset, description = model.export.OPSET, model.export.describe(onnx)

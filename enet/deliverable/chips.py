@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from enet.deliverable.spec import Deliverable, Variant
+from enet.deliverable.network import Variant
+from enet.deliverable.spec import Deliverable
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,17 @@ def expect(owner: object, name: str, condition: object, rule: str) -> None:
     require(bool(condition), f"{name}={list(value) if isinstance(value, tuple) else value!r}, expected {rule}")
 
 
+def expect_digest(owner: object, name: str) -> None:
+    """Raise ValueError unless the field is None or a SHA-256 in hexadecimal."""
+    value = getattr(owner, name)
+    expect(
+        owner,
+        name,
+        value is None or re.fullmatch(r"[0-9a-f]{64}", value),
+        "64 digits of 0-9 and a-f, as sha256sum prints",
+    )
+
+
 def parse(kind: type[Any], table: object, where: str, **given: object) -> Any:
     """Make a dataclass of type ``kind`` from a TOML table, checking every key and type.
 
@@ -155,12 +166,14 @@ def convert(hint: Any, value: object, where: str) -> Any:
 
 
 def convert_items(kind: type[Any], hints: tuple[Any, ...], value: object, where: str) -> Any:
-    """Check a list or a table of values of one type; a list becomes a tuple."""
+    """Check a list or a table of values of one type; a list becomes a tuple, as does a text where several may be."""
     if kind is dict:
         if not isinstance(value, dict):
             raise InputError(f"{where}: {value!r}, expected a table")
         return {key: convert(hints[1], item, f"{where} [{key}]") for key, item in value.items()}
     length = None if hints[-1] is ... else len(hints)
+    if isinstance(value, str) and hints == (str, ...):
+        value = [value]
     if not isinstance(value, list) or length not in (None, len(value)):
         raise InputError(f"{where}: {value!r}, expected a list of {length or 'one or more'} values")
     return tuple(convert(hints[0], item, where) for item in value)

@@ -240,7 +240,7 @@ class Subject:
 
     def io_format(self, backend: str) -> IoFormat:
         """Input and output format of a backend's artifact, unless another is requested."""
-        return IoFormat() if backend == backends.REFERENCE else self.deliverable.artifact
+        return IoFormat() if backend == backends.REFERENCE else self.deliverable.artifact.built
 
     def accuracy(
         self, provenance: Provenance, images: Sequence[str], matrices: Matrix, non_finite: int | None, seconds: float

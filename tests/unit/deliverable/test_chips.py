@@ -7,7 +7,7 @@ import torch
 
 from enet import deliverable
 from enet.deliverable import baselines, chips
-from enet.deliverable.spec import Variant
+from enet.deliverable.network import Variant
 from tests.unit import recipes
 
 
