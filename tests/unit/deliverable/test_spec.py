@@ -297,8 +297,8 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
     defaults = load(str(written(tmp_path, deliverable.template())))
     for name in ("tolerances", "preprocessing", "reference"):
         assert getattr(read, name) == getattr(defaults, name), name
-    own = {"onnx": (), "om": (), "input_name": None, "output_name": None, "layout": None}  # without a default
-    assert dataclasses.replace(read.artifact, **own) == defaults.artifact
+    without_default = dataclasses.replace(read.artifact, onnx=(), om=(), input_name=None, output_name=None, layout=None)
+    assert without_default == defaults.artifact
     assert dataclasses.replace(read.dataset, sha256=None, inputs_sha256=None) == defaults.dataset
 
 
