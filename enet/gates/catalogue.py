@@ -207,8 +207,10 @@ class Plan:
         """Titles of the gates that would be asked, too, if the delivered files had their checkpoint with them."""
         if not self.delivered or self.has_reference:
             return []
-        asked = {gate.name for gate, _ in self.required()}
-        return [gate.title for gate, _ in replace(self, has_reference=True).required() if gate.name not in asked]
+        whole, own = (
+            {gate.title: None for gate, _ in plan.required()} for plan in (replace(self, has_reference=True), self)
+        )
+        return [title for title in whole if title not in own]
 
     def required(self) -> list[tuple[Gate, Case]]:
         """Every (gate, case) that an acceptance needs a PASS of, in the catalogue's order."""
