@@ -43,7 +43,7 @@ class Reference:
     absent_classes: Literal["zero", "skip"] = "zero"
     #: IoU of each class in percent, by name; empty: only the mean is stated. Where no checkpoint is here to compare
     #: with, no class may lose more than ``Tolerances.class_iou`` to these.
-    class_iou_percent: dict[str, float] = field(default_factory=dict)
+    class_iou_percent: dict[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         expect(self, "miou_percent", 0 < self.miou_percent <= 100, "above 0 and at most 100")
