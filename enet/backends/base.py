@@ -78,6 +78,7 @@ class Artifact:
         calibration_sha256: of the images that the quantiser used; empty without quantisation.
         delivered: SHA-256 and name of the file that was handed over, if it is this file or this was compiled from it.
         interface: of this file; None: that of an export, see ``io_format``.
+        is_plain: opened as a script opens it that sets nothing, to compare with.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Artifact:
     calibration_sha256: str = ""
     delivered: str = ""
     interface: Interface | None = None
+    is_plain: bool = False
 
     @property
     def gives_labels(self) -> bool:

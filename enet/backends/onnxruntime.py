@@ -33,15 +33,23 @@ LOG_FATAL = 4
 
 class OnnxRuntimeModel(Model):
     """A session. Small batches run one per core, each on the calling thread. A batch that is large enough to use all
-    cores runs alone on all of them, because two such runs would need twice the memory and be no faster."""
+    cores runs alone on all of them, because two such runs would need twice the memory and be no faster.
 
-    def __init__(self, path: Path, batch_size: int, interface: Interface | None = None) -> None:
-        alone = batch_size >= LARGE_BATCH
+    Args:
+        interface: of a delivered file, which is optimised now.
+        is_plain: a session with ONNX Runtime's own settings.
+    """
+
+    def __init__(
+        self, path: Path, batch_size: int, interface: Interface | None = None, *, is_plain: bool = False
+    ) -> None:
+        alone = batch_size >= LARGE_BATCH or is_plain
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = cores() if alone else 1
-        options.inter_op_num_threads = 1
-        # A planned memory pattern keeps all tensors at once; without it a batch of 16 needs half of that memory.
-        options.enable_mem_pattern = not alone
+        if not is_plain:
+            options.intra_op_num_threads = cores() if alone else 1
+            options.inter_op_num_threads = 1
+            # A planned memory pattern keeps all tensors at once; without it a batch of 16 needs half of that memory.
+            options.enable_mem_pattern = not alone
         options.log_severity_level = LOG_FATAL
         if interface is None:  # an export is optimised when it is compiled
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -105,7 +113,8 @@ class OnnxRuntimeBackend(Backend):
         return self.build_from_onnx(request, key, write, "model.onnx")
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
-        return OnnxRuntimeModel(artifact.path, artifact.batch_size, artifact.interface)
+        is_plain = artifact.is_plain
+        return OnnxRuntimeModel(artifact.path, artifact.batch_size, artifact.interface, is_plain=is_plain)
 
     def versions(self) -> Mapping[str, str]:
         return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}
