@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -31,11 +32,15 @@ def sound(subject: Subject, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the vendor's recipe for this network makes: torch's exporter, opset 11, any batch size."""
     path = tmp_path_factory.mktemp("onnx") / "enet.onnx"
     network = checkpoint.load(subject.weights, "ascend", 19)
-    free = {"image": {0: "-1"}, "class": {0: "-1"}}
-    names = {"input_names": ["image"], "output_names": ["class"], "dynamic_axes": free}
+    recipe: dict[str, Any] = {
+        "input_names": ["image"],
+        "output_names": ["class"],
+        "dynamic_axes": {"image": {0: "-1"}, "class": {0: "-1"}},
+        "opset_version": 11,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(network, (torch.zeros(1, 3, SIDE, SIDE),), path, opset_version=11, dynamo=False, **names)
+        torch.onnx.export(network, (torch.zeros(1, 3, SIDE, SIDE),), path, dynamo=False, **recipe)
     return path
 
 
@@ -49,10 +54,8 @@ def outcomes(subject: Subject, model: Path, folder: Path) -> dict[str, set[Outco
 
 def test_sound_file_passes_every_gate(subject: Subject, sound: Path, tmp_path: Path) -> None:
     found = outcomes(subject, sound, tmp_path)
-    assert found.keys() == {gate.name for gate in gates.CATALOGUE if gate.aspect == "accuracy"} - {
-        "int8_miou",
-        "io_formats",
-    }
+    asked = {gate.name for gate in gates.CATALOGUE if gate.aspect == "accuracy"}
+    assert found.keys() == asked - {"int8_miou", "io_formats"}
     assert {outcome for each in found.values() for outcome in each} == {Outcome.PASS}
 
 
