@@ -83,6 +83,8 @@ class Deliverable:
     tolerances: Tolerances = field(default_factory=Tolerances)
     #: None: there is no recorded baseline for this network and size.
     throughput: ThroughputLimit | None = None
+    #: Options of ONNX Runtime's execution providers, as texts, by the provider's name.
+    providers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
     batch_sizes: tuple[int, ...] = (1, 16)
     path: Path
 
