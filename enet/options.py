@@ -77,6 +77,9 @@ def add_subject(add: AddOption) -> None:
     add_deliverable(add, "scenes")
     add_cache(add)
     add("--weights", **FILE, help="checkpoint (default: the deliverable's)")
+    several_files = {**FILE, "action": "append"}
+    add("--onnx", **several_files, help="judge this ONNX file, instead of an export; repeatable, one a batch size")
+    add("--om", **several_files, help="judge this .om file, instead of a compiled one; repeatable, one a batch size")
     add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
     add_target(add)
 

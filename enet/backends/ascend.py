@@ -35,18 +35,18 @@ from enet.storage.files import write_text
 class AscendModel(Model):
     """A ``.om`` on one device. Calls take turns, because a device runs one batch at a time."""
 
-    def __init__(self, path: Path, number: int, chip: str, io_format: IoFormat) -> None:
-        self.device, self.chip, self.io_format = f"{chip} {number}", chip, io_format
+    def __init__(self, path: Path, number: int, chip: str, result: int, *, keep_type: bool) -> None:
+        self.device, self.chip, self.result, self.keep_type = f"{chip} {number}", chip, result, keep_type
         self.path, self.turn = path, threading.Lock()
         self.session: Any = ais_bench.open_session(path, number)
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
             try:
-                (result,) = self.session.infer([np.ascontiguousarray(images)])
+                result = self.session.infer([np.ascontiguousarray(images)])[self.result]
             except Exception as error:  # the extension raises RuntimeError, with its reason on the console
                 raise InputError(f"{self.path}: inference failed on {self.device} ({error})") from error
-        return np.asarray(result) if self.io_format.output == "labels" else np.asarray(result, np.float32)
+        return np.asarray(result) if self.keep_type else np.asarray(result, np.float32)
 
     def close(self) -> None:
         """Unload the model. Not ``finalize``: that ends the runtime for all other models of this process."""
@@ -65,6 +65,8 @@ class AscendBackend(Backend):
             ToolFailed: atc or aoe failed; the message has its code and reason.
         """
         target, spec, kind = request.target, request.deliverable, request.io_format.input
+        if request.delivered is not None and request.delivered.suffix != ".onnx":
+            return replace(self.describe(request, request.delivered), simulated=is_simulated_om(request.delivered))
         tool.require("aoe" if target.tuning else "atc")  # before anything that takes long
         target = replace(target, soc_version=soc_version(target))
         key = {"soc_version": target.soc_version, "precision_mode": target.precision_mode, "tuning": target.tuning}
@@ -80,11 +82,16 @@ class AscendBackend(Backend):
         return replace(artifact, simulated=is_simulated_om(artifact.path))
 
     def export(self, request: BuildRequest) -> Path:
+        if request.delivered is not None:
+            return request.delivered
         io_format = IoFormat(output=request.io_format.output)
-        return get_onnx(request.deliverable, request.weights, io_format, request.store)
+        return get_onnx(request.deliverable, request.checkpoint, io_format, request.store)
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> AscendModel:
-        return AscendModel(artifact.path, target.devices[0], chip_name(target), artifact.io_format)
+        interface = artifact.interface
+        keep_type = interface is not None or artifact.io_format.output == "labels"
+        place = interface.output_place if interface else 0
+        return AscendModel(artifact.path, target.devices[0], chip_name(target), place, keep_type=keep_type)
 
     def place(self, target: Target) -> Place:
         chip = chip_name(target)

@@ -19,6 +19,7 @@ from enet.backends.registry import BACKENDS, DEFAULT, DEVICE_BACKENDS, QUANTISIN
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import DeviceState, Precision, Target
 from enet.errors import BackendUnavailable, InputError, unknown_name_error
+from enet.model.files import content_hash
 from enet.model.onnx_cache import get_onnx
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from enet.backends.calibration import Calibration
+    from enet.model.interface import Interface
 
 #: Smallest batch size that uses all CPU cores by itself.
 LARGE_BATCH = 8
@@ -38,17 +40,32 @@ class BuildRequest:
     """What to build.
 
     Attributes:
-        weights: the checkpoint.
+        weights: the checkpoint; None: only delivered files are here.
+        delivered: a file that was handed over: it, or what is compiled from it, is the artifact.
+        interface: of this file.
         calibration: images to quantise with; None: no quantisation.
     """
 
     deliverable: Deliverable
-    weights: Path
+    weights: Path | None
     io_format: IoFormat
     batch_size: int
     store: Store
     target: Target
+    delivered: Path | None = None
+    interface: Interface | None = None
     calibration: Calibration | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint; an ``InputError`` if there is none."""
+        if self.weights is None:
+            raise InputError(f"deliverable {self.deliverable.name}: includes no weights. Give them with --weights FILE")
+        return self.weights
+
+    def content_hash(self, path: Path) -> str:
+        """SHA-256 of a model file; only a delivered one may have constants in other files."""
+        return content_hash(path) if path == self.delivered else hash_file(path)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +76,8 @@ class Artifact:
         onnx_sha256: of the exported ONNX; empty if the backend runs the checkpoint itself.
         precision: of convolutions: "fp32", "fp16" or "int8"; for ``atc``, ``Target.precision_mode`` decides.
         calibration_sha256: of the images that the quantiser used; empty without quantisation.
+        delivered: SHA-256 and name of the file that was handed over, if it is this file or this was compiled from it.
+        interface: of this file; None: that of an export, see ``io_format``.
     """
 
     path: Path
@@ -71,6 +90,13 @@ class Artifact:
     simulated: bool = False
     precision: str = "fp32"
     calibration_sha256: str = ""
+    delivered: str = ""
+    interface: Interface | None = None
+
+    @property
+    def gives_labels(self) -> bool:
+        """Whether labels come out, not logits."""
+        return (self.interface.gives if self.interface else self.io_format.output) == "labels"
 
 
 @dataclass(frozen=True)
@@ -190,7 +216,7 @@ class Backend(ABC):
             more: further attributes of the artifact.
         """
         exported = self.export(request)
-        onnx_sha256 = hash_file(exported)
+        onnx_sha256 = request.content_hash(exported)
         whole = {"onnx": onnx_sha256, "batch_size": request.batch_size, **made_by(type(self).__module__)}
         whole["backend"] = key
         folder = request.store.get_or_build(self.info.name, whole, lambda folder: write(exported, folder))
@@ -198,12 +224,19 @@ class Backend(ABC):
         return self.describe(request, path, onnx_sha256=onnx_sha256, **more)
 
     def export(self, request: BuildRequest) -> Path:
-        """Export the checkpoint to ONNX, or find the file in the artifact cache."""
-        return get_onnx(request.deliverable, request.weights, request.io_format, request.store)
+        """The delivered ONNX, or that of the checkpoint, exported or found in the artifact cache."""
+        if request.delivered is not None:
+            return request.delivered
+        return get_onnx(request.deliverable, request.checkpoint, request.io_format, request.store)
 
     def describe(self, request: BuildRequest, path: Path, **more: Any) -> Artifact:
-        """Describe a built file, or the checkpoint itself if nothing is built."""
-        more |= {"sha256": hash_file(path), "weights_sha256": hash_file(request.weights), "backend": self.info.name}
+        """Describe a built or delivered file, or the checkpoint itself if nothing is built."""
+        more |= {"sha256": request.content_hash(path), "backend": self.info.name, "interface": request.interface}
+        more["weights_sha256"] = hash_file(request.weights) if request.weights else ""
+        if request.delivered is not None:
+            more["delivered"] = f"{content_hash(request.delivered)}  {request.delivered.name}"
+        if request.interface is not None and request.interface.is_half:
+            more["precision"] = "fp16"
         return Artifact(path=path, batch_size=request.batch_size, io_format=request.io_format, **more)
 
 

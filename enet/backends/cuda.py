@@ -129,7 +129,7 @@ class CudaBackend(Backend):
 
     def build(self, request: BuildRequest) -> Artifact:
         require_devices(request.target.devices)
-        return self.describe(request, request.weights, precision="fp16")
+        return self.describe(request, request.checkpoint, precision="fp16")
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> CudaModel:
         require_devices(target.devices)

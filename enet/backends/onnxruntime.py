@@ -24,6 +24,7 @@ from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
+from enet.model.interface import Interface
 from enet.model.onnx_graph import OUTPUT, canonicalise_graph, fix_batch_size
 
 #: Errors are raised, so they need no log. The only warning, that an optimised model fits this machine alone, is known.
@@ -34,7 +35,7 @@ class OnnxRuntimeModel(Model):
     """A session. Small batches run one per core, each on the calling thread. A batch that is large enough to use all
     cores runs alone on all of them, because two such runs would need twice the memory and be no faster."""
 
-    def __init__(self, path: Path, batch_size: int) -> None:
+    def __init__(self, path: Path, batch_size: int, interface: Interface | None = None) -> None:
         alone = batch_size >= LARGE_BATCH
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = cores() if alone else 1
@@ -42,16 +43,18 @@ class OnnxRuntimeModel(Model):
         # A planned memory pattern keeps all tensors at once; without it a batch of 16 needs half of that memory.
         options.enable_mem_pattern = not alone
         options.log_severity_level = LOG_FATAL
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # done when compiled
+        if interface is None:  # an export is optimised when it is compiled
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         self.turn = threading.Lock() if alone else contextlib.nullcontext()
         self.session = open_session(path, options)
-        self.input = self.session.get_inputs()[0].name
+        self.input = interface.input if interface else self.session.get_inputs()[0].name
+        self.output = interface.output if interface else self.session.get_outputs()[0].name
         self.max_concurrency = 1 if alone else cores()
-        self.outputs_phases = self.session.get_outputs()[0].name != OUTPUT
+        self.outputs_phases = interface is None and self.output != OUTPUT
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         with self.turn:
-            (result,) = self.session.run(None, {self.input: images})
+            (result,) = self.session.run([self.output], {self.input: images})
         return np.asarray(result)
 
 
@@ -89,9 +92,12 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
 
 
 class OnnxRuntimeBackend(Backend):
-    """Exports, fixes the batch size and optimises."""
+    """Exports, fixes the batch size and optimises. A delivered file runs as it is."""
 
     def build(self, request: BuildRequest) -> Artifact:
+        if request.delivered is not None:
+            return self.describe(request, request.delivered, onnx_sha256=request.content_hash(request.delivered))
+
         def write(exported: Path, folder: Path) -> None:
             compile_model(exported, request.batch_size, folder, phases=True)
 
@@ -99,7 +105,7 @@ class OnnxRuntimeBackend(Backend):
         return self.build_from_onnx(request, key, write, "model.onnx")
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OnnxRuntimeModel:
-        return OnnxRuntimeModel(artifact.path, artifact.batch_size)
+        return OnnxRuntimeModel(artifact.path, artifact.batch_size, artifact.interface)
 
     def versions(self) -> Mapping[str, str]:
         return {"onnxruntime": onnxruntime.__version__, "onnx": onnx.__version__, "numpy": np.__version__}

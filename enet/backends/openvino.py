@@ -23,6 +23,7 @@ from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu, installed_version
+from enet.model.interface import Interface
 from enet.model.onnx_graph import OUTPUT, fix_batch_size
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file, write_bytes
@@ -31,14 +32,16 @@ from enet.storage.files import hash_file, write_bytes
 class OpenVinoModel(Model):
     """A compiled model. Small batches run one per core, each in its own stream; a large one runs alone on all cores."""
 
-    def __init__(self, path: Path, batch_size: int) -> None:
+    def __init__(self, path: Path, batch_size: int, interface: Interface | None = None) -> None:
         try:
             blob = io.BytesIO(path.read_bytes())
             compiled = openvino.Core().import_model(blob, "CPU", settings(batch_size))
         except (OSError, RuntimeError) as error:
             raise InputError(f"{path}: OpenVINO cannot load it. Delete it, and it is compiled again") from error
         self.max_concurrency = streams(batch_size)
-        self.outputs_phases = compiled.output(0).get_any_name() != OUTPUT
+        self.input: str | int = interface.input if interface else 0
+        self.output: str | int = interface.output if interface else 0
+        self.outputs_phases = interface is None and compiled.output(0).get_any_name() != OUTPUT
         self.requests = SimpleQueue[Any]()
         for _ in range(self.max_concurrency):
             self.requests.put(compiled.create_infer_request())
@@ -47,7 +50,7 @@ class OpenVinoModel(Model):
         request = self.requests.get()
         try:
             # Copied, because the next run writes there; into memory of ours a batch of 16 would take twice as long.
-            return np.array(request.infer({0: images}, share_inputs=True, share_outputs=True)[0])
+            return np.array(request.infer({self.input: images}, share_inputs=True, share_outputs=True)[self.output])
         finally:
             self.requests.put(request)
 
@@ -63,10 +66,19 @@ def settings(batch_size: int) -> dict[str, Any]:
     return {"INFERENCE_PRECISION_HINT": "f32", **threads}
 
 
-def compile_model(source: Path, batch_size: int, folder: Path) -> None:
-    """Write ``folder/model.blob``: an exported ONNX, or a quantised model, for one batch size and this processor."""
+def compile_model(source: Path, batch_size: int, folder: Path, interface: Interface | None = None) -> None:
+    """Write ``folder/model.blob``: an exported ONNX, or a quantised model, for one batch size and this processor.
+
+    Args:
+        interface: of a delivered ONNX.
+    """
     core = openvino.Core()
-    if source.suffix == ".onnx":
+    if interface is not None:
+        model = core.read_model(source)
+        shape = model.input(interface.input).partial_shape
+        shape[0] = batch_size
+        model.reshape({interface.input: shape})
+    elif source.suffix == ".onnx":
         model = core.read_model(fix_batch_size(source, batch_size, phases=True).SerializeToString())
     else:
         model = core.read_model(source)
@@ -90,7 +102,7 @@ class OpenVinoBackend(Backend):
             facts = {"precision": "int8", "calibration_sha256": calibration.sha256}
 
         def write(exported: Path, folder: Path) -> None:
-            compile_model(source or exported, request.batch_size, folder)
+            compile_model(source or exported, request.batch_size, folder, request.interface)
 
         return self.build_from_onnx(request, key, write, "model.blob", **facts)
 
@@ -107,7 +119,7 @@ class OpenVinoBackend(Backend):
         return request.store.get_or_build("int8", key, write) / "int8.xml"
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OpenVinoModel:
-        return OpenVinoModel(artifact.path, artifact.batch_size)
+        return OpenVinoModel(artifact.path, artifact.batch_size, artifact.interface)
 
     def versions(self) -> Mapping[str, str]:
         return {"openvino": openvino.__version__, "nncf": installed_version("nncf"), "numpy": np.__version__}

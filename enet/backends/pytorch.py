@@ -54,7 +54,7 @@ class PyTorchBackend(Backend):
         if request.io_format != IoFormat():
             seen = f"input={request.io_format.input}, output={request.io_format.output}"
             raise InputError(f"backend {self.info.name}: {seen}, expected input=float, output=logits")
-        return self.describe(request, request.weights)
+        return self.describe(request, request.checkpoint)
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> PyTorchModel:
         return PyTorchModel(artifact.path, deliverable)

@@ -41,10 +41,15 @@ class Reference:
     #: A class in neither target nor prediction counts as IoU 0 (the guide's scripts) or is left out of the mean
     #: (the official Cityscapes evaluator).
     absent_classes: Literal["zero", "skip"] = "zero"
+    #: IoU of each class in percent, by name; empty: only the mean is stated. Where no checkpoint is here to compare
+    #: with, no class may lose more than ``Tolerances.class_iou`` to these.
+    class_iou_percent: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         expect(self, "miou_percent", 0 < self.miou_percent <= 100, "above 0 and at most 100")
         expect(self, "source", self.source.strip(), "a text that says where the number is from")
+        in_range = all(0 <= iou <= 100 for iou in self.class_iou_percent.values())
+        expect(self, "class_iou_percent", in_range, "numbers in 0..100")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,8 @@ class Provenance:
     """Origin of a measurement. Digests are SHA-256, hexadecimal.
 
     Attributes:
+        delivered: SHA-256 and name of the file that was handed over, as sha256sum prints them; empty if the suite built
+            the artifact.
         io_format: fields of ``IoFormat``; empty if they are not recorded.
         missing_reason: why nothing was measured; empty if something was.
         chip: kind of accelerator, such as "310P3"; empty if it is not recorded, or for a CPU.
@@ -34,6 +36,7 @@ class Provenance:
         time: UTC, as ``now`` returns it.
     """
 
+    delivered: str = ""
     deliverable: str
     backend: str
     device: str

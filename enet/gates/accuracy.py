@@ -19,6 +19,7 @@ from enet.gates.base import (
     missing_images,
     named_data_problem,
     no_evidence,
+    reference_name,
     signed,
     subject_problem,
 )
@@ -60,12 +61,13 @@ def miou(evidence: Accuracy, deliverable: Deliverable, reference: Accuracy | Non
     """The artifact's mIoU is within the tolerance of the stated one; above the band is a failure too.
 
     Args:
-        reference: the same images run by PyTorch. With it, a paired bootstrap gives the interval of the difference,
-            which is shown and marks a pass near the limit; the point value decides. A pass without it has a caveat.
+        reference: the same images run by PyTorch, or by the delivered ONNX. With it, a paired bootstrap gives the
+            interval of the difference, which is shown and marks a pass near the limit; the point value decides. A pass
+            without PyTorch has a caveat.
     """
     problem = comparison_problem(evidence, reference, deliverable)
     verdict = stated_miou("miou", evidence, deliverable, problem, reference)
-    if reference:
+    if reference and not reference.provenance.delivered:
         return verdict
     model = ("model not proven",) if evidence.provenance.backend == RECORDED else ()
     return replace(verdict, caveats=("not compared with PyTorch: no weights", *model))
@@ -105,7 +107,8 @@ def stated_miou(
         difference = measured - 100 * reference.miou
         lower, upper = (100 * value for value in paired_interval(evidence, reference))
         numbers |= {"difference_low": lower, "difference_high": upper}
-        notes.append(f"{signed(difference)} pp to PyTorch (95 % CI {signed(lower)} to {signed(upper)})")
+        other = reference_name(reference.provenance)
+        notes.append(f"{signed(difference)} pp to {other} (95 % CI {signed(lower)} to {signed(upper)})")
         if check.ok and not (low <= measured + lower and measured + upper <= high):
             notes.append("near the limit: other images could have decided otherwise")
     sentence = f"mIoU {measured:.4f} % ({signed(measured - stated)} pp), expected {low:.4f} to {high:.4f} % ({rule})"
@@ -138,11 +141,24 @@ def int8_miou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable)
     return decide("int8_miou", [Check(measured=ours, unit="%", low=low, high=high)], sentence, missing_part)
 
 
-def class_iou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable) -> Verdict:
-    """No class has lost more IoU than allowed: a mean hides one class that is gone."""
-    if problem := comparison_problem(evidence, reference, deliverable):
+def class_iou(evidence: Accuracy, reference: Accuracy | None, deliverable: Deliverable) -> Verdict:
+    """No class has lost more IoU than allowed: a mean hides one class that is gone.
+
+    Args:
+        reference: the same images, run by PyTorch or by the ONNX; None: the figures that the deliverable states.
+    """
+    stated = deliverable.reference.class_iou_percent
+    other_names = f"the deliverable states the IoU of {format_list(sorted(stated), first=3) or 'no class'}"
+    problem = comparison_problem(evidence, reference, deliverable) or first_reason(
+        (reference is None and {*stated} != {*evidence.classes}, f"{other_names}, expected that of every class")
+    )
+    if problem:
         return no_evidence("class_iou", problem)
-    ours, theirs = (100 * np.nan_to_num(segmentation.iou_per_class(side.matrix)) for side in (evidence, reference))
+    ours = 100 * np.nan_to_num(segmentation.iou_per_class(evidence.matrix))
+    if reference is None:
+        theirs = np.array([stated[name] for name in evidence.classes])
+    else:
+        theirs = 100 * np.nan_to_num(segmentation.iou_per_class(reference.matrix))
     worst = int(np.argmin(ours - theirs))
     check = Check(measured=float(theirs[worst] - ours[worst]), unit="pp", high=100 * deliverable.tolerances.class_iou)
     sentence = (
@@ -153,9 +169,9 @@ def class_iou(evidence: Accuracy, reference: Accuracy, deliverable: Deliverable)
     return decide("class_iou", [check], sentence, missing_part)
 
 
-def is_limited(evidence: Accuracy, reference: Accuracy) -> bool:
+def is_limited(evidence: Accuracy, reference: Accuracy | None) -> bool:
     """Whether the user requested only some of the images of either run."""
-    return evidence.provenance.limited or reference.provenance.limited
+    return evidence.provenance.limited or bool(reference and reference.provenance.limited)
 
 
 def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None:

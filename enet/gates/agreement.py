@@ -1,4 +1,4 @@
-"""Gate of an artifact's label maps against PyTorch's: image by image, pixel by pixel."""
+"""Gate of an artifact's label maps against PyTorch's, or the delivered ONNX's: image by image, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from enet.backends import DEVICE_BACKENDS, REFERENCE
+from enet.backends import DEFAULT, DEVICE_BACKENDS, REFERENCE
 from enet.evidence import RECORDED, Agreement, Provenance
-from enet.gates.base import Check, Verdict, decide, first_reason, missing_images, no_evidence
+from enet.gates.base import Check, Verdict, decide, first_reason, missing_images, no_evidence, reference_name
 from enet.gates.relation import relation_problem
 
 
@@ -74,13 +74,15 @@ def rounding(provenance: Provenance) -> str:
 
 
 def agreement(evidence: Agreement) -> Verdict:
-    """No image's labels differ from PyTorch's by more than the artifact's precision explains.
+    """No image's labels differ from PyTorch's, or the delivered ONNX's, by more than the artifact's precision explains.
 
     Rounding moves borders between classes a little, both ways. It gives no label that PyTorch gives nowhere near, does
     not move all borders in one direction, and does not do the same at one place or to one class in all images.
     """
+    references = (REFERENCE, DEFAULT) if evidence.second.delivered else (REFERENCE,)
+    other = f"compared with {evidence.second.backend}, expected {' or '.join(references)}"
     problem = relation_problem([evidence.first, evidence.second]) or first_reason(
-        (evidence.second.backend != REFERENCE, f"compared with {evidence.second.backend}, expected {REFERENCE}"),
+        (evidence.second.backend not in references, other),
         (evidence.pixels_per_image < 1 or not evidence.images, "no pixel was compared"),
     )
     if problem:
@@ -107,7 +109,7 @@ def agreement(evidence: Agreement) -> Verdict:
         checks.append(check)
         if not check.ok:
             failed.append(f"{where}: {figure.words} {check.measured:.4g} {figure.unit}, expected at most {limit:g}")
-    sentence = f"{100 * evidence.pixel_agreement:.6g} % of pixels agree with PyTorch"
+    sentence = f"{100 * evidence.pixel_agreement:.6g} % of pixels agree with {reference_name(evidence.second)}"
     sentence += f"; {'; '.join(failed)}" if failed else f", the others within what {precision} rounds"
     numbers = {"agreement": evidence.pixel_agreement}
     limited = evidence.first.limited or evidence.second.limited

@@ -150,6 +150,11 @@ def first_reason(*reasons: tuple[object, str]) -> str | None:
     return next((reason for holds, reason in reasons if holds), None)
 
 
+def reference_name(provenance: Provenance) -> str:
+    """What an artifact is compared with, in words."""
+    return "the delivered ONNX" if provenance.delivered else "PyTorch"
+
+
 def provenance_problem(provenance: Provenance) -> str | None:
     """Return the reason why nothing measured there can be evidence, or None."""
     if provenance.missing_reason:

@@ -6,10 +6,11 @@ reports, the table in the README.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from enet.backends.registry import DEFAULT, REFERENCE
 from enet.deliverable import Deliverable, IoFormat, baselines
 
 Aspect = Literal["accuracy", "perf"]
@@ -63,7 +64,10 @@ class Plan:
         batch_sizes: whose accuracy is checked.
         timed_sizes: whose speed is measured, if the user named some; otherwise those of the recorded table.
         recorded: results recorded on a device are checked; nothing runs here.
-        has_reference: recorded results are compared with PyTorch, because their outputs and the weights are here.
+        delivered: files that were handed over are checked; nothing is exported.
+        has_reference: PyTorch runs the checkpoint. Without it there is none, or no outputs to compare with its own.
+        gives_logits: the delivered ONNX gives float32 logits; what the suite exports always does.
+        served: batch sizes that the delivered files of a backend can run, by its name; without an entry: any.
         has_baseline: an earlier run was named, to compare speed with.
         shipped_speeds: otherwise, the cases whose speed on this kind of machine the deliverable states.
     """
@@ -77,7 +81,10 @@ class Plan:
     batch_sizes: tuple[int, ...] = ()
     timed_sizes: tuple[int, ...] = ()
     recorded: bool = False
-    has_reference: bool = False
+    delivered: bool = False
+    has_reference: bool = True
+    gives_logits: bool = True
+    served: Mapping[str, frozenset[int]] = field(default_factory=dict)
     has_baseline: bool = False
     shipped_speeds: frozenset[str] = frozenset()
 
@@ -86,7 +93,20 @@ class Plan:
         """The plan of an acceptance: all batch sizes of the deliverable, whatever smaller part was requested."""
         sizes = {*self.batch_sizes, *self.deliverable.batch_sizes}
         timed = {*self.timed_sizes, *sizes, *baselines.load().batch_sizes} if self.timed_sizes else ()
-        return replace(self, batch_sizes=tuple(sorted(sizes)), timed_sizes=tuple(sorted(timed)))
+        served = {name: can_run | {*self.deliverable.batch_sizes} for name, can_run in self.served.items()}
+        return replace(self, batch_sizes=tuple(sorted(sizes)), timed_sizes=tuple(sorted(timed)), served=served)
+
+    def serves(self, backend: str, batch_size: int) -> bool:
+        """Whether there is a file for this batch size, or one is built."""
+        return batch_size in self.served.get(backend, {batch_size})
+
+    def first(self, backend: str) -> int:
+        """The smallest batch size whose accuracy is checked."""
+        return min(case.batch_size for case in self.artifacts() if case.backend == backend)
+
+    def smallest(self, backend: str) -> int:
+        """The batch size that larger ones are compared with: 1, or the smallest of the delivered files."""
+        return 1 if self.serves(backend, 1) else min(self.served[backend])
 
     def case(self, backend: str = "", batch_size: int = 0, **fields: object) -> Case:
         precision = "int8" if backend in self.int8_backends else "fp32"
@@ -96,14 +116,27 @@ class Plan:
         )
 
     def artifacts(self) -> list[Case]:
-        return [self.case(name, size) for name in self.backends for size in self.batch_sizes]
+        return [self.case(name, n) for name in self.backends for n in self.batch_sizes if self.serves(name, n)]
+
+    def reference_of(self, backend: str) -> str:
+        """The backend whose labels those of this one must agree with; empty if there is none.
+
+        A delivered ONNX is compared with the checkpoint, and what was compiled from it with the ONNX.
+        """
+        if self.delivered and DEFAULT in self.backends and backend != DEFAULT:
+            return DEFAULT
+        return REFERENCE if self.has_reference else ""
 
     def compared(self) -> list[Case]:
-        """Artifacts that are compared with PyTorch."""
-        return self.artifacts() if self.has_reference or not self.recorded else []
+        """Artifacts that are compared with PyTorch, or with the delivered ONNX."""
+        return [case for case in self.artifacts() if self.reference_of(case.backend)]
+
+    def with_classes(self) -> list[Case]:
+        """Artifacts whose classes are compared: with a reference, or with the figures that the deliverable states."""
+        return self.artifacts() if self.deliverable.reference.class_iou_percent else self.compared()
 
     def batched(self) -> list[Case]:
-        return [case for case in self.artifacts() if case.batch_size > 1]
+        return [case for case in self.artifacts() if case.batch_size > self.smallest(case.backend)]
 
     def partly_filled(self) -> list[Case]:
         """Recorded batches have a padded tail only if the images do not fill them; a live run makes one."""
@@ -113,10 +146,16 @@ class Plan:
     def whole(self) -> list[Case]:
         return [self.case()]
 
-    def exported(self) -> list[Case]:
-        return [self.case(batch_size=size) for size in self.batch_sizes]
+    def of_checkpoint(self) -> list[Case]:
+        return [self.case()] if self.has_reference else []
+
+    def logits(self) -> list[Case]:
+        is_comparable = self.has_reference and self.gives_logits and (not self.delivered or DEFAULT in self.backends)
+        return [self.case(batch_size=n) for n in self.batch_sizes if is_comparable and self.serves(DEFAULT, n)]
 
     def other_formats(self) -> list[Case]:
+        if self.delivered:
+            return []
         formats = [IoFormat(input=i, output=o) for i in ("float", "uint8") for o in ("logits", "labels")]
         return [self.case(io_format=each) for each in formats if each != IoFormat()]
 
@@ -126,31 +165,52 @@ class Plan:
     def int8_over_float(self) -> list[Case]:
         return [replace(case, reference=engine) for case in self.int8() for engine in self.float_engines]
 
-    def raced(self) -> list[Case]:
+    def sizes_to_time(self, backend: str) -> list[int]:
+        """Those that were asked for, or those of the recorded table, as far as the delivered files can run them."""
         sizes = self.timed_sizes or baselines.load().batch_sizes
-        return [self.case(name, size) for name in self.host_backends for size in sizes]
+        can_run = self.served.get(backend)
+        return list(sizes) if can_run is None else sorted(can_run & {*sizes, *self.deliverable.batch_sizes})
+
+    def raced(self) -> list[Case]:
+        return [self.case(name, size) for name in self.host_backends for size in self.sizes_to_time(name)]
 
     def since_baseline(self) -> list[Case]:
         return [case for case in self.raced() if self.has_baseline or str(case) in self.shipped_speeds]
 
     def timed(self) -> list[Case]:
-        sizes = self.batch_sizes if self.recorded else self.timed_sizes or baselines.load().batch_sizes
-        return [self.case(name, size) for name in self.device_backends for size in sizes]
+        return [
+            self.case(name, size)
+            for name in self.device_backends
+            for size in (self.batch_sizes if self.recorded else self.sizes_to_time(name))
+        ]
 
     def devices(self) -> list[Case]:
         return [self.case(name) for name in self.device_backends]
 
     def has_limit(self, gate: Gate, case: Case) -> bool:
-        """Whether a verdict on the case decides something; at a batch size without a recorded baseline it does not.
+        """Whether a verdict on the case decides something; at a batch size without a recorded baseline it does not, nor
+        does a speed over that of the delivered ONNX itself.
 
         Of a network without any baseline, throughput stays required: what cannot be decided is not accepted.
         """
+        if gate.name == "speedup":
+            return self.has_reference
         if gate.name not in ("throughput", "best_batch"):
             return True
         limit = self.deliverable.throughput
         if limit is None:
             return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
+
+    @property
+    def unasked(self) -> list[str]:
+        """Titles of the gates that would be asked, too, if the delivered files had their checkpoint with them."""
+        if not self.delivered or self.has_reference:
+            return []
+        whole, own = (
+            {gate.title: None for gate, _ in plan.required()} for plan in (replace(self, has_reference=True), self)
+        )
+        return [title for title in whole if title not in own]
 
     def required(self) -> list[tuple[Gate, Case]]:
         """Every (gate, case) that an acceptance needs a PASS of, in the catalogue's order."""
@@ -184,12 +244,12 @@ class Gate:
 
 CATALOGUE = (
     Gate(
-        name="reference_miou", aspect="accuracy", title="reference mIoU", needs=("accuracy",), cases=Plan.whole,
+        name="reference_miou", aspect="accuracy", title="reference mIoU", needs=("accuracy",), cases=Plan.of_checkpoint,
         sentence="PyTorch, measured now with these weights on these images, has the mIoU that the deliverable states; "
         "to 0.01 pp if it names both by hash",
     ),
     Gate(
-        name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.whole,
+        name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.of_checkpoint,
         sentence="PyTorch gives logits that were recorded before: of the variant with weights by formula, and of the "
         "checkpoint if the deliverable has them",
     ),
@@ -198,8 +258,8 @@ CATALOGUE = (
         sentence="the network's input is that of the reference scripts, byte for byte, on every image",
     ),
     Gate(
-        name="onnx_logits", aspect="accuracy", title="ONNX logits", needs=("difference",), cases=Plan.exported,
-        sentence="the exported ONNX gives PyTorch's logits to 1e-4 (large ones to 1.3e-6 of the largest), for "
+        name="onnx_logits", aspect="accuracy", title="ONNX logits", needs=("difference",), cases=Plan.logits,
+        sentence="the ONNX gives PyTorch's logits to 1e-4 (large ones to 1.3e-6 of the largest), for "
         "photographs and noise, at every batch size",
     ),
     Gate(
@@ -216,7 +276,7 @@ CATALOGUE = (
         "hardly any pixel away from borders, no border moved one way, no class lost",
     ),
     Gate(
-        name="class_iou", aspect="accuracy", title="class IoU", needs=("accuracy",), cases=Plan.compared,
+        name="class_iou", aspect="accuracy", title="class IoU", needs=("accuracy",), cases=Plan.with_classes,
         of_records=True, sentence="no class has lost more than 5 pp of IoU, which a mean could hide",
     ),
     Gate(

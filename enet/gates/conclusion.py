@@ -115,6 +115,7 @@ def conclude(
     wrong = counts["FAIL"] or counts["NO EVIDENCE"] or broken or not_run or stopped
     looser = plan.deliverable.looser_rules
     rules = [f"by the deliverable's own, looser rules: {', '.join(looser)}"] if looser else []
+    unasked = [f"not asked, as the checkpoint is not here: {', '.join(plan.unasked)}"] if plan.unasked else []
     return Conclusion(
         accepted=bool(aspects) and aspects <= {gate.aspect for gate, _ in required} and not wrong,
         aspects=tuple(aspect for aspect in ASPECTS if aspect in aspects),
@@ -122,6 +123,6 @@ def conclude(
         counts=counts,
         not_run=not_run,
         broken=tuple(broken),
-        caveats=tuple(dict.fromkeys([*caveats, *rules])),
+        caveats=tuple(dict.fromkeys([*caveats, *unasked, *rules])),
         stopped=stopped,
     )

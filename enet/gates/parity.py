@@ -17,7 +17,7 @@ from enet.gates.base import (
     named_data_problem,
     no_evidence,
 )
-from enet.gates.relation import RELATIONS, relation_problem
+from enet.gates.relation import OTHER_BATCH_SIZE, OTHER_DELIVERED_SIZE, RELATIONS, relation_problem
 
 #: Largest share of logits that may lie beside near-ties of a max-pool before a comparison says too little, unless at
 #: most ``HARDLY_ANY`` of all differ there. A fault in the export moves nearly all logits, a near-tie a few.
@@ -36,6 +36,8 @@ def parity(evidence: Parity, deliverable: Deliverable) -> Verdict:
     if gate not in RELATIONS:
         raise ValueError(f"comparison={evidence.comparison!r}, expected one of {', '.join(RELATIONS)}")
     relation = RELATIONS[gate]
+    if relation is OTHER_BATCH_SIZE and evidence.first.delivered and evidence.second.delivered:
+        relation = OTHER_DELIVERED_SIZE
     problem = relation_problem([evidence.first, evidence.second], relation) or first_reason(
         (evidence.pixels_per_image < 1 or not evidence.images, "no pixel was compared"),
         (evidence.non_finite, f"{evidence.non_finite} images gave logits that are not finite numbers"),

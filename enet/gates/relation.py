@@ -31,6 +31,9 @@ OTHER_BATCH_SIZE = Relation(
     different=("batch_size", "artifact_sha256"),
 )
 
+#: Delivered files of several batch sizes may be files of their own, or one that takes any.
+OTHER_DELIVERED_SIZE = Relation(same=("backend", "io_format", "precision"), different=("batch_size",))
+
 #: By gate.
 RELATIONS = {
     "batch_parity": OTHER_BATCH_SIZE,
@@ -61,8 +64,9 @@ def relation_problem(provenances: Iterable[Provenance], relation: Relation = Rel
 
 
 def is_unrecorded(provenance: Provenance, name: str) -> bool:
-    """Whether it is a field that recorded results cannot state: they do not name their checkpoint.
+    """Whether it is a field that recorded results and delivered files cannot state: they do not name their checkpoint.
 
     That they belong to something follows from their data, and from labels that agree.
     """
-    return name == "weights_sha256" and provenance.backend == RECORDED and not provenance.weights_sha256
+    is_foreign = provenance.backend == RECORDED or provenance.delivered
+    return bool(name == "weights_sha256" and is_foreign and not provenance.weights_sha256)

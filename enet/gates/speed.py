@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from enet.backends.registry import REFERENCE
 from enet.deliverable import Deliverable
 from enet.errors import format_list
 from enet.evidence import RecordedSpeed, Speed
-from enet.gates.base import Check, Outcome, Verdict, first_reason, no_evidence, provenance_problem, subject_problem
+from enet.gates.base import (
+    Check,
+    Outcome,
+    Verdict,
+    first_reason,
+    informational,
+    no_evidence,
+    provenance_problem,
+    subject_problem,
+)
 from enet.metrics.latency import BUSY, CONFIDENCE, UNSTABLE, Ratio
 
 #: Fewest rounds that an interval is taken from.
@@ -31,12 +41,16 @@ SAME_INPUT_ROUNDED = 0.8
 def speedup(evidence: Speed, deliverable: Deliverable, *, held: bool = True) -> Verdict:
     """The artifact is at least so many times as fast as the checkpoint in PyTorch, in the same run.
 
-    PASS and FAIL need the whole interval on one side of the limit; otherwise NO EVIDENCE.
+    PASS and FAIL need the whole interval on one side of the limit; otherwise NO EVIDENCE. INFO without the checkpoint.
 
     Args:
         held: ``regression`` holds the speed to a recorded one, too; otherwise a note says that this limit is all.
     """
     words = f"{rate(evidence)} is {in_words(evidence.ratio)} {evidence.reference.backend}'s"
+    if evidence.reference.backend != REFERENCE:  # a ratio to the delivered file itself, in a session as users open it
+        told = f"{words} in a default session; without the checkpoint there is no limit"
+        problem = speed_problem(evidence, deliverable)
+        return no_evidence("speedup", f"{problem}; {words}") if problem else informational("speedup", told)
     verdict = compare("speedup", evidence.ratio, deliverable.tolerances.speedup, words, evidence, deliverable)
     return verdict if held else replace(verdict, notes=(*verdict.notes, NOT_HELD))
 

@@ -86,7 +86,7 @@ def measure_on_one_device(
         seconds = time.perf_counter() - begin
     if label_maps is not None:
         label_maps.flush()
-    checked = non_finite if artifact.io_format.output == "logits" else None
+    checked = None if artifact.gives_labels else non_finite
     return subject.accuracy(subject.provenance(artifact, predictor.model), source.names, matrices, checked, seconds)
 
 

@@ -25,9 +25,13 @@ class Predictor:
         classes: number of outputs that are scored; the outputs after them (a void class) are never predicted.
     """
 
-    def __init__(self, model: Model, artifact: Artifact, normalise: Normalise, classes: int) -> None:
-        self.model, self.batch_size, self.io_format = model, artifact.batch_size, artifact.io_format
-        self.normalise, self.classes = normalise, classes
+    def __init__(
+        self, model: Model, artifact: Artifact, normalise: Normalise, classes: int, size: tuple[int, int]
+    ) -> None:
+        self.model, self.batch_size, self.interface = model, artifact.batch_size, artifact.interface
+        self.is_uint8 = artifact.io_format.input == "uint8"
+        self.gives_labels = artifact.gives_labels
+        self.normalise, self.classes, self.size = normalise, classes, size
 
     def prepare_batch(self, images: NDArray[np.uint8]) -> NDArray[Any]:
         """Pad images to the batch size and convert them into the artifact's input format.
@@ -36,11 +40,13 @@ class Predictor:
             images: uint8 RGB, shape (n, H, W, 3), n at most the batch size.
         """
         batch = pad_batch(images, self.batch_size)
-        return batch if self.io_format.input == "uint8" else self.normalise(batch)
+        if self.interface is not None:
+            return self.interface.images(batch, self.normalise)
+        return batch if self.is_uint8 else self.normalise(batch)
 
     def infer_batch(self, images: NDArray[np.uint8]) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Logits, float32, shape (n, C, H, W), or labels, uint8, shape (n, H, W), by the output format."""
-        result = self.model.infer(self.prepare_batch(images))[: len(images)]
+        result = self.run(self.prepare_batch(images), len(images))
         return logits_from_phases(result) if self.model.outputs_phases else result
 
     def labels(self, images: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
@@ -49,12 +55,17 @@ class Predictor:
 
     def predict_prepared(self, batch: NDArray[Any], count: int) -> tuple[NDArray[np.uint8], int]:
         """Like ``labels``, for the first ``count`` rows of a batch from ``prepare_batch``."""
-        result = self.model.infer(batch)[:count]
-        if self.io_format.output == "labels":
+        result = self.run(batch, count)
+        if self.gives_labels:
             return result.astype(np.uint8, copy=False), 0
         finite = [is_finite(logits) for logits in result]
         decide = labels_from_phases if self.model.outputs_phases else argmax
         return np.stack([decide(logits, self.classes) for logits in result]), finite.count(False)
+
+    def run(self, batch: NDArray[Any], count: int) -> NDArray[Any]:
+        """Results for the first ``count`` rows: logits, float32, or labels, uint8, in the order of an export's axes."""
+        result = self.model.infer(batch)
+        return (result if self.interface is None else self.interface.result(result, self.size))[:count]
 
 
 @contextlib.contextmanager
@@ -67,7 +78,7 @@ def open_predictor(subject: Subject, artifact: Artifact) -> Iterator[Predictor]:
     spec = subject.deliverable
     model = backends.get(artifact.backend).open_model(artifact, spec, subject.target)
     try:
-        yield Predictor(model, artifact, Normalise(spec.preprocessing), spec.scored_classes)
+        yield Predictor(model, artifact, Normalise(spec.preprocessing), spec.scored_classes, spec.preprocessing.size)
     finally:
         model.close()
 

@@ -22,6 +22,7 @@ from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, format_list
 from enet.evidence import Accuracy, Provenance
+from enet.measure.delivered import Delivered
 from enet.metrics.segmentation import Matrix
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
@@ -38,6 +39,8 @@ class Subject:
         data_root: folder of the data set; None to generate scenes in the artifact cache.
         limit: number of images that are used; None for all.
         progress: show progress bars.
+        onnx, om: files that were handed over, to be judged instead of what would be built; () for those that the
+            deliverable names.
         spread: take the images of ``limit`` evenly from the split instead of its first ones.
     """
 
@@ -49,6 +52,8 @@ class Subject:
     progress: bool = False
     target: Target = field(default_factory=Target)
     spread: bool = False
+    onnx: tuple[Path, ...] = ()
+    om: tuple[Path, ...] = ()
 
     @cached_property
     def weights(self) -> Path:
@@ -59,6 +64,21 @@ class Subject:
         if not path.is_file():
             raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
         return path
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a checkpoint is given or named."""
+        return bool(self.weights_path or self.deliverable.weights)
+
+    @cached_property
+    def delivered(self) -> Delivered:
+        """The files that were handed over, read once."""
+        spec = self.deliverable
+        named = {
+            kind: given or tuple(spec.path.parent / name for name in names)
+            for kind, given, names in (("onnx", self.onnx, spec.artifact.onnx), ("om", self.om, spec.artifact.om))
+        }
+        return Delivered(spec, self.target, **named)
 
     @cached_property
     def given_root(self) -> Path | None:
@@ -199,11 +219,14 @@ class Subject:
             precision: for backends that can quantise; None for the target's.
         """
         engine = backends.get(backend)
+        chosen = self.delivered.choose(backend, batch_size)
         is_int8 = engine.info.choose_precision(precision or self.target.precision) == "int8"
         request = BuildRequest(
             deliverable=self.deliverable,
-            weights=self.weights,
+            weights=None if chosen and not self.has_weights else self.weights,
             io_format=io_format or self.io_format(backend),
+            delivered=chosen[0] if chosen else None,
+            interface=chosen[1] if chosen else None,
             batch_size=batch_size,
             store=self.store,
             target=self.target,
@@ -267,7 +290,7 @@ class Subject:
             backend=artifact.backend,
             device=place.device,
             batch_size=artifact.batch_size,
-            io_format=asdict(artifact.io_format),
+            io_format=artifact.interface.io_format if artifact.interface else asdict(artifact.io_format),
             weights_sha256=artifact.weights_sha256,
             onnx_sha256=artifact.onnx_sha256,
             artifact_sha256=artifact.sha256,
@@ -279,5 +302,6 @@ class Subject:
             allow_busy=self.target.allow_busy,
             limited=self.limit is not None,
             precision=artifact.precision,
+            delivered=artifact.delivered,
             calibration_sha256=artifact.calibration_sha256,
         )

@@ -18,11 +18,12 @@ def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Sto
     Raises:
         InputError: the checkpoint cannot be read or does not fit the deliverable.
     """
+    classes = deliverable.scored_classes
     key = {
         "weights": hash_file(weights),
         "variant": deliverable.network.variant,
         "outputs": deliverable.network.outputs,
-        "classes": deliverable.scored_classes,
+        "classes": classes,
         "preprocessing": deliverable.preprocessing.of_images,
         "form": asdict(form),
         **made_by("enet.model.checkpoint", "enet.model.export"),
@@ -30,7 +31,7 @@ def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Sto
 
     def make(folder: Path) -> None:
         network = models.checkpoint.load(weights, deliverable.network.variant, deliverable.network.outputs)
-        model = models.export.to_onnx(network, deliverable.preprocessing, form, classes=deliverable.scored_classes)
+        model = models.export.to_onnx(network, deliverable.preprocessing, form, classes=classes)
         models.export.save(model, folder / "enet.onnx")
 
     return store.get_or_build("onnx", key, make) / "enet.onnx"

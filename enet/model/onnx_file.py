@@ -25,20 +25,14 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     Raises:
         InputError: the file is not ONNX with one input and one output, or its input has no fixed size per image.
     """
+    graph = load_graph(model).graph
     try:
-        require_plain_file(model)
-        graph = onnx.load(model, load_external_data=False).graph
-        require_harmless(model, graph)
         (value,) = graph.input
         (_,) = graph.output
         tensor = value.type.tensor_type
         shape = tuple(dim.dim_value for dim in tensor.shape.dim)[1:]
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-    except OSError as error:
-        raise InputError(f"model {model}: {error.strerror}. Export one with: enet pth2onnx") from error
-    except InputError:
-        raise
-    except Exception as error:  # protobuf's and onnx's own exceptions share no base class
+    except (ValueError, KeyError, TypeError) as error:
         problem = "not an ONNX file with one input and one output"
         raise InputError(f"model {model}: {problem}. Export one with: enet pth2onnx") from error
     if not shape or min(shape) < 1:
@@ -46,8 +40,29 @@ def input_of(model: Path) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return dtype, shape
 
 
+def load_graph(model: Path) -> onnx.ModelProto:
+    """Read an ONNX file, without constants that are in other files.
+
+    Raises:
+        InputError: the file cannot be read, is not ONNX, or is not harmless.
+    """
+    try:
+        require_plain_file(model)
+        loaded = onnx.load(model, load_external_data=False)
+        require_harmless(model, loaded.graph)
+    except OSError as error:
+        raise InputError(f"model {model}: {error.strerror}. Export one with: enet pth2onnx") from error
+    except InputError:
+        raise
+    except Exception as error:  # protobuf's and onnx's own exceptions share no base class
+        raise InputError(f"model {model}: not an ONNX file. Export one with: enet pth2onnx") from error
+    if not loaded.graph.node:
+        raise InputError(f"model {model}: not an ONNX file, or an empty one. Export one with: enet pth2onnx")
+    return loaded
+
+
 def require_harmless(model: Path, graph: onnx.GraphProto) -> None:
-    """Refuse constants in other files, and the simple ways to make a large constant from a few bytes.
+    """Refuse constants in files elsewhere, and the simple ways to make a large constant from a few bytes.
 
     This does not prove that a model is harmless: tensors that it computes from its input can still be large.
 
@@ -63,11 +78,31 @@ def require_harmless(model: Path, graph: onnx.GraphProto) -> None:
     held = [*constants.values(), *(item.t for node in nodes for item in node.attribute)]
     made = [node for node in nodes if node.op_type == "Constant"]
     constants |= {node.output[0]: item.t for node in made for item in node.attribute if item.name == "value"}
-    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in held):
-        raise InputError(f"model {model}: has constants in other files. Export it into one file")
+    for tensor in held:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            require_beside(model, tensor)
     for node in nodes:
         position = SHAPED_BY.get(node.op_type)
         name = node.input[position] if position is not None and position < len(node.input) else ""
         sides = numpy_helper.to_array(constants[name]).ravel().tolist() if name and name in constants else [0]
         if math.prod(abs(int(side)) for side in sides) > MAX_CONSTANT:
             raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Export it again")
+
+
+def external_files(model: Path) -> list[Path]:
+    """Files beside an ONNX file with constants of it, sorted."""
+    tensors = load_graph(model).graph.initializer
+    names = {item.value for tensor in tensors for item in tensor.external_data if item.key == "location"}
+    return [model.parent / name for name in sorted(names)]
+
+
+def require_beside(model: Path, tensor: onnx.TensorProto) -> None:
+    """Raise InputError unless a constant's file is in the model's own folder, is large enough, and no link."""
+    found = {item.key: item.value for item in tensor.external_data}
+    name = found.get("location", "")
+    file = model.parent / name
+    if Path(name).name != name or not file.is_file() or file.is_symlink():
+        raise InputError(f"model {model}: constant {tensor.name!r} is in {name!r}, expected a file beside the model")
+    end = int(found.get("offset", 0)) + int(found.get("length", 0))
+    if end > file.stat().st_size:
+        raise InputError(f"model {model}: constant {tensor.name!r} needs {end} bytes of {file}, which has fewer")

@@ -19,8 +19,16 @@ from enet.storage.files import hash_json, require_plain_file
 from enet.storage.run_folder import VERDICTS
 
 #: Version of ``verdicts.json``, raised when the meaning of a key changes; its keys are in docs/verdicts.md.
-SCHEMA = 2
-FIELDS = {"run": str, "deliverable": str, "accepted": bool, "conclusion": str, "scope": str, "began": str}
+SCHEMA = 3
+FIELDS = {
+    "run": str,
+    "delivered": tuple[str, ...],
+    "deliverable": str,
+    "accepted": bool,
+    "conclusion": str,
+    "scope": str,
+    "began": str,
+}
 VERDICT_KEYS = {
     "test",
     "case",
@@ -50,6 +58,7 @@ class Contents:
         conclusion: the same in one sentence.
         run: its id.
         scope: the aspects that were checked, in words.
+        delivered: SHA-256 and name of each file that was handed over and judged; empty if the suite built the artifact.
         verdicts: as in ``verdicts.json``.
         recorded_figures: verdicts on recorded figures of others, no part of the conclusion.
         legend: class names and colours (R, G, B).
@@ -62,6 +71,7 @@ class Contents:
     conclusion: str
     scope: str
     began: str
+    delivered: tuple[str, ...]
     verdicts: tuple[dict[str, Any], ...]
     recorded_figures: tuple[dict[str, Any], ...]
     accuracies: tuple[Accuracy, ...]

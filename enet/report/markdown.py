@@ -25,6 +25,7 @@ def summary(contents: Contents) -> str:
         "",
         f"{cell(contents.conclusion)}.",
         "",
+        *(f"Delivered file: {cell(file)}.\n" for file in contents.delivered),
         "| outcome | gate | measured | limit | margin | what was found |",
         "|---|---|--:|--:|--:|---|",
         *rows,

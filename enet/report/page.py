@@ -146,6 +146,7 @@ def recorded(contents: Contents) -> dict[str, Any]:
 
 #: The provenance chain: name and field of ``Provenance``.
 CHAIN: tuple[tuple[str, str], ...] = (
+    ("delivered file", "delivered"),
     ("weights", "weights_sha256"),
     ("ONNX", "onnx_sha256"),
     ("artifact", "artifact_sha256"),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from enet import gates, measure, report
+from enet.backends import REFERENCE
 from enet.deliverable import Deliverable
 from enet.gates.catalogue import Case
 from fixtures.accuracy_runs import CertainPixels, MeasureAccuracy, MeasuredRun, SaveEvidence
@@ -28,8 +29,8 @@ def failure_details(
 
 
 @pytest.mark.needs_artifact
-def test_reference_miou(case: Case, deliverable: Deliverable, reference: MeasuredRun, judge: Judge) -> None:
-    judge(gates.accuracy.reference_miou(reference.evidence, deliverable))
+def test_reference_miou(case: Case, deliverable: Deliverable, measure_accuracy: MeasureAccuracy, judge: Judge) -> None:
+    judge(gates.accuracy.reference_miou(measure_accuracy(REFERENCE, 1).evidence, deliverable))
 
 
 def test_miou(
@@ -65,12 +66,13 @@ def test_class_iou(
     case: Case,
     deliverable: Deliverable,
     measure_accuracy: MeasureAccuracy,
-    reference: MeasuredRun,
+    reference: MeasuredRun | None,
     judge: Judge,
-    failure_details: Callable[[], str],
+    failure_details: Callable[[], str] | None,
 ) -> None:
     evidence = measure_accuracy(case.backend, case.batch_size).evidence
-    judge(gates.accuracy.class_iou(evidence, reference.evidence, deliverable), details=failure_details)
+    theirs = reference.evidence if reference else None
+    judge(gates.accuracy.class_iou(evidence, theirs, deliverable), details=failure_details)
 
 
 @pytest.mark.needs_artifact

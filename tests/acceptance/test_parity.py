@@ -22,11 +22,22 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.accuracy
 
 
+@pytest.fixture
+def smallest(case: Case, options: Options) -> int:
+    """The batch size that the case's is compared with: 1, if there is a file for it."""
+    return options.plan.smallest(case.backend)
+
+
 def test_batch_parity(
-    case: Case, deliverable: Deliverable, measure_accuracy: MeasureAccuracy, save_evidence: SaveEvidence, judge: Judge
+    case: Case,
+    deliverable: Deliverable,
+    smallest: int,
+    measure_accuracy: MeasureAccuracy,
+    save_evidence: SaveEvidence,
+    judge: Judge,
 ) -> None:
     """The last, padded batch is among them."""
-    batched, single = measure_accuracy(case.backend, case.batch_size), measure_accuracy(case.backend, 1)
+    batched, single = measure_accuracy(case.backend, case.batch_size), measure_accuracy(case.backend, smallest)
     evidence = measure.compare_runs(
         "batch parity", (batched.evidence, single.evidence), (batched.labels, single.labels)
     )
@@ -40,13 +51,14 @@ def test_padded_tail(
     subject: Subject,
     prepared: PreparedImages,
     options: Options,
+    smallest: int,
     measure_accuracy: MeasureAccuracy,
     save_evidence: SaveEvidence,
     judge: Judge,
 ) -> None:
     size = case.batch_size
     if left := len(prepared.names) % size:
-        batched, single = measure_accuracy(case.backend, size), measure_accuracy(case.backend, 1)
+        batched, single = measure_accuracy(case.backend, size), measure_accuracy(case.backend, smallest)
         evidence = measure.compare_runs(
             "padded tail", (batched.evidence, single.evidence), (batched.labels, single.labels), last=left
         )
@@ -55,7 +67,7 @@ def test_padded_tail(
         return
     else:  # every batch of the split was full: make one that is not
         with fail_without_traceback():
-            pair = (subject.artifact(case.backend, size), subject.artifact(case.backend, 1))
+            pair = (subject.artifact(case.backend, size), subject.artifact(case.backend, smallest))
             evidence = measure.compare_artifacts("padded tail", subject, pair, prepared)
     save_evidence(f"padded-tail-{case}", evidence)
     judge(gates.parity.parity(evidence, deliverable))

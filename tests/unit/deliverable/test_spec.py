@@ -295,7 +295,8 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
             stated.discard(field.name)
     assert not stated
     defaults = load(str(written(tmp_path, deliverable.template())))
-    for name in ("tolerances", "preprocessing", "reference"):
+    assert dataclasses.replace(read.reference, class_iou_percent={}) == defaults.reference
+    for name in ("tolerances", "preprocessing"):
         assert getattr(read, name) == getattr(defaults, name), name
     without_default = dataclasses.replace(read.artifact, onnx=(), om=(), input_name=None, output_name=None, layout=None)
     assert without_default == defaults.artifact

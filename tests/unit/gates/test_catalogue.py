@@ -119,6 +119,7 @@ def test_plan_of_records_requires_what_records_can_answer() -> None:
         device_backends=("recorded",),
         batch_sizes=(1, 16),
         recorded=True,
+        has_reference=False,
     )
     found = cases(plan)
     assert list(found) == ["miou", "batch_parity", "padded_tail", "throughput", "best_batch"]
@@ -198,10 +199,10 @@ def test_case_is_named_by_what_it_has(fields: dict[str, Any], text: str) -> None
 def test_plan_of_nothing_has_no_case_of_an_artifact() -> None:
     plan = Plan(deliverable=SCENES, backends=())
     assert (plan.recorded, plan.has_baseline) == (False, False)
-    for cases_of in (Plan.artifacts, Plan.batched, Plan.exported, Plan.int8, Plan.raced, Plan.timed, Plan.devices):
+    for cases_of in (Plan.artifacts, Plan.batched, Plan.logits, Plan.int8, Plan.raced, Plan.timed, Plan.devices):
         assert cases_of(plan) == []
     assert [str(case) for case in plan.whole()] == ["scenes"]
-    assert (plan.has_reference, plan.shipped_speeds) == (False, frozenset())
+    assert (plan.has_reference, plan.shipped_speeds) == (True, frozenset())
 
 
 #: A run of everything: two engines here, one of them in INT8, and a device.
@@ -222,7 +223,7 @@ FULL = Plan(
     ("cases_of", "texts"),
     [
         (Plan.whole, [""]),
-        (Plan.exported, ["bs1", "bs3", "bs16"]),
+        (Plan.logits, ["bs1", "bs3", "bs16"]),
         (Plan.other_formats, ["float-labels", "uint8-logits", "uint8-labels"]),
         (Plan.artifacts, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
         (Plan.compared, [f"{name}-bs{size}" for name in ("openvino-int8", "ascend") for size in (1, 3, 16)]),
@@ -304,7 +305,7 @@ def test_cases_without_a_recorded_baseline_are_information(
 def test_required_cases_are_in_the_catalogues_order() -> None:
     names = [gate.name for gate, _ in FULL.required() if gate.name in RECORDS]
     assert list(dict.fromkeys(names)) == list(RECORDS)
-    recorded = replace(FULL, deliverable=deliverable.load("cityscapes"), recorded=True, has_reference=True)
+    recorded = replace(FULL, deliverable=deliverable.load("cityscapes"), recorded=True)
     assert {gate.name for gate, _ in recorded.required()} & set(RECORDS) == {
         name for name, (*_, of_records) in RECORDS.items() if of_records
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from enet.backends import BACKENDS
+from enet.deliverable import Target
 from enet.errors import InputError
 from enet.gates import ASPECTS, CATALOGUE, Outcome, conclude
 from enet.selftest.drawn.base import pick
@@ -36,7 +38,8 @@ def test_run_that_passes_what_it_was_asked_is_accepted_only_if_that_is_all(aspec
     for seed in range(SEEDS):
         drawn = draw_options(np.random.default_rng(seed))
         try:
-            plan = options.plan(SimpleNamespace(getoption=drawn.get), None)  # type: ignore[arg-type]
+            config: Any = SimpleNamespace(getoption=drawn.get, option=SimpleNamespace(**asdict(Target())))
+            plan = options.plan(config, None, options.delivered_files(config))
         except InputError:
             continue  # a backend that has no such precision
         gates = [gate for gate in CATALOGUE if gate.aspect in aspects]

@@ -17,7 +17,7 @@ from tests.unit.measure.models import FakeModel, artifact
 
 def predictor(model: Any, batch_size: int, io_format: IoFormat, classes: int = 19) -> Predictor:
     normalise = preprocess.Normalise(Preprocessing(size=(8, 8)))
-    return Predictor(model, artifact(batch_size, io_format), normalise, classes)
+    return Predictor(model, artifact(batch_size, io_format), normalise, classes, (8, 8))
 
 
 def random_images(count: int) -> NDArray[np.uint8]:
@@ -76,4 +76,4 @@ def test_non_finite_images_are_counted_without_padding() -> None:
 def test_open_predictor_uses_the_deliverable(void_subject: Subject) -> None:
     built = void_subject.artifact("onnxruntime", 2, IoFormat(input="uint8"))
     with open_predictor(void_subject, built) as opened:
-        assert (opened.batch_size, opened.io_format.input, opened.classes) == (2, "uint8", 19)
+        assert (opened.batch_size, opened.is_uint8, opened.classes) == (2, True, 19)
