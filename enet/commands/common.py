@@ -36,7 +36,15 @@ def subject_from_args(args: Namespace, data_root: Path | None, weights: Path | N
     store, progress = Store(args.artifact_cache or default_root()), sys.stderr.isatty()
     target = target_from_options(args) if hasattr(args, "precision") else Target()
     limit = getattr(args, "limit", None)
-    return measure.Subject(load(args.deliverable), store, weights, data_root, limit, progress, target)
+    return measure.Subject(
+        load(args.deliverable, trust_code=getattr(args, "trust_code", False)),
+        store,
+        weights,
+        data_root,
+        limit,
+        progress,
+        target,
+    )
 
 
 def io_format_from_args(args: Namespace, default: IoFormat) -> IoFormat:
