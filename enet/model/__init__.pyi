@@ -7,4 +7,5 @@ from . import (
     onnx_cache as onnx_cache,
     onnx_file as onnx_file,
     onnx_graph as onnx_graph,
+    own_code as own_code,
 )

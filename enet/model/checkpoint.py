@@ -154,10 +154,13 @@ def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
         raise InputError(f"weights {path}: {lacks_tensors(content)}")
     wanted = {key for key in expected if not UNUSED.search(key)}
     counts = {(place, prefix): n for place, state in found.items() for prefix, n in prefixes(state, wanted).items()}
-    most = max(counts.values(), default=0)
+    likely = [at for at, count in counts.items() if count == max(counts.values())]
+    states = {at: stripped(found[at[0]], at[1], wanted) for at in likely}
+    fitting = {at: sum(has_shape(state, key, expected) for key in wanted) for at, state in states.items()}
+    most = max(fitting.values(), default=0)
     if most < RELATED * len(wanted):  # another network, which the message is about
-        return max(found.values(), key=len)
-    best = {at: stripped(found[at[0]], at[1], wanted) for at, count in counts.items() if count == most}
+        return next(iter(states.values()), max(found.values(), key=len))
+    best = {at: state for at, state in states.items() if fitting[at] == most}
     trained = {at: state for at, state in best.items() if not AVERAGED.search(".".join(at))} or best
     (used, state), *others = trained.items()
     names = [" ".join(filter(None, at)) or "the file's own" for at in (used, *(at for at in best if at != used))]
@@ -168,6 +171,10 @@ def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
         advice = "For averaged weights, save them alone with torch.save"
         tell(f"weights {path}: holds {format_list(names)}; {names[0]} is used. {advice}")
     return state
+
+
+def has_shape(state: Mapping[str, Tensor], key: str, expected: Mapping[str, Tensor]) -> bool:
+    return key in state and state[key].shape == expected[key].shape
 
 
 @functools.cache

@@ -30,6 +30,8 @@ def load(deliverable: Deliverable, weights: Path) -> nn.Module:
         InputError: the code is not trusted, fails, or builds no network; or the checkpoint does not fit.
     """
     path, name = deliverable.code
+    if not path.is_file():
+        raise InputError(f"[network] module: {path}: no such file. Correct the path")
     outputs = deliverable.network.outputs
     with one_line_errors(path):
         build = import_callable(path, name)
