@@ -22,26 +22,32 @@ from enet.model import network as networks
 
 
 class PyTorchModel(Model):
-    """A network on the CPU. Each call runs on one thread; the pipeline runs one call per core."""
+    """A network on the CPU. Each call runs on one thread; the pipeline runs one call per core.
+
+    Own code may reshape what it takes for contiguous, and may keep state from one layer to a later one: it gets images
+    in the usual layout, and each thread a copy.
+    """
+
+    is_own = False
 
     def __init__(self, path: Path, deliverable: Deliverable) -> None:
         self.max_concurrency = cores()
         self.network = networks.load(deliverable, path)
-        #: Own code may reshape what it takes for contiguous, and may keep state from one layer to a later one.
         self.is_own = deliverable.network.module is not None
-        self.layout = torch.contiguous_format if self.is_own else torch.channels_last
-        self.network.to(memory_format=self.layout)  # type: ignore[call-overload]
+        if not self.is_own:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.copies = threading.local()
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         torch.set_num_threads(1)
+        layout = torch.contiguous_format if self.is_own else torch.channels_last
         with torch.inference_mode():
-            x = torch.from_numpy(images).contiguous(memory_format=self.layout)
+            x = torch.from_numpy(images).contiguous(memory_format=layout)
             logits: NDArray[np.float32] = self.of_this_thread()(x).contiguous().numpy()
         return logits
 
     def of_this_thread(self) -> nn.Module:
-        """The network; of own code, a copy for each calling thread."""
+        """The network, or this thread's copy of it."""
         if not self.is_own:
             return self.network
         if not hasattr(self.copies, "network"):
