@@ -109,6 +109,7 @@ def add_target(add: AddOption) -> None:
     add_device(add)
     add("--aoe", dest="tuning", **tuning, help="tune with aoe: 1 (subgraphs), 2 (operators) or 1,2")
     add("--precision-mode", default="force_fp16", metavar="MODE", help="precision mode of atc (default: %(default)s)")
+    add("--provider", default="", metavar="NAME", help="ONNX Runtime's, such as CUDA or OpenVINO (default: the CPU's)")
     busy = "measure on a device that is busy, hot or not healthy"
     add("--allow-busy-device", dest="allow_busy", action="store_true", help=busy)
 

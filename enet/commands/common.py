@@ -77,6 +77,8 @@ def print_accuracy(summary: Mapping[str, Any], args: Namespace) -> None:
     count = f"{images} images" if images == expected else f"{images} of {expected} images"
     rule = summary["miou_rule"] + ("" if summary["label_grid"] == "network" else "; at the photographs' size")
     print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({rule}; {count})")
+    if hint := summary["order_hint"]:
+        print(printable(hint))
     if copies := summary["duplicate_images"]:
         print(f"{copies} of these images are copies of others: an acceptance run would not count them as evidence")
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")

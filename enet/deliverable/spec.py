@@ -43,7 +43,7 @@ class Reference:
     absent_classes: Literal["zero", "skip"] = "zero"
     #: IoU of each class in percent, by name; empty: only the mean is stated. Where no checkpoint is here to compare
     #: with, no class may lose more than ``Tolerances.class_iou`` to these.
-    class_iou_percent: dict[str, float] = field(default_factory=dict)
+    class_iou_percent: dict[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         expect(self, "miou_percent", 0 < self.miou_percent <= 100, "above 0 and at most 100")
@@ -83,6 +83,8 @@ class Deliverable:
     tolerances: Tolerances = field(default_factory=Tolerances)
     #: None: there is no recorded baseline for this network and size.
     throughput: ThroughputLimit | None = None
+    #: Options of ONNX Runtime's execution providers, as texts, by the provider's name.
+    providers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
     batch_sizes: tuple[int, ...] = (1, 16)
     path: Path
 

@@ -6,7 +6,7 @@ reports, the table in the README.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -208,13 +208,13 @@ class Plan:
             return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
 
-    @property
-    def unasked(self) -> list[str]:
+    def unasked(self, aspects: Collection[str]) -> list[str]:
         """Titles of the gates that would be asked, too, if the delivered files had their checkpoint with them."""
         if not self.delivered or self.has_reference:
             return []
         whole, own = (
-            {gate.title: None for gate, _ in plan.required()} for plan in (replace(self, has_reference=True), self)
+            {gate.title: None for gate, _ in plan.required() if gate.aspect in aspects}
+            for plan in (replace(self, has_reference=True), self)
         )
         return [title for title in whole if title not in own]
 

@@ -305,6 +305,7 @@ class Subject:
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
             simulated=artifact.simulated,
+            missing_reason=place.problem,
             chip=place.chip,
             allow_busy=self.target.allow_busy,
             limited=self.limit is not None,

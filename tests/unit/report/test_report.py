@@ -83,6 +83,7 @@ def folder(subject: Subject, measured: tuple[Accuracy, Accuracy, Path], tmp_path
 def conclude(folder: Path, conclusion: str, began: str, verdicts: list[dict[str, Any]]) -> None:
     table = {
         "schema": report.SCHEMA,
+        "delivered": [],
         "run": run_id(),
         "deliverable": "tiny",
         "accepted": conclusion.startswith("ACCEPTED"),
