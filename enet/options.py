@@ -77,11 +77,16 @@ def add_subject(add: AddOption) -> None:
     add_deliverable(add, "scenes")
     add_cache(add)
     add("--weights", **FILE, help="checkpoint (default: the deliverable's)")
+    add_trust_code(add)
     several_files = {**FILE, "action": "append"}
     add("--onnx", **several_files, help="judge this ONNX file, instead of an export; repeatable, one a batch size")
     add("--om", **several_files, help="judge this .om file, instead of a compiled one; repeatable, one a batch size")
     add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
     add_target(add)
+
+
+def add_trust_code(add: AddOption) -> None:
+    add("--trust-code", action="store_true", help="run the code that the deliverable's [network] module names")
 
 
 def add_deliverable(add: AddOption, default: str = "cityscapes") -> None:

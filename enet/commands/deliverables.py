@@ -11,7 +11,7 @@ from enet.commands.common import print_table
 from enet.deliverable import Deliverable, baselines, builtin_names, load, template
 from enet.deliverable.toml_reader import add_line_number
 from enet.errors import InputError, printable, unknown_name_error
-from enet.options import DIR, FILE, AddOption, add_cache
+from enet.options import DIR, FILE, AddOption, add_cache, add_trust_code
 from enet.storage.files import make_folder, write_text
 from enet.storage.store import Store, default_root
 
@@ -26,6 +26,7 @@ def add_options(add: AddOption) -> None:
     add("--data-root", **DIR, help="pin: folder of the data set (default: generated scenes)")
     add("--weights", **FILE, help="pin: checkpoint (default: the deliverable's)")
     add_cache(add)
+    add_trust_code(add)
 
 
 def run(args: Namespace) -> int:
@@ -55,7 +56,7 @@ def run(args: Namespace) -> int:
 def pin(args: Namespace) -> None:
     """Name weights and data by hash in the deliverable's file."""
     store = Store(args.artifact_cache or default_root())
-    spec = load(args.name)
+    spec = load(args.name, trust_code=args.trust_code)
     subject = measure.Subject(spec, store, args.weights, args.data_root, progress=sys.stderr.isatty())
     lines = measure.pinning.pin(subject) or [f"{spec.path}: names everything already, and it holds"]
     print("\n".join(map(printable, lines)))

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from enet.deliverable.artifact import ArtifactSpec
 from enet.deliverable.dataset import DatasetSpec, Preprocessing
 from enet.deliverable.layouts import LAYOUT_FACTS
-from enet.deliverable.network import Network
+from enet.deliverable.network import Network, TrustedNetwork
 from enet.deliverable.tolerances import Tolerances
 from enet.deliverable.toml_reader import add_line_number, expect, parse, read_toml, require
 from enet.errors import InputError, InputErrors, unknown_name_error
@@ -150,6 +150,20 @@ class Deliverable:
         return None if self.network.weights is None else self.path.parent / self.network.weights
 
     @property
+    def code(self) -> tuple[Path, str]:
+        """The file of the user's own code, and the name in it that builds the network.
+
+        Raises:
+            InputError: the user does not let it run.
+        """
+        file, _, name = (self.network.module or "").rpartition(":")
+        path = (self.path.parent / file).resolve()
+        if not isinstance(self.network, TrustedNetwork):
+            problem = f"its network is built by {path}, which would be run"
+            raise InputError(f"deliverable {self.name}: {problem}. Read it, and allow it with --trust-code")
+        return path, name
+
+    @property
     def golden(self) -> Path | None:
         """The path of the checkpoint's golden logits, if the file names them."""
         return None if self.network.golden is None else self.path.parent / self.network.golden
@@ -170,11 +184,12 @@ def builtin_names() -> list[str]:
     return sorted(path.stem for path in BUILTIN.glob("*.toml"))
 
 
-def load(name_or_path: str) -> Deliverable:
+def load(name_or_path: str, *, trust_code: bool = False) -> Deliverable:
     """Read and check a deliverable.
 
     Args:
         name_or_path: a name of ``builtin_names()``, or the path of a TOML file.
+        trust_code: the user lets code that the file names run.
     Raises:
         InputError: no such deliverable; the file cannot be read; a key is unknown, missing, or its value is wrong.
     """
@@ -190,6 +205,8 @@ def load(name_or_path: str) -> Deliverable:
     except InputErrors as error:
         messages = {add_line_number(message, path): None for message in error.messages}
         raise InputErrors(sorted(messages, key=line_of)) from error
+    if trust_code and deliverable.network.module:
+        deliverable = replace(deliverable, network=TrustedNetwork(**vars(deliverable.network)))
     return deliverable
 
 

@@ -27,6 +27,7 @@ from enet.metrics.segmentation import Matrix
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.store import Store
+from enet.storage.user_code import code_sha256
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Subject:
         if not path.is_file():
             raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
         return path
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """SHA-256 of the own code that builds the network; empty if there is none; an ``InputError`` if it may not be
+        run or is not there."""
+        return code_sha256(self.deliverable.code[0]) if self.deliverable.network.module else ""
 
     @property
     def has_weights(self) -> bool:
@@ -305,4 +312,5 @@ class Subject:
             precision=artifact.precision,
             delivered=artifact.delivered,
             calibration_sha256=artifact.calibration_sha256,
+            code_sha256="" if artifact.delivered else self.code_sha256,
         )
