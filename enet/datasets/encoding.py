@@ -72,5 +72,5 @@ def spelled(values: list[int]) -> str:
     '0..18 and 255'
     """
     plain = [value for value in values if value != IGNORE]
-    words = [f"{plain[0]}..{plain[-1]}"] if plain else []
+    words = [f"{plain[0]}..{plain[-1]}" if len(plain) > 1 else f"{plain[0]}"] if plain else []
     return " and ".join(words + ["255"] * (IGNORE in values))

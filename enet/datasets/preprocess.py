@@ -40,12 +40,13 @@ class Window:
         """Scale (BILINEAR) and crop.
 
         If the crop's corners lie on whole pixels of the source, scaling only that box gives the same bytes in less
-        time. This holds only if nothing is cut off at top and bottom: Pillow scales along rows first, so that its
-        intermediate rounding would differ.
+        time. This holds only for squares of which nothing is cut off at top and bottom: else Pillow may begin with the
+        rows in one way and with the columns in the other, so that its intermediate rounding would differ.
         """
         left, top = self.crop
         edges = ((left, 0), (top, 1), (left + self.size[0], 0), (top + self.size[1], 1))
-        if top == 0 and all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
+        is_square = self.size[0] == self.size[1]
+        if is_square and top == 0 and all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
             x0, y0, x1, y1 = (edge * image.size[axis] // self.scaled[axis] for edge, axis in edges)
             return image.resize(self.size, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
         return self.cut(image.resize(self.scaled, Image.Resampling.BILINEAR))
