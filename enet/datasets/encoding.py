@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from enet.datasets.base import IGNORE, Classes, Dataset
-from enet.datasets.cityscapes import CLASSES
+from enet.datasets.cityscapes import BY_TRAIN_ID, CLASSES
 
 #: A split with fewer scored pixels, as a share of all, is told.
 FEW = 0.05
 #: Every real split of Cityscapes has label ids above the highest train id: vegetation, sky, car.
 LAST_TRAIN_ID = max(train for train in CLASSES.train_ids.values() if train != IGNORE)
+#: All values that label maps of label ids have.
+CITYSCAPES_IDS = {*CLASSES.train_ids, IGNORE}
 
 
 def is_by_label_id(classes: Classes) -> bool:
@@ -28,9 +30,9 @@ def looks_like_train_ids(counts: NDArray[np.int64]) -> bool:
     is_train_id = np.arange(256) <= LAST_TRAIN_ID
     if counts[~is_train_id & (np.arange(256) != IGNORE)].any() or not counts[is_train_id].any():
         return False
-    scored = CLASSES.lookup() != IGNORE
-    # Road, building and sky alone are more than half of any street, and their train ids are no scored label ids.
-    return bool(counts[IGNORE]) or bool(0 < counts[scored].sum() < counts[is_train_id].sum() / 2)
+    scored = counts[CLASSES.lookup() != IGNORE].sum()
+    # Road, most of any street, is train id 0 and label id 7. Label id 0 is "unlabeled", train id 7 a traffic sign.
+    return bool(counts[IGNORE] or (scored and counts[0] > counts[7]))
 
 
 def encoding_problem(dataset: Dataset, counts: NDArray[np.int64]) -> str | None:
@@ -45,6 +47,10 @@ def encoding_problem(dataset: Dataset, counts: NDArray[np.int64]) -> str | None:
         if dataset.layout == "folders":
             advice = 'give [dataset] label_ids = "trainIds"'
         return f"label maps hold {spelled(values)} alone: train ids, not label ids. If so, {advice}"
+    ids = BY_TRAIN_ID.train_ids
+    if dataset.classes.train_ids == ids and any(value not in ids for value in values) and {*values} <= CITYSCAPES_IDS:
+        advice = 'give [dataset] label_ids = "labelIds"'
+        return f"label maps hold {spelled(values)}: perhaps label ids of Cityscapes, not train ids. If so, {advice}"
     names = dataset.classes.names
     if dataset.classes.is_default and values == [0, IGNORE]:
         table = f'[dataset.labels] 0 = "{names[0]}" and 255 = "{names[1]}" (or "ignore", if that is meant)'

@@ -39,6 +39,8 @@ PROBLEMS: dict[str, tuple[Dataset, dict[int, int], str | None]] = {
         'give [dataset] label_ids = "trainIds"',
     ),
     "train ids as such": (dataset(cityscapes.BY_TRAIN_ID), TRAIN_IDS | {255: 90}, None),
+    "label ids as train ids": (dataset(cityscapes.BY_TRAIN_ID), STREET, 'label_ids = "labelIds"'),
+    "an unlabeled border": (dataset(cityscapes.CLASSES), {0: 30, 7: 100, 11: 90}, None),
     "road alone": (dataset(cityscapes.CLASSES), {7: 100, 1: 20}, None),
     "label maps of a test split": (dataset(cityscapes.CLASSES), {1: 40, 2: 5, 3: 955}, None),
     "CamVid": (dataset(camvid.CLASSES, "camvid"), {0: 10, 3: 5, 11: 1}, None),
