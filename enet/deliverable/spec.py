@@ -102,7 +102,7 @@ class Deliverable:
     @property
     def scored_classes(self) -> int:
         """Number of classes of the data set; the network's outputs beyond them (a void class) are not scored."""
-        return LAYOUT_FACTS[self.dataset.layout].classes
+        return self.dataset.scored_classes
 
     @property
     def looser_rules(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,11 @@ WRONG: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "size of 0": ("size = [480, 480]", "size = [0, 0]", ("size=[0, 0]", "multiples of 8")),
     "negative size": ("size = [480, 480]", "size = [-480, -480]", ("size=[-480, -480]", "multiples of 8")),
     "huge size": ("size = [480, 480]", "size = [80000, 80000]", ("size=[80000, 80000]", "8..8192")),
-    "oblong short side": ("size = [480, 480]", "size = [480, 360]", ("size=[480, 360]", "short-side")),
+    "photograph's size with a crop": (
+        "size = [480, 480]",
+        'size = [480, 360]\nlabel_grid = "photograph"',
+        ("label_grid='photograph'", "short-side"),
+    ),
     "no images": ("images = 500", "images = 0", ("[dataset]", "images=0", "at least 1")),
     "negative images": ("images = 500", "images = -5", ("images=-5", "at least 1")),
     "negative seed": ("seed = 0", "seed = -1", ("seed=-1", "at least 0")),
@@ -283,6 +288,9 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
             every.setdefault(table, [])
         elif "=" in text:
             every[table].append(text)
+    every["[dataset]"].remove('layout = "cityscapes"')
+    every["[dataset]"].append('layout = "folders"')
+    every["[dataset]"].remove(of_cityscapes := 'label_ids = "labelIds"')
     whole = "\n".join("\n".join([name, *lines]) for name, lines in every.items())
     read = load(str(written(tmp_path, whole.replace('variant = "paper"\n', ""))))  # module stands in its place
     stated = {f"{name}{line.split()[0]}" for name, lines in every.items() for line in lines}
@@ -290,7 +298,8 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
         value = getattr(read, field.name)
         if dataclasses.is_dataclass(value):
             stated -= {f"[{field.name}]{each.name}" for each in dataclasses.fields(value)}
-            assert not [e.name for e in dataclasses.fields(value) if f"{e.name} = " not in whole], field.name
+            stated_here = f"{whole}\n{of_cityscapes}"
+            assert not [e.name for e in dataclasses.fields(value) if f"{e.name} = " not in stated_here], field.name
         else:
             stated -= {each for each in stated if re.match(rf"\[?{field.name}\b", each)}
     assert not stated
@@ -300,7 +309,15 @@ def test_template_has_every_key_and_default(tmp_path: Path) -> None:
         assert getattr(read, name) == getattr(defaults, name), name
     without_default = dataclasses.replace(read.artifact, onnx=(), om=(), input_name=None, output_name=None, layout=None)
     assert without_default == defaults.artifact
-    assert dataclasses.replace(read.dataset, sha256=None, inputs_sha256=None) == defaults.dataset
+    own: dict[str, Any] = {
+        "sha256": None,
+        "inputs_sha256": None,
+        "layout": "cityscapes",
+        "image_files": None,
+        "label_files": None,
+    }
+    own |= {"list": None, "classes": (), "colours": (), "labels": {}}
+    assert dataclasses.replace(read.dataset, **own) == defaults.dataset
 
 
 @pytest.mark.parametrize(
