@@ -162,7 +162,7 @@ def inferred_outputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
         value.type.tensor_type.ClearField("shape")
     try:
         found = onnx.shape_inference.infer_shapes(bare).graph.output
-    except Exception:  # noqa: BLE001 of types that do not fit; the runtime says more of them
+    except Exception:  # of types that do not fit; the runtime says more of them
         found = bare.graph.output
     has_shape = [value.type.tensor_type.HasField("shape") for value in found]
     return [new if use else old for old, new, use in zip(model.graph.output, found, has_shape, strict=True)]
@@ -187,7 +187,9 @@ def read(
     spec, (width, height) = deliverable.artifact, deliverable.preprocessing.size
     if len(inputs) > 1:
         names = format_list([value.name for value in inputs])
-        raise InputError(f"{path}: {len(inputs)} inputs: {names}; expected one, of images. Make constants of the others")
+        raise InputError(
+            f"{path}: {len(inputs)} inputs: {names}; expected one, of images. Make constants of the others"
+        )
     image = choose(path, "input", inputs, spec.input_name)
     if image.dtype not in IMAGE_TYPES:
         raise InputError(f"{path}: input {image.name!r} is of type {image.dtype}, expected {', '.join(IMAGE_TYPES)}")
