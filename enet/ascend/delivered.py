@@ -8,6 +8,7 @@ from typing import Any
 from enet.ascend.ais_bench import open_session
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
+from enet.errors import InputError
 from enet.model.interface import Interface, Value, read
 
 #: numpy's names of ``aclDataType``, as CANN's ``acl_base.h`` numbers them.
@@ -26,7 +27,10 @@ def of_om(path: Path, deliverable: Deliverable, target: Target) -> Interface:
     """
     session = open_session(path, target.devices[0])
     inputs, outputs = ([as_value(each) for each in side()] for side in (session.get_inputs, session.get_outputs))
-    return read(path, inputs, outputs, deliverable)
+    found = read(path, inputs, outputs, deliverable)
+    if found.batch is None:
+        raise InputError(f"{path}: compiled for several batch sizes. Give one .om a batch size, each by its own --om")
+    return found
 
 
 def as_value(described: Any) -> Value:

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from enet import measure
+from enet import backends, measure
 from enet.deliverable import IoFormat, load
 from enet.deliverable.target import Target
-from enet.errors import printable
+from enet.errors import InputError, printable
 from enet.options import FILE, AddOption, target_from_options
 from enet.storage.files import write_text
 from enet.storage.store import Store, default_root
@@ -39,7 +39,14 @@ def subject_from_args(args: Namespace, data_root: Path | None, weights: Path | N
     spec = load(args.deliverable, trust_code=getattr(args, "trust_code", False))
     for slip in spec.slips():
         print(printable(f"warning: {slip}"), file=sys.stderr)
-    onnx, om = (tuple(getattr(args, name, None) or ()) for name in ("onnx", "om"))
+    onnx, om = (tuple(getattr(args, kind, None) or ()) for kind in ("onnx", "om"))
+    backend = getattr(args, "backend", backends.DEFAULT)
+    if (onnx or om) and backend == backends.REFERENCE:
+        option = "--onnx" if onnx else "--om"
+        advice = f"Give another --backend, or leave {option} out"
+        raise InputError(f"{option}: backend {backend} runs the checkpoint. {advice}")
+    if target.provider and backend != backends.DEFAULT:
+        raise InputError(f"--provider: backend {backend} has none. Give --backend {backends.DEFAULT}")
     return measure.Subject(spec, store, weights, data_root, limit, progress, target, onnx=onnx, om=om)
 
 

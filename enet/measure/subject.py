@@ -236,6 +236,9 @@ class Subject:
         engine = backends.get(backend)
         chosen = self.delivered.choose(backend, batch_size)
         is_int8 = engine.info.choose_precision(precision or self.target.precision) == "int8"
+        if chosen and (is_int8 or io_format not in (None, self.io_format(backend))):
+            option = "--precision int8" if is_int8 else "--input or --output"
+            raise InputError(f"{option}: {chosen[0]} is judged as it is. Leave the option out, or the file")
         request = BuildRequest(
             deliverable=self.deliverable,
             weights=None if chosen and not self.has_weights else self.weights,

@@ -15,10 +15,18 @@ import pytest
 
 from enet import cli
 from enet.selftest import tiny as tiny_deliverable
-from tests.bad_input import datasets, environment, hostile, mistakes, models, results
+from tests.bad_input import datasets, delivered, environment, hostile, mistakes, models, results
 from tests.bad_input.case import BadInputCase, Folders
 
-CASES = [*mistakes.CASES, *datasets.CASES, *environment.CASES, *models.CASES, *results.CASES, *hostile.CASES]
+CASES = [
+    *mistakes.CASES,
+    *datasets.CASES,
+    *environment.CASES,
+    *models.CASES,
+    *results.CASES,
+    *hostile.CASES,
+    *delivered.CASES,
+]
 
 #: Seconds after which a command counts as hanging, for example on a file that never ends. All need less than one.
 HANG_TIMEOUT = 60

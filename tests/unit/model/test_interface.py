@@ -48,6 +48,7 @@ def shape(value: Value, *sides: int | None, dtype: str | None = None) -> Value:
         (IMAGE, shape(CLASS, None, 480, 480, 1, dtype="uint8"), ("NCHW", None, "labels", "NHW1")),
         (IMAGE, shape(CLASS, None, 1, 480, 480), ("NCHW", None, "labels", "N1HW")),
         (shape(IMAGE, 1, 480, 480, 3, dtype="uint8"), CLASS, ("NHWC", 1, "logits", "NCHW")),
+        (shape(IMAGE, 1, 3, 480, 480), shape(CLASS, 480, 480, dtype="uint8"), ("NCHW", 1, "labels", "HW")),
     ],
 )
 def test_form_follows_from_the_file(image: Value, result: Value, expected: tuple[Any, ...]) -> None:
@@ -66,7 +67,26 @@ QUESTIONS: dict[str, tuple[Value, Value, Deliverable, str]] = {
     "another size": (shape(IMAGE, 1, 3, 512, 1024), CLASS, SPEC, "(1, 3, 512, 1024), expected (?, 3, 480, 480)"),
     "rows without channels": (shape(IMAGE, 1, 480, 480), CLASS, SPEC, "expected 4 axes, batch first"),
     "another type of image": (shape(IMAGE, 1, 3, 480, 480, dtype="int64"), CLASS, SPEC, "is of type int64"),
-    "smaller logits": (IMAGE, shape(CLASS, 1, 19, 60, 60), SPEC, "(1, 19, 60, 60), expected (?, 19, 480, 480)"),
+    "four channels": (shape(IMAGE, 1, 4, 480, 480), CLASS, SPEC, "(1, 4, 480, 480), expected three channels"),
+    "smaller logits": (
+        IMAGE,
+        shape(CLASS, 1, 19, 60, 60),
+        SPEC,
+        "(1, 19, 60, 60), expected (?, 19, 480, 480). Labels are scored at [preprocessing] size",
+    ),
+    "logits as integers": (
+        IMAGE,
+        shape(CLASS, 1, 19, 480, 480, dtype="int32"),
+        SPEC,
+        "(1, 19, 480, 480), expected (?, 1, 480, 480). Give logits as float32",
+    ),
+    "logits of one image without its batch axis": (
+        shape(IMAGE, 1, 3, 480, 480),
+        shape(CLASS, 19, 480, 480),
+        SPEC,
+        "(19, 480, 480), expected (1, 480, 480). Export it with the axes (N, outputs, H, W)",
+    ),
+    "labels of one image, for any batch": (IMAGE, shape(CLASS, 480, 480, dtype="uint8"), SPEC, "export it with the"),
     "more outputs": (IMAGE, shape(CLASS, 1, 20, 480, 480), SPEC, "Set [network] outputs = 20 if it has so many"),
     "a vector": (IMAGE, shape(CLASS, 1, 1000), SPEC, "export it with the shape of its output"),
     "nothing known": (IMAGE, Value("class", "float32", None), SPEC, "has shape of unknown length"),
@@ -83,6 +103,11 @@ def test_what_does_not_follow_is_asked_in_one_line(name: str) -> None:
         reading(image, result, spec)
     assert str(caught.value).startswith("mine.onnx: ")
     assert "\n" not in str(caught.value)
+
+
+def test_other_inputs_than_images_are_refused() -> None:
+    with pytest.raises(InputError, match=r"2 inputs: image, scale; expected one, of images"):
+        read(Path("mine.onnx"), [IMAGE, Value("scale", "float32", (1,))], [CLASS], SPEC)
 
 
 def test_one_of_several_outputs_is_named() -> None:
@@ -129,12 +154,19 @@ def labelling(dtype: str) -> Interface:
 )
 def test_labels_that_are_none_are_refused_and_never_wrap_around(dtype: str, value: float) -> None:
     raw = np.full((1, 4, 4), 3, dtype)
-    assert (labelling(dtype).result(raw, (4, 4)) == 3).all()
+    assert (labelling(dtype).result(raw, 1, (4, 4)) == 3).all()
     raw[0, 1, 1] = value
     with pytest.raises(InputError, match=r"output 'class': 1 pixels have labels such as .*, expected labels in 0..18"):
-        labelling(dtype).result(raw, (4, 4))
+        labelling(dtype).result(raw, 1, (4, 4))
 
 
-def test_a_result_of_another_shape_is_refused() -> None:
-    with pytest.raises(InputError, match=r"shape \[1, 19, 2, 2\], expected \[1, 19, 4, 4\]"):
-        reading(result=shape(CLASS, None, None, None, None)).result(np.zeros((1, 19, 2, 2), np.float32), (4, 4))
+@pytest.mark.parametrize(
+    ("seen", "batch_size", "words"),
+    [
+        ((1, 19, 2, 2), 1, "of one image: shape (1, 19, 2, 2), expected (1, 19, 4, 4)"),
+        ((1, 19, 4, 4), 4, "of batch size 4: shape (1, 19, 4, 4), expected (4, 19, 4, 4)"),
+    ],
+)
+def test_a_result_of_another_shape_is_refused(seen: tuple[int, ...], batch_size: int, words: str) -> None:
+    with pytest.raises(InputError, match=re.escape(f"mine.onnx: output 'class' {words}")):
+        reading(result=shape(CLASS, None, None, None, None)).result(np.zeros(seen, np.float32), batch_size, (4, 4))
