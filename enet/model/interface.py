@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -146,7 +146,7 @@ def of_onnx(path: Path, deliverable: Deliverable) -> Interface:
     inputs = [as_value(value) for value in graph.input if value.name not in constants]
     outputs = [as_value(value) for value in graph.output]
     if any(value.shape is None or None in value.shape[1:] for value in outputs):
-        outputs = [as_value(value) for value in inferred_outputs(model)]
+        outputs = inferred_outputs(model)
     half, whole = (
         sum(math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type == kind)
         for kind in (TensorProto.FLOAT16, TensorProto.FLOAT)
@@ -154,8 +154,8 @@ def of_onnx(path: Path, deliverable: Deliverable) -> Interface:
     return read(path, inputs, outputs, deliverable, is_half=half > whole)
 
 
-def inferred_outputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """A model's outputs with shapes that follow from its operators, where they do; otherwise as it states them."""
+def inferred_outputs(model: onnx.ModelProto) -> list[Value]:
+    """A model's outputs; dimensions that it does not state are those that follow from its operators."""
     bare = onnx.ModelProto()
     bare.CopyFrom(model)
     for value in bare.graph.output:
@@ -164,8 +164,17 @@ def inferred_outputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
         found = onnx.shape_inference.infer_shapes(bare).graph.output
     except Exception:  # of types that do not fit; the runtime says more of them
         found = bare.graph.output
-    has_shape = [value.type.tensor_type.HasField("shape") for value in found]
-    return [new if use else old for old, new, use in zip(model.graph.output, found, has_shape, strict=True)]
+    return [filled(as_value(old), as_value(new)) for old, new in zip(model.graph.output, found, strict=True)]
+
+
+def filled(stated: Value, found: Value) -> Value:
+    """A value as stated, its free dimensions as found."""
+    if stated.shape is None or found.shape is None:
+        return found if stated.shape is None else stated
+    if len(stated.shape) != len(found.shape):
+        return stated
+    pairs = zip(stated.shape, found.shape, strict=True)
+    return replace(stated, shape=tuple(other if side is None else side for side, other in pairs))
 
 
 def as_value(info: onnx.ValueInfoProto) -> Value:

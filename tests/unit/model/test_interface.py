@@ -14,7 +14,7 @@ from enet import deliverable
 from enet.datasets.preprocess import Normalise
 from enet.deliverable import ArtifactSpec, Deliverable
 from enet.errors import InputError
-from enet.model.interface import Interface, Value, read
+from enet.model.interface import Interface, Value, filled, read
 
 #: 19 classes at 480x480.
 SPEC = deliverable.load("cityscapes")
@@ -103,6 +103,13 @@ def test_what_does_not_follow_is_asked_in_one_line(name: str) -> None:
         reading(image, result, spec)
     assert str(caught.value).startswith("mine.onnx: ")
     assert "\n" not in str(caught.value)
+
+
+def test_free_dimensions_follow_from_the_operators() -> None:
+    stated = shape(CLASS, None, None, None, 1)
+    assert filled(stated, shape(CLASS, 1, 480, 480, None)) == shape(CLASS, 1, 480, 480, 1)
+    assert filled(stated, shape(CLASS, 480, 480)) == stated
+    assert filled(Value("class", "float32", None), CLASS) == CLASS
 
 
 def test_other_inputs_than_images_are_refused() -> None:
