@@ -10,6 +10,12 @@ from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.model.interface import Interface, Value, read
 
+#: numpy's names of ``aclDataType``, as CANN's ``acl_base.h`` numbers them.
+ACL_TYPES = {
+    0: "float32", 1: "float16", 2: "int8", 3: "int32", 4: "uint8", 6: "int16", 7: "uint16", 8: "uint32", 9: "int64",
+    10: "uint64", 11: "float64",
+}  # fmt: skip
+
 
 def of_om(path: Path, deliverable: Deliverable, target: Target) -> Interface:
     """Read the interface of a ``.om`` by loading it on the target's first device.
@@ -25,5 +31,5 @@ def of_om(path: Path, deliverable: Deliverable, target: Target) -> Interface:
 
 def as_value(described: Any) -> Value:
     """An input or output from the runtime's description; it gives -1 for a free dimension."""
-    dtype = str(described.datatype).rpartition(".")[2]
+    dtype = ACL_TYPES.get(int(described.datatype), f"number {int(described.datatype)}")
     return Value(described.name, dtype, tuple(side if side > 0 else None for side in described.shape))

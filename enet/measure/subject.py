@@ -29,6 +29,7 @@ from enet.metrics.segmentation import Matrix
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.store import Store
+from enet.storage.user_code import code_sha256
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,12 @@ class Subject:
         if not path.is_file():
             raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
         return path
+
+    @cached_property
+    def code_sha256(self) -> str:
+        """SHA-256 of the own code that builds the network; empty if there is none; an ``InputError`` if it may not be
+        run or is not there."""
+        return code_sha256(self.deliverable.code[0]) if self.deliverable.network.module else ""
 
     @property
     def has_weights(self) -> bool:
@@ -309,10 +316,12 @@ class Subject:
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
             simulated=artifact.simulated,
+            missing_reason=place.problem,
             chip=place.chip,
             allow_busy=self.target.allow_busy,
             limited=self.limit is not None,
             precision=artifact.precision,
             delivered=artifact.delivered,
             calibration_sha256=artifact.calibration_sha256,
+            code_sha256="" if artifact.delivered else self.code_sha256,
         )

@@ -115,7 +115,7 @@ def main(words: Sequence[str] | None = None) -> int:
     dataset = find(layout, args.data_root, spec.dataset.split).require_sound()
     held_out = ImageFiles(dataset, grid)
     data = load_scaled(find(layout, args.data_root, args.train_split).require_sound(), grid)
-    start = checkpoint.load(args.weights, network.variant, network.outputs).state_dict() if args.weights else None
+    start = checkpoint.load(args.weights, network.known, network.outputs).state_dict() if args.weights else None
     trainer = Trainer(spec, data, args.recipe, device=args.device, compiled=args.compile, start=start)
     make_folder(args.output)
     state, log = args.output / "state.pth", args.output / "log.csv"

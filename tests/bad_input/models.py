@@ -150,17 +150,17 @@ CHECKPOINTS = [
     export("checkpoint with bytes changed", "bad.pth", inverted_bytes),
     export(
         "checkpoint that lacks a key",
-        "1 missing: initial.bn.weight",
+        "1 key missing (initial.bn.weight)",
         checkpoint(lambda state: state.pop("initial.bn.weight")),
     ),
     export(
         "checkpoint with an unknown key",
-        "1 unexpected: more",
+        "1 key unexpected (more)",
         checkpoint(lambda state: state.update(more=torch.zeros(1))),
     ),
     export(
         "checkpoint of a wrong shape",
-        "1 wrong shape",
+        "1 key of a wrong shape",
         checkpoint(lambda state: state.update({"initial.conv.weight": torch.zeros(13, 3, 5, 5)})),
     ),
     export(
