@@ -16,7 +16,7 @@ from PIL import Image
 
 from enet.datasets.base import IGNORE, Classes, Dataset, Sample
 from enet.datasets.encoding import encoding_note, encoding_problem
-from enet.datasets.preprocess import decode_mask, open_image, open_mask, open_rgb
+from enet.datasets.preprocess import decode_mask, open_lossless, open_mask, open_rgb
 from enet.datasets.workers import map_on_all_cores
 from enet.errors import InputError, format_list
 from enet.storage.files import hash_text, require_plain_file
@@ -30,7 +30,7 @@ ADVICE = {
     MODE: 'of RGB masks give the colours in [dataset.labels], such as "#804080" = "road"; convert others to 8 bits',
     UNKNOWN_ID: 'give each a line in [dataset.labels], such as 255 = "ignore", or all others one: "*" = "ignore"',
     UNKNOWN_COLOUR: 'give each a line, such as "#000000" = "ignore", or all others one: "*" = "ignore"; '
-    "JPEG and smooth edges change colours: save masks as PNG",
+    "smooth edges have colours of their own",
 }
 
 
@@ -108,9 +108,12 @@ def check_sample(sample: Sample, classes: Classes) -> tuple[dict[str, Any] | Pro
     nothing = np.zeros(256, np.int64)
     try:
         size, image = verified_size(sample.image), open_rgb(sample.image)
-        label = open_mask(sample.label) if classes.mask_colours else open_image(sample.label)
+        label = open_mask(sample.label) if classes.mask_colours else open_lossless(sample.label)
     except InputError as error:
-        return ("unreadable", str(error).partition(". Replace")[0].removesuffix(". Convert the file")), nothing
+        return (
+            "unreadable",
+            str(error).partition(". Replace")[0].removesuffix(". Convert the file").removesuffix(". Save it anew"),
+        ), nothing
     if not classes.mask_colours and label.mode not in ("L", "P"):
         return (MODE, f"{sample.label} ({label.mode})"), nothing
     if label.size != size:

@@ -17,7 +17,7 @@ from enet.errors import InputError, format_list
 from enet.storage.files import require_plain_file
 
 #: Suffixes that ``.*`` at the end of a pattern stands for.
-SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff", "bmp")
+SUFFIXES = "png|jpg|jpeg|tif|tiff|bmp"
 
 #: Of the values that ``{stem}`` and each ``*`` of a pattern stand for: those that pair an image and a label map.
 Key = tuple[str, ...]
@@ -95,8 +95,8 @@ def read_list(path: Path) -> list[str]:
 def listed_pairs(root: Path, lines: list[str]) -> tuple[tuple[Sample, ...], tuple[str, ...]]:
     """Pairs of a list with an image and a label map a line; a name is the image's path without its suffix.
 
-    Leading folders that two lists of one data set are known to have, as in ``/SegNet/CamVid/val/a.png``, are left out
-    where the rest of the path is in ``root``.
+    Lists are often made elsewhere: of ``/SegNet/CamVid/val/a.png``, leading folders that are not in ``root`` are left
+    out.
     """
     samples, problems, odd, absent = [], [], [], []
     for line in lines:
@@ -106,7 +106,7 @@ def listed_pairs(root: Path, lines: list[str]) -> tuple[tuple[Sample, ...], tupl
             continue
         image, label = (below(root, part) for part in parts)
         absent += [str(path) for path in (image, label) if not path.exists()]
-        samples.append(Sample(as_name(image.relative_to(root).with_suffix("").as_posix()), image, label))
+        samples.append(Sample(as_name(without_suffix(image.relative_to(root).as_posix())), image, label))
     if odd:
         problems.append(f"{len(odd)} lines of the list that are not 'image label': {format_list(odd)}")
     if absent:
@@ -142,7 +142,7 @@ def matched_pairs(
     keys = slice(None if stars[0] == stars[1] else 1)  # else they pair by the stem alone
     problems: list[str] = []
     if listed is not None:
-        wanted = Counter(re.sub(rf"(?i)\.({'|'.join(SUFFIXES)})$", "", line) for line in listed)
+        wanted = Counter(without_suffix(line) for line in listed)
         images, labels = ([each for each in side if each[0][0] in wanted] for side in (images, labels))
         problems += list_problems(wanted, {key[0] for key, _ in images})
     by_key = {key[keys]: path for key, path in labels}
@@ -153,6 +153,15 @@ def matched_pairs(
         problems[-1] += f" ({expected})"
     paired = [(key, path, by_key[key[keys]]) for key, path in images if key[keys] in by_key]
     return checked([Sample(as_name("/".join((*key[1:], key[0]))), *paths) for key, *paths in paired], problems)
+
+
+def without_suffix(path: str) -> str:
+    """A listed path without the suffix of a picture, if it has one.
+
+    >>> without_suffix("val/a.JPG"), without_suffix("frame.1")
+    ('val/a', 'frame.1')
+    """
+    return re.sub(rf"\.(?i:{SUFFIXES})$", "", path)
 
 
 def said(pattern: str) -> int:
@@ -236,8 +245,8 @@ def pattern_expression(pattern: str) -> re.Pattern[str]:
         else:
             stars = sum("<star" in each for each in parts)
             parts.append(f"(?P<star{stars}>[^/]*)" if part == "*" else re.escape(part))
-    end = "|".join(SUFFIXES) if suffix == "*" else re.escape(suffix)
-    return re.compile("".join(parts) + (rf"\.(?i:{end})" if suffix else ""))
+    end = SUFFIXES if suffix == "*" else re.escape(suffix)
+    return re.compile("".join(parts) + (rf"\.(?i:{end})" if suffix else ""), re.DOTALL)
 
 
 def cannot_read(error: OSError) -> None:

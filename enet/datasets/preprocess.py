@@ -157,13 +157,25 @@ def decode_mask(mask: Image.Image, colours: tuple[Colour, ...]) -> Image.Image:
     return Image.fromarray(index_of_colours(colours)[red << 16 | green << 8 | blue])
 
 
+def open_lossless(path: Path) -> Image.Image:
+    """Open and decode a label map of any kind.
+
+    Raises:
+        InputError: see ``open_image``; or the file is a JPEG, of which no value is certain.
+    """
+    label = open_image(path)
+    if label.format == "JPEG":
+        raise InputError(f"{path}: JPEG changes the values of label maps, expected PNG, TIFF or BMP. Save it anew")
+    return label
+
+
 def open_mask(path: Path) -> Image.Image:
     """Open and decode an RGB mask; a palette gives its colours.
 
     Raises:
         InputError: see ``open_image``; or the mask is not opaque, or has more than 8 bits per channel.
     """
-    mask = open_image(path)
+    mask = open_lossless(path)
     if mask.mode == "RGBA" and np.asarray(mask)[..., 3].min() == 255:
         mask = mask.convert("RGB")
     if mask.mode not in ("RGB", "P", "L") or "transparency" in mask.info:
@@ -181,7 +193,7 @@ def open_label(path: Path, colours: tuple[Colour, ...] = ()) -> Image.Image:
     """
     if colours:
         return decode_mask(open_mask(path), colours)
-    label = open_image(path)
+    label = open_lossless(path)
     if label.mode not in ("L", "P"):
         raise InputError(f"{path}: label map of mode {label.mode}, expected 8-bit label ids (mode L). Convert the file")
     return label

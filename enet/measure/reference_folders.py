@@ -76,7 +76,7 @@ def fill_ins(pattern: str, place: str) -> tuple[str, list[str]] | None:
             return None
         pattern, place = pattern.rpartition(".")[0], place.rpartition(".")[0]
     expression = re.escape(pattern).replace(r"\*", "([^/]*)").replace(r"\{stem\}", "(?P<stem>.+)", 1)
-    match = re.fullmatch(expression.replace(r"\{stem\}", "(?P=stem)"), place)
+    match = re.fullmatch(expression.replace(r"\{stem\}", "(?P=stem)"), place, re.DOTALL)
     if match is None:
         return None
     where = match.re.groupindex["stem"]

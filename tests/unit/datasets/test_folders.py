@@ -78,6 +78,12 @@ FILES: dict[str, tuple[dict[str, str], list[str], list[str], list[str]]] = {
         ["gt+/a[1] (2).png"],
         ["a[1] (2)"],
     ),
+    "a line break in a name": (
+        {"image_files": "rgb/{stem}.png", "label_files": "gt/{stem}.png"},
+        ["rgb/two\nlines.png"],
+        ["gt/two\nlines.png"],
+        ["two\nlines"],
+    ),
     "a list of stems": (
         {"image_files": "rgb/{stem}.png", "label_files": "gt/{stem}.png", "list": "sets/{split}.txt"},
         ["rgb/a b.png", "rgb/c.png", "rgb/seq/d.png"],
@@ -272,7 +278,7 @@ REFUSED: dict[str, tuple[Image.Image, dict[str, Any], list[str]]] = {
     "unlisted colour": (
         Image.new("RGB", (8, 8), (1, 2, 3)),
         {"labels": COLOURS},
-        ["(#010203)", '"*" = "ignore"', "PNG"],
+        ["(#010203)", '"*" = "ignore"', "smooth edges"],
     ),
     "colours without a table": (Image.new("RGB", (8, 8)), {}, ["(RGB)", 'such as "#804080" = "road"']),
     "transparent mask": (Image.new("RGBA", (8, 8), (128, 64, 128, 9)), {"labels": COLOURS}, ["RGBA", "opaque RGB"]),
@@ -294,6 +300,15 @@ def test_inspect_refuses_in_one_line(case: str, tmp_path: Path) -> None:
     assert recipes.is_plain(message)
     for word in [str(tmp_path), *words]:
         assert word in message
+
+
+@pytest.mark.parametrize("labels", [{}, COLOURS, {**COLOURS, "*": "ignore"}])
+def test_inspect_refuses_jpeg_label_maps(labels: dict[str, str], tmp_path: Path) -> None:
+    for name in ("a.jpg", "gt/a.jpg"):
+        (tmp_path / "gt").mkdir(exist_ok=True)
+        Image.new("RGB" if labels else "L", (8, 8)).save(tmp_path / name)
+    with pytest.raises(InputError, match=r"1 unreadable: .*gt/a\.jpg: JPEG changes the values of label maps"):
+        check.inspect(find(tmp_path, image_files="{stem}.jpg", label_files="gt/{stem}.jpg", labels=labels))
 
 
 def test_declared_values_of_0_and_255_are_scored(tmp_path: Path) -> None:
