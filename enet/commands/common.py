@@ -36,15 +36,11 @@ def subject_from_args(args: Namespace, data_root: Path | None, weights: Path | N
     store, progress = Store(args.artifact_cache or default_root()), sys.stderr.isatty()
     target = target_from_options(args) if hasattr(args, "precision") else Target()
     limit = getattr(args, "limit", None)
-    return measure.Subject(
-        load(args.deliverable, trust_code=getattr(args, "trust_code", False)),
-        store,
-        weights,
-        data_root,
-        limit,
-        progress,
-        target,
-    )
+    spec = load(args.deliverable, trust_code=getattr(args, "trust_code", False))
+    for slip in spec.slips():
+        print(printable(f"warning: {slip}"), file=sys.stderr)
+    onnx, om = (tuple(getattr(args, name, None) or ()) for name in ("onnx", "om"))
+    return measure.Subject(spec, store, weights, data_root, limit, progress, target, onnx=onnx, om=om)
 
 
 def io_format_from_args(args: Namespace, default: IoFormat) -> IoFormat:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from enet import measure
 from enet.commands.common import print_table
-from enet.deliverable import PLACEHOLDER, Deliverable, baselines, builtin_names, load, template
+from enet.deliverable import Deliverable, baselines, builtin_names, load, template
 from enet.deliverable.toml_reader import add_line_number
 from enet.errors import InputError, printable, unknown_name_error
 from enet.options import DIR, FILE, AddOption, add_cache, add_trust_code
@@ -46,12 +46,10 @@ def run(args: Namespace) -> int:
     elif args.action == "show":
         print(json.dumps(asdict(load(args.name)), indent=2, default=str))
     else:
-        spec = load(args.name)
+        spec = load(args.name).require_filled_in()
         require_usable(spec)
-        missing = f", but miou_percent={spec.reference.miou_percent:g} has no source. Fill in both"
-        print(
-            printable(f"{args.name}: {spec.name}: no errors{missing if spec.reference.source == PLACEHOLDER else ''}")
-        )
+        lines = [f"{args.name}: {spec.name}: no errors", *(f"warning: {slip}" for slip in spec.slips())]
+        print("\n".join(map(printable, lines)))
     return 0
 
 

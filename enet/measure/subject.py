@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import PIL
+from tqdm import tqdm
 
 from enet import backends, datasets
 from enet.backends import Artifact, BuildRequest, Model, Place, calibration
@@ -20,7 +22,7 @@ from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Precision, Target
-from enet.errors import InputError, format_list
+from enet.errors import InputError, format_list, printable
 from enet.evidence import Accuracy, Provenance
 from enet.measure.delivered import Delivered
 from enet.metrics.segmentation import Matrix
@@ -100,7 +102,7 @@ class Subject:
     def dataset(self) -> Dataset:
         """The scored images, found on disk, else an ``InputError``; ``manifest`` checks the files."""
         spec, root = self.deliverable.dataset, self.given_root or self.generate_scenes()
-        found = datasets.find(spec.layout, root, spec.split)
+        found = datasets.find(datasets.declared_layout(spec), root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
     @cached_property
@@ -140,10 +142,14 @@ class Subject:
             "problems": self.dataset.problems,
             "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()),
+            "mask_colours": self.dataset.classes.mask_colours,
             **made_by("enet.datasets.check"),
         }
         path = self.store.get_or_build("dataset", key, make) / "dataset.json"
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if note := manifest.get("note"):
+            tqdm.write(printable(f"enet: note: data set {self.dataset.root}: {note}"), sys.stderr)
+        return manifest
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -181,6 +187,8 @@ class Subject:
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
+        if not spec.dataset.has_splits:
+            raise InputError(f"--split {name}: {spec.path} [dataset]: no pattern has {{split}}. Add it")
         try:  # the deliverable names the data of its own split alone
             split = replace(spec.dataset, split=name, sha256=None, inputs_sha256=None)
             other = replace(self, deliverable=replace(spec, dataset=split))
@@ -257,6 +265,9 @@ class Subject:
         spec, train = self.deliverable, self.of_calibration
         if spec.dataset.split == calibration.SPLIT:
             raise InputError(f"--precision int8 is calibrated on train images, but they are scored by {spec.name}")
+        if not spec.dataset.has_splits:
+            problem = f"but no pattern of {spec.path} [dataset] has {{split}}. Add it"
+            raise InputError(f"--precision int8 is calibrated on images of the split {calibration.SPLIT}, {problem}")
         try:
             digest = hash_json([train.files_sha256, train.preprocessing_sha256])
         except InputError as error:
@@ -279,7 +290,7 @@ class Subject:
         spec = self.deliverable
         return Accuracy(
             provenance=provenance,
-            classes=datasets.layout(spec.dataset.layout).classes.names,
+            classes=datasets.declared_layout(spec.dataset).classes.names,
             absent_classes=spec.reference.absent_classes,
             images=tuple(images),
             images_expected=spec.dataset.images,

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from enet.errors import format_list
 from enet.metrics.segmentation import Matrix
 
-#: Another order is told if in it at least so many classes would gain so much IoU (0..1) each, and so much on average. In
-#: untrained networks at most one does, in the included ones none.
+#: Another order is told if in it at least so many classes would gain so much IoU (0..1) each, and so much on average.
+#: In untrained networks at most one does, in the included ones none.
 CLASSES, EACH, MEAN = 2, 0.1, 0.3
 
 
