@@ -226,3 +226,14 @@ def test_gate_network_needs_golden_logits_of_own_code(tmp_path: Path, golden: st
     spec = own_enet.trusted(own_enet.write(tmp_path))
     plan = Plan(deliverable=replace(spec, network=replace(spec.network, golden=golden)), backends=("onnxruntime",))
     assert len(plan.with_golden()) == cases
+
+
+def test_a_module_that_is_beside_other_networks_is_loaded_where_it_is_part_of_one(own: Path, tmp_path: Path) -> None:
+    code = own_enet.NETWORK.replace("self.stem", "self.aux_stem")
+    toml = own_enet.write(tmp_path, code=code)
+    with pytest.raises(InputError, match=r"do not fit my_enet\.py:build: .*2 keys missing \(aux_stem\.weight"):
+        model.network.load(own_enet.trusted(toml), own.parent / "tiny.pth")
+    state = torch.load(own.parent / "tiny.pth", weights_only=True)["state_dict"]
+    torch.save({key.replace("stem", "aux_stem"): value for key, value in state.items()}, tmp_path / "tiny.pth")
+    network = model.network.load(own_enet.trusted(toml), tmp_path / "tiny.pth")
+    assert torch.equal(network.state_dict()["network.aux_stem.weight"], state["module.stem.weight"])
