@@ -11,7 +11,7 @@ import functools
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,15 @@ DEPTH = 3
 WRAPPERS = re.compile(r"\b(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 #: Older names in public checkpoints: davidtvs/PyTorch-ENet's, for the activation that ends a block.
 RENAMED = {"out_prelu": "out_activation"}
-#: Keys that a network in evaluation mode does not use: a counter that old versions of PyTorch lack, what averaging
-#: (``torch.optim.swa_utils``) and profiling (``thop``, ``ptflops``) add, and modules for training alone.
-UNUSED = re.compile(
+#: Keys that no network in evaluation mode uses: a counter that old versions of PyTorch lack, and what averaging
+#: (``torch.optim.swa_utils``) and profiling (``thop``, ``ptflops``) add.
+COUNTERS = re.compile(
     r"(^|\.)(num_batches_tracked|n_averaged|total_ops|total_params|__flops__|__params__|__batch_counter__)$"
-    r"|^(criterion|loss\w*|aux\w*|metrics?|\w+_metrics?|(train|val|test)_\w+)\."
 )
+#: Modules for training alone, which may be beside a network that has none of this name.
+BESIDE = re.compile(r"^(criterion|loss\w*|aux\w*|metrics?|\w+_metrics?|(train|val|test)_\w+)\.")
 #: Names of averaged weights. They are taken if there are no others, since those are what was trained.
-AVERAGED = re.compile(r"(?i)ema|averag|swa|shadow|teacher")
+AVERAGED = re.compile(r"(?i)(?<![a-z])(ema|swa)(?![a-z])|averag|shadow|teacher")
 #: Least share of keys in common with a known network, of all keys of both, for a checkpoint of an ENet.
 RELATED = 0.5
 
@@ -100,7 +101,7 @@ def fit_module(path: Path, network: nn.Module, name: str) -> nn.Module:
 
 def fill(path: Path, state: Mapping[str, Tensor], network: nn.Module) -> nn.Module:
     """Load a state dict whose keys and shapes fit, in evaluation mode, once its values are sound."""
-    expected = {key: value for key, value in network.state_dict().items() if not UNUSED.search(key)}
+    expected = {key: value for key, value in network.state_dict().items() if not COUNTERS.search(key)}
     used = {key: state[key] for key in expected}
     kinds, right = ({key: (v.layout, v.is_floating_point()) for key, v in each.items()} for each in (used, expected))
     if odd := [key for key in expected if kinds[key] != right[key]]:
@@ -130,17 +131,28 @@ def likeliest(path: Path, content: Any) -> State:
     return max(found, key=lambda pair: likeness(*pair))[0]
 
 
-@functools.cache
 def shapes(variant: str, outputs: int = 1) -> Mapping[str, Tensor]:
     """The state dict of a variant, without memory for its values."""
+    return shapes_by(build, variant, outputs)
+
+
+@functools.cache
+def shapes_by(build: Callable[[str, int], nn.Module], variant: str, outputs: int) -> Mapping[str, Tensor]:
+    """The same, once for each builder: the self-test exchanges it."""
     with torch.device("meta"):
         return build(variant, outputs).state_dict()
 
 
 def likeness(state: Iterable[str], expected: Iterable[str]) -> float:
     """Share of the keys that both have, of the keys that either has; in 0..1."""
-    ours, theirs = ({key for key in keys if not UNUSED.search(key)} for keys in (state, expected))
+    theirs = {key for key in expected if not COUNTERS.search(key)}
+    ours = {key for key in state if key in theirs or not is_beside(key)}
     return len(ours & theirs) / max(1, len(ours | theirs))
+
+
+def is_beside(key: str) -> bool:
+    """Whether a key that is not the network's may be beside it."""
+    return bool(COUNTERS.search(key) or BESIDE.search(key))
 
 
 def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
@@ -152,7 +164,7 @@ def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
     found = dict(state_dicts(content))
     if not found:
         raise InputError(f"weights {path}: {lacks_tensors(content)}")
-    wanted = {key for key in expected if not UNUSED.search(key)}
+    wanted = {key for key in expected if not COUNTERS.search(key)}
     counts = {(place, prefix): n for place, state in found.items() for prefix, n in prefixes(state, wanted).items()}
     likely = [at for at, count in counts.items() if count == max(counts.values())]
     states = {at: stripped(found[at[0]], at[1], wanted) for at in likely}
@@ -184,9 +196,9 @@ def tell(sentence: str) -> None:
 
 
 def same(first: State, second: State) -> bool:
-    return first is second or (
-        first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
-    )
+    pairs = [(first[key], second[key]) for key in first] if first.keys() == second.keys() else []
+    is_same = all(a.dtype == b.dtype and a.layout == b.layout == torch.strided and torch.equal(a, b) for a, b in pairs)
+    return first is second or (bool(pairs) and is_same)
 
 
 def state_dicts(content: Any, place: str = "", depth: int = DEPTH) -> Iterator[tuple[str, State]]:
@@ -235,7 +247,8 @@ def lacks_tensors(content: Any) -> str:
 
 def differences(state: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> dict[str, list[str]]:
     """Keys that are missing, unexpected or of a wrong shape; empty if a state dict fits."""
-    ours, theirs = ({k: v for k, v in each.items() if not UNUSED.search(k)} for each in (state, expected))
+    theirs = {key: value for key, value in expected.items() if not COUNTERS.search(key)}
+    ours = {key: value for key, value in state.items() if key in theirs or not is_beside(key)}
     pairs = {key: (list(ours[key].shape), list(theirs[key].shape)) for key in theirs if key in ours}
     found = {
         "missing": [key for key in theirs if key not in ours],

@@ -11,6 +11,7 @@ import torch
 
 from enet.selftest.tiny import SIDE, untrained
 from tests.bad_input.case import (
+    BAD_TOML,
     CHECK,
     EVALUATE,
     EXPORT,
@@ -206,6 +207,8 @@ MODELS = [
 ]
 
 check = cases_of(CHECK)
+RUN_BAD = BAD_TOML + "--backend pytorch --weights {tiny}/tiny.pth"
+OWN_CODE = toml('variant = "ascend"', 'module = "my_enet.py:build"')
 
 DELIVERABLES = [
     case("endless deliverable", "evaluate --deliverable /dev/zero", "/dev/zero: not a plain file"),
@@ -245,6 +248,24 @@ DELIVERABLES = [
         "golden='none.json', expected a file",
         toml('weights = "tiny.pth"', 'golden = "none.json"'),
     ),
+    check(
+        "own code beside a variant",
+        "bad.toml:7 [network]: module='my_enet.py:build', expected no variant beside it",
+        toml("outputs = 19", 'module = "my_enet.py:build"\noutputs = 19'),
+    ),
+    check(
+        "own code without a function",
+        "module='my_enet.py', expected a file and a function in it, such as 'my_enet.py:build'",
+        toml('variant = "ascend"', 'module = "my_enet.py"'),
+    ),
+    case("own code that is not trusted", RUN_BAD, "which would be run. Read it, and allow it with --trust", OWN_CODE),
+    case(
+        "own code that is not there",
+        RUN_BAD + " --trust-code",
+        "my_enet.py: No such file or directory. Correct",
+        OWN_CODE,
+    ),
+    case("no network to run", RUN_BAD, "no network, expected a variant here", toml('variant = "ascend"', "")),
     case("pin nothing", "deliverables pin", "name is missing"),
     case("pin a missing file", "deliverables pin {bad}/none.toml", "none.toml: No such file"),
     case(

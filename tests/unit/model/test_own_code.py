@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import onnxruntime
 import pytest
 import torch
 
-from enet import deliverable, model
+from enet import deliverable, gates, measure, model
 from enet.backends.pytorch import PyTorchModel
 from enet.deliverable import IoFormat
 from enet.errors import InputError
+from enet.gates.catalogue import Plan
 from enet.measure.parity import logits_and_near_ties
+from enet.measure.subject import Subject
+from enet.storage.store import Store
 from enet.storage.user_code import code_files, code_sha256
 from tests.unit import own_enet, recipes, tiny
 
@@ -201,3 +205,35 @@ def test_unnamed_network_is_one_line(tmp_path: Path) -> None:
     toml.write_text(toml.read_text().replace('module = "my_enet.py:build"\n', ""))
     with pytest.raises(InputError, match="no network, expected a variant here: one of ascend, tramac, paper"):
         model.network.load(deliverable.load(str(toml)), tmp_path / "tiny.pth")
+
+
+def test_golden_logits_of_own_code_are_recorded_and_hold_the_source(own: Path, tmp_path: Path) -> None:
+    toml = own_enet.write(tmp_path)
+    spec, weights = own_enet.trusted(toml), own.parent / "tiny.pth"
+    model.golden.save(measure.golden.record(spec, weights), tmp_path / "own.golden.json")
+    toml.write_text(toml.read_text().replace("outputs", 'golden = "own.golden.json"\noutputs'))
+    subject = Subject(own_enet.trusted(toml), Store(tmp_path / "cache"), weights)
+    evidence = measure.golden.compare(subject)
+    assert gates.network.network(evidence, subject.deliverable).outcome is gates.Outcome.PASS
+    code = own_enet.NETWORK.replace("padding=2, dilation=2", "padding=1, dilation=1")
+    (tmp_path / "my_enet.py").write_text(code)
+    changed = measure.golden.compare(subject)
+    assert gates.network.network(changed, subject.deliverable).outcome is gates.Outcome.FAIL
+
+
+@pytest.mark.parametrize(("golden", "cases"), [(None, 0), ("own.golden.json", 1)])
+def test_gate_network_needs_golden_logits_of_own_code(tmp_path: Path, golden: str | None, cases: int) -> None:
+    spec = own_enet.trusted(own_enet.write(tmp_path))
+    plan = Plan(deliverable=replace(spec, network=replace(spec.network, golden=golden)), backends=("onnxruntime",))
+    assert len(plan.with_golden()) == cases
+
+
+def test_a_module_that_is_beside_other_networks_is_loaded_where_it_is_part_of_one(own: Path, tmp_path: Path) -> None:
+    code = own_enet.NETWORK.replace("self.stem", "self.aux_stem")
+    toml = own_enet.write(tmp_path, code=code)
+    with pytest.raises(InputError, match=r"do not fit my_enet\.py:build: .*2 keys missing \(aux_stem\.weight"):
+        model.network.load(own_enet.trusted(toml), own.parent / "tiny.pth")
+    state = torch.load(own.parent / "tiny.pth", weights_only=True)["state_dict"]
+    torch.save({key.replace("stem", "aux_stem"): value for key, value in state.items()}, tmp_path / "tiny.pth")
+    network = model.network.load(own_enet.trusted(toml), tmp_path / "tiny.pth")
+    assert torch.equal(network.state_dict()["network.aux_stem.weight"], state["module.stem.weight"])
