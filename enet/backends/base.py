@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from enet.backends.calibration import Calibration
-    from enet.model.interface import Interface
+    from enet.backends.interface import Interface
 
 #: Smallest batch size that uses all CPU cores by itself.
 LARGE_BATCH = 8

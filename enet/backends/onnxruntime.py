@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 
 from enet.backends import bin_folder, providers
 from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, FolderRun, Model
+from enet.backends.interface import Interface
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu
-from enet.model.interface import Interface
 from enet.model.onnx_graph import OUTPUT, canonicalise_graph, fix_batch_size
 
 #: Name and options of an execution provider.

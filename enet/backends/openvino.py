@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, Model
 from enet.backends.calibration import Calibration
+from enet.backends.interface import Interface
 from enet.backends.quantise import quantise
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores, cpu, installed_version
-from enet.model.interface import Interface
 from enet.model.onnx_graph import OUTPUT, fix_batch_size
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file, write_bytes

@@ -53,4 +53,6 @@ def export_variant(args: Namespace, spec: Deliverable, io_format: IoFormat) -> t
     outputs = guess[1] if guess else spec.network.outputs
     network = model.checkpoint.fit(source, state, variant, outputs)
     classes = min(outputs, spec.scored_classes)
+    if spec.network.order and io_format.output == "labels":
+        raise InputError(f"--output labels: {spec.name} has another order of outputs than of classes. Export logits")
     return model.export.to_onnx(network, spec.preprocessing, io_format, classes=classes), variant

@@ -54,9 +54,9 @@ class DatasetSpec:
         check_folders(self)
 
     @property
-    def scored_classes(self) -> int:
-        """Number of classes."""
-        return len(self.classes) or LAYOUT_FACTS[self.layout].classes
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the scored classes."""
+        return self.classes or LAYOUT_FACTS[self.layout].names
 
     @property
     def has_splits(self) -> bool:

@@ -10,20 +10,29 @@ class LayoutFacts:
     """What a deliverable's file is checked against.
 
     Attributes:
-        classes: number of scored classes; of ``folders`` those of Cityscapes, unless the deliverable names its own.
+        names: of the scored classes; of ``folders`` those of Cityscapes, unless the deliverable names its own.
         generated_splits: splits that the data set is generated for; empty if it is the user's own.
     """
 
-    classes: int
+    names: tuple[str, ...]
     generated_splits: tuple[str, ...] = ()
 
 
 #: Splits of the generated scenes.
 SCENE_SPLITS = ("train", "val", "test")
 
+CITYSCAPES = (
+    *("road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation"),
+    *("terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle"),
+)
+CAMVID = (
+    *("sky", "building", "pole", "road", "pavement", "tree", "sign symbol", "fence", "car", "pedestrian"),
+    "bicyclist",
+)
+
 LAYOUT_FACTS = {
-    "cityscapes": LayoutFacts(classes=19),
-    "camvid": LayoutFacts(classes=11),
-    "scenes": LayoutFacts(classes=19, generated_splits=SCENE_SPLITS),
-    "folders": LayoutFacts(classes=19),
+    "cityscapes": LayoutFacts(CITYSCAPES),
+    "camvid": LayoutFacts(CAMVID),
+    "scenes": LayoutFacts(CITYSCAPES, generated_splits=SCENE_SPLITS),
+    "folders": LayoutFacts(CITYSCAPES),
 }

@@ -24,6 +24,9 @@ class Network:
     module: str | None = None
     #: Channels of the logits.
     outputs: int = 19
+    #: Name of the class of each output; any name that is no class, such as "void", is never predicted. Empty: output i
+    #: is class i, and outputs beyond the classes are never predicted.
+    order: tuple[str, ...] = ()
     #: The checkpoint's path, relative to the TOML file; None: the user gives it.
     weights: str | None = None
     #: SHA-256 of the promised checkpoint, hexadecimal; None: any. Results that were recorded on a device do not name
@@ -34,6 +37,8 @@ class Network:
 
     def __post_init__(self) -> None:
         expect(self, "outputs", 1 <= self.outputs <= 255, "1..255")
+        rule = f"{self.outputs} names, one of each output"
+        expect(self, "order", not self.order or len(self.order) == self.outputs, rule)
         expect_digest(self, "sha256")
         is_code = self.module is None or re.fullmatch(r"[^:]+\.py:[A-Za-z_]\w*", self.module)
         expect(self, "module", is_code, "a file and a function in it, such as 'my_enet.py:build'")

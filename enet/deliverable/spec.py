@@ -18,7 +18,7 @@ from enet.deliverable.layouts import LAYOUT_FACTS
 from enet.deliverable.network import Network, TrustedNetwork
 from enet.deliverable.tolerances import Tolerances
 from enet.deliverable.toml_reader import add_line_number, expect, parse, read_toml, require
-from enet.errors import InputError, InputErrors, unknown_name_error
+from enet.errors import InputError, InputErrors, format_list, unknown_name_error
 
 BUILTIN = Path(__file__).parent / "builtin"
 
@@ -98,11 +98,23 @@ class Deliverable:
         outputs, classes = self.network.outputs, self.scored_classes
         rule = f"expected at least {classes}, the number of classes of the data set"
         require(outputs >= classes, f"outputs={outputs}, {rule}")
+        counts = {name: self.network.order.count(name) for name in self.dataset.class_names}
+        wrong = [name for name, count in counts.items() if count != 1] if self.network.order else []
+        require(not wrong, f"order={list(self.network.order)}, expected once each: {format_list(wrong)}")
+
+    @property
+    def output_order(self) -> tuple[int, ...] | None:
+        """The network's outputs in the order of the classes, those that are no class last; None: as they are."""
+        order, names = self.network.order, self.dataset.class_names
+        if not order:
+            return None
+        classes = [order.index(name) for name in names]
+        return (*classes, *(index for index in range(len(order)) if index not in classes))
 
     @property
     def scored_classes(self) -> int:
         """Number of classes of the data set; the network's outputs beyond them (a void class) are not scored."""
-        return self.dataset.scored_classes
+        return len(self.dataset.class_names)
 
     @property
     def looser_rules(self) -> list[str]:

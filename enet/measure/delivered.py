@@ -13,7 +13,7 @@ from enet.errors import InputError
 from enet.model.files import content_hash
 
 if TYPE_CHECKING:
-    from enet.model.interface import Interface
+    from enet.backends.interface import Interface
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Delivered:
     @cached_property
     def onnx_files(self) -> dict[Path, Interface]:
         """The ONNX files' interfaces; an ``InputError`` if a file cannot be used."""
-        from enet.model import interface  # here, because onnx takes long to import
+        from enet.backends import interface  # here, because onnx takes long to import
 
         require_ending(".onnx", self.onnx)
         return distinct({path: interface.of_onnx(path, self.deliverable) for path in self.onnx})
@@ -49,7 +49,7 @@ class Delivered:
     @cached_property
     def om_files(self) -> dict[Path, Interface]:
         """The .om files' interfaces, as the device's runtime tells them; an ``InputError`` if one cannot be used."""
-        from enet.ascend.delivered import of_om  # here, because onnx takes long to import
+        from enet.backends.om_interface import of_om  # here, because onnx takes long to import
 
         require_ending(".om", self.om)
         return distinct({path: of_om(path, self.deliverable, self.target) for path in self.om})

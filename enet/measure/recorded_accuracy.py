@@ -19,7 +19,7 @@ from enet.host import cores
 from enet.measure.one_device import bounded_map
 from enet.measure.subject import Subject
 from enet.metrics.borders import BorderErrors, border_errors
-from enet.metrics.labels import argmax, is_finite
+from enet.metrics.labels import argmax, is_finite, to_classes
 from enet.metrics.segmentation import confusion_matrix
 from enet.records import binding, output_files
 from enet.records.results_folder import RecordedRun, ResultsFolder
@@ -146,13 +146,17 @@ def score_image(
     spec, classes = subject.deliverable.preprocessing, subject.deliverable.scored_classes
     result = output_files.read_output(output, subject.deliverable.network.outputs, spec.size)
     target = load_label(label, spec, lookup, subject.dataset.classes.mask_colours)
+    order, outputs = subject.deliverable.output_order, subject.deliverable.network.outputs
     if result.ndim == 2:
+        if result.dtype.kind in "iu" and result.min() >= 0 and result.max() < outputs:
+            result = to_classes(result, order)
         if result.dtype.kind not in "iu" or result.min() < 0 or result.max() >= classes:
             labels = f"{result.dtype} labels up to {result.max()}"
             raise InputError(f"{output}: {labels}, expected 0..{classes - 1}. Run that image again")
         prediction, finite = result.astype(np.uint8, copy=False), True
     else:
-        prediction, finite = argmax(result, classes), is_finite(result)
+        in_order = result if order is None else result[list(order)]
+        prediction, finite = argmax(in_order, classes), is_finite(result)
     if label_map is not None:
         label_map[...] = prediction
     prediction = resize_labels(prediction, target.shape)

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def to_classes(outputs: NDArray[Any], order: Sequence[int] | None) -> NDArray[Any]:
+    """Class numbers for numbers of outputs; those that are no class follow after all classes.
+
+    Args:
+        outputs: whole numbers, any shape.
+        order: of the outputs, those of the classes first; None: as they are.
+    """
+    return outputs if order is None else np.argsort(order)[outputs]
 
 
 def pad_batch(rows: NDArray[Any], batch_size: int) -> NDArray[Any]:

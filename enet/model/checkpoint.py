@@ -11,7 +11,7 @@ import functools
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,14 @@ def fill(path: Path, state: Mapping[str, Tensor], network: nn.Module) -> nn.Modu
         raise InputError(f"weights {path}: not finite: {format_list(broken)}. The checkpoint is damaged")
     network.load_state_dict({**network.state_dict(), **used})
     return network.eval()
+
+
+def reorder(network: nn.Module, outputs: Sequence[int]) -> nn.Module:
+    """Give a variant's outputs another order: a permutation of its classifier's kernels."""
+    state = network.state_dict()
+    (key,) = (key for key in CLASSIFIERS if key in state)
+    network.load_state_dict({**state, key: state[key][:, list(outputs)]})
+    return network
 
 
 def guess_variant(state: Mapping[str, Tensor]) -> tuple[str, int] | None:

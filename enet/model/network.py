@@ -18,9 +18,11 @@ def load(deliverable: Deliverable, weights: Path) -> nn.Module:
         InputError: the deliverable names no network; the checkpoint cannot be read or does not fit; or the user's code
             is not trusted, or fails.
     """
+    order = deliverable.output_order
     if deliverable.network.module is not None:
-        return own_code.load(deliverable, weights)
-    return checkpoint.load(weights, deliverable.network.known, deliverable.network.outputs)
+        return own_code.load(deliverable, weights, order)
+    network = checkpoint.load(weights, deliverable.network.known, deliverable.network.outputs)
+    return network if order is None else checkpoint.reorder(network, order)
 
 
 def to_onnx(deliverable: Deliverable, weights: Path, form: IoFormat) -> onnx.ModelProto:

@@ -11,7 +11,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ from enet.errors import EnetError, InputError, format_list
 from enet.model.checkpoint import fit_module
 
 
-def load(deliverable: Deliverable, weights: Path) -> nn.Module:
+def load(deliverable: Deliverable, weights: Path, order: Sequence[int] | None) -> nn.Module:
     """Build the network by the user's code, with the checkpoint's weights, in evaluation mode.
 
+    Args:
+        order: as for ``OwnNetwork``.
     Raises:
         InputError: the code is not trusted, fails, or builds no network; or the checkpoint does not fit.
     """
@@ -39,7 +41,7 @@ def load(deliverable: Deliverable, weights: Path) -> nn.Module:
         network = build(outputs=outputs) if takes_outputs else build()
     if not isinstance(network, nn.Module):
         raise InputError(f"{path}: {name} returned {type(network).__name__}, expected a torch.nn.Module")
-    return OwnNetwork(fit_module(weights, network, f"{path.name}:{name}"), outputs, path).eval()
+    return OwnNetwork(fit_module(weights, network, f"{path.name}:{name}"), outputs, path, order).eval()
 
 
 def import_callable(path: Path, name: str) -> Callable[..., Any]:
@@ -84,11 +86,13 @@ class OwnNetwork(nn.Module):
 
     Args:
         path: of the code, for messages.
+        order: of the outputs, those of the classes first; None: as they are.
     """
 
-    def __init__(self, network: nn.Module, outputs: int, path: Path) -> None:
+    def __init__(self, network: nn.Module, outputs: int, path: Path, order: Sequence[int] | None = None) -> None:
         super().__init__()
         self.network, self.outputs, self.path = network, outputs, path
+        self.order = None if order is None else list(order)
 
     def forward(self, x: Tensor) -> Tensor:
         with one_line_errors(self.path):
@@ -106,7 +110,7 @@ class OwnNetwork(nn.Module):
             if list(result.shape) != expected:
                 problem = f"logits of shape {list(result.shape)} for images of {list(x.shape)}, expected {expected}"
                 raise InputError(f"{self.path}: the network returned {problem}")
-        return result
+        return result if self.order is None else result[:, self.order]
 
 
 RULE = "alone, first in a tuple or list, or under 'out'"

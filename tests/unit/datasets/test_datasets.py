@@ -125,8 +125,8 @@ def test_find_uses_the_named_layout(tmp_path: Path, layout: str) -> None:
 
 
 def test_layouts_agree_with_layout_facts() -> None:
-    facts = {name: each.classes for name, each in LAYOUT_FACTS.items() if name != "folders"}
-    assert {name: len(each.classes.names) for name, each in LAYOUTS.items()} == facts
+    facts = {name: each.names for name, each in LAYOUT_FACTS.items() if name != "folders"}
+    assert {name: each.classes.names for name, each in LAYOUTS.items()} == facts
 
 
 def test_package_loads_no_heavy_module() -> None:

@@ -86,7 +86,7 @@ def test_load_every_builtin(name: str) -> None:
     loaded = load(name)
     assert loaded.name == name
     assert loaded.path == BUILTIN / f"{name}.toml"
-    assert loaded.scored_classes == LAYOUT_FACTS[loaded.dataset.layout].classes
+    assert loaded.scored_classes == len(LAYOUT_FACTS[loaded.dataset.layout].names)
     assert loaded.reference.source
     assert load(str(loaded.path)) == loaded
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from enet import deliverable
+from enet.backends.interface import Interface, Value, filled, read
 from enet.datasets.preprocess import Normalise
 from enet.deliverable import ArtifactSpec, Deliverable
 from enet.errors import InputError
-from enet.model.interface import Interface, Value, filled, read
 
 #: 19 classes at 480x480.
 SPEC = deliverable.load("cityscapes")

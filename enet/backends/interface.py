@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from enet.datasets.preprocess import Normalise
 from enet.deliverable import ArtifactSpec, Deliverable
 from enet.errors import InputError, format_list
+from enet.metrics.labels import to_classes
 from enet.model.onnx_file import load_graph
 
 #: Types of images and of results that can be used.
@@ -59,6 +60,8 @@ class Interface:
         gives: what comes out.
         axes: order of the output's axes.
         classes: number of outputs, or of label values.
+        order: of the outputs, those of the classes first; None: as they are.
+        scored: number of the classes; the others are never predicted.
         is_half: computes in float16, as its input or most of its weights are.
         spec: what the file does not say: channels, pixels.
     """
@@ -74,6 +77,8 @@ class Interface:
     output_dtype: str
     axes: Axes
     classes: int
+    scored: int
+    order: tuple[int, ...] | None = None
     is_half: bool = False
     spec: ArtifactSpec = field(default_factory=ArtifactSpec)
 
@@ -122,7 +127,8 @@ class Interface:
             raise InputError(f"{what} {of}: shape {shown(raw.shape)}, expected {shown(expected)}")
         if self.gives == "logits":
             logits = raw.transpose(0, 3, 1, 2) if self.axes == "NHWC" else raw
-            return np.ascontiguousarray(logits, np.float32)
+            in_order = logits if self.order is None else logits[:, list(self.order)]
+            return np.ascontiguousarray(in_order, np.float32)
         labels = raw.reshape(batch_size, height, width)
         wrong = ~((labels >= 0) & (labels < self.classes))  # NaN is wrong, too
         if not np.issubdtype(labels.dtype, np.integer):
@@ -131,7 +137,11 @@ class Interface:
             seen = labels[wrong].ravel()[0]
             rule = f"expected labels in 0..{self.classes - 1}"
             raise InputError(f"{what}: {np.count_nonzero(wrong)} pixels have labels such as {seen}, {rule}")
-        return labels.astype(np.uint8)
+        classes = to_classes(labels.astype(np.uint8), self.order)
+        if (void := classes >= self.scored).any():
+            seen = f"{np.count_nonzero(void)} pixels have label {labels[void].ravel()[0]:g}, which is no class"
+            raise InputError(f"{what}: {seen}. Deliver logits, or labels of the best class alone; see [network] order")
+        return classes.astype(np.uint8)
 
 
 def of_onnx(path: Path, deliverable: Deliverable) -> Interface:
@@ -225,6 +235,8 @@ def read(
         output_dtype=result.dtype,
         axes=axes,
         classes=deliverable.network.outputs,
+        scored=deliverable.scored_classes,
+        order=deliverable.output_order,
         is_half=is_half or image.dtype == "float16",
         spec=spec,
     )

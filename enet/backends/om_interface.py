@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from enet.ascend.ais_bench import open_session
+from enet.backends.interface import Interface, Value, read
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.model.interface import Interface, Value, read
 
 #: numpy's names of ``aclDataType``, as CANN's ``acl_base.h`` numbers them.
 ACL_TYPES = {
