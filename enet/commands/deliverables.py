@@ -1,4 +1,4 @@
-"""List the included deliverables; show one; check, create or pin a deliverable of your own."""
+"""List the included deliverables; show one; check, create or pin a deliverable of your own; print its JSON schema."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from enet import measure
 from enet.commands.common import print_table
-from enet.deliverable import Deliverable, baselines, builtin_names, load, template
+from enet.deliverable import Deliverable, baselines, builtin_names, load, schema, template
 from enet.deliverable.toml_reader import add_line_number
 from enet.errors import InputError, printable, unknown_name_error
 from enet.options import DIR, FILE, AddOption, add_cache, add_trust_code
@@ -19,8 +19,9 @@ EXAMPLE = "enet deliverables new mine.toml && enet deliverables check mine.toml"
 
 
 def add_options(add: AddOption) -> None:
-    actions = "print all of a deliverable; check a file; write a template; name weights and data by hash in the file"
-    add("action", nargs="?", choices=["show", "check", "new", "pin"], help=actions)
+    actions = "print all of a deliverable; check a file; write a template; name weights and data by hash in the file; "
+    actions += "print the JSON schema of such files, for editors"
+    add("action", nargs="?", choices=["show", "check", "new", "pin", "schema"], help=actions)
     add("name", nargs="?", help="name of an included deliverable, or path of a TOML file")
     add("--json", action="store_true", help="print the list as JSON; show always prints JSON")
     add("--data-root", **DIR, help="pin: folder of the data set (default: generated scenes)")
@@ -36,6 +37,9 @@ def run(args: Namespace) -> int:
     if args.action is None:
         summaries, width = {name: load(name).summary for name in names}, max(map(len, names))
         return print_table([f"{name:<{width}}  {summary}" for name, summary in summaries.items()], summaries, args)
+    if args.action == "schema":
+        print(json.dumps(schema.schema(), indent=1))
+        return 0
     if args.name is None:
         what = f"one of {', '.join(names)} or a .toml file" if args.action in ("show", "pin") else "a .toml file"
         raise InputError(f"deliverables {args.action}: name is missing. Give {what}")

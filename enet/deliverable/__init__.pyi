@@ -1,4 +1,4 @@
-from . import baselines as baselines, chips as chips
+from . import baselines as baselines, chips as chips, schema as schema
 from .artifact import ArtifactSpec as ArtifactSpec, IoFormat as IoFormat
 from .dataset import DatasetSpec as DatasetSpec, Preprocessing as Preprocessing
 from .layouts import LAYOUT_FACTS as LAYOUT_FACTS, SCENE_SPLITS as SCENE_SPLITS, LayoutFacts as LayoutFacts

@@ -19,6 +19,7 @@ class FakeModel:
     max_concurrency = 1
     device = "cpu"
     chip = ""
+    problem = ""
 
     def __init__(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
         self.function, self.seen = function, list[NDArray[Any]]()
