@@ -17,6 +17,15 @@ RUN = FolderRun(
 )
 
 
+def front_end(folder: Path, patch: pytest.MonkeyPatch, program: str) -> None:
+    """Install a stand-in of ais_bench, whose command line is a program."""
+    (folder / "ais_bench" / "infer").mkdir(parents=True)
+    for name, text in {"ais_bench/infer/__init__": "", "ais_bench/__main__": program, "aclruntime": ""}.items():
+        (folder / f"{name}.py").write_text(text)
+    patch.setenv("PYTHONPATH", str(folder))
+    patch.syspath_prepend(folder)
+
+
 def options(run: FolderRun) -> dict[str, str]:
     words = ais_bench.command(run)
     assert words[:3] == [sys.executable, "-m", "ais_bench"]
@@ -64,10 +73,7 @@ def test_command_changed_run_adds_options(changes: dict[str, object], expected: 
 def test_infer_failure_gives_reason_and_keeps_console(
     console: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "ais_bench.py").write_text(f"import sys\nsys.stdout.write({console!r})\nsys.exit(1)\n")
-    (tmp_path / "aclruntime.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(tmp_path)
+    front_end(tmp_path, monkeypatch, f"import sys\nsys.stdout.write({console!r})\nsys.exit(1)\n")
     run = FolderRun(**{**vars(RUN), "inputs": tmp_path, "outputs": tmp_path / "out" / "bs16"})
     with pytest.raises(ToolFailed) as caught:
         ais_bench.infer(run)
@@ -78,10 +84,7 @@ def test_infer_failure_gives_reason_and_keeps_console(
 
 def test_infer_without_summary_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 0 is not enough."""
-    (tmp_path / "ais_bench.py").write_text("print('[INFO] done')\n")
-    (tmp_path / "aclruntime.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.syspath_prepend(tmp_path)
+    front_end(tmp_path, monkeypatch, "print('[INFO] done')\n")
     with pytest.raises(ToolFailed, match="ais_bench"):
         ais_bench.infer(FolderRun(**{**vars(RUN), "inputs": tmp_path, "outputs": tmp_path / "out" / "bs16"}))
 

@@ -292,5 +292,5 @@ def test_cann_version_reads_known_files(
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
     monkeypatch.setenv("ASCEND_TOOLKIT_HOME", str(tmp_path))
-    monkeypatch.setattr(tool, "DEFAULT_ROOT", tmp_path / "absent")
+    monkeypatch.setattr(tool, "HOMES", ())
     assert tool.cann_version() == version
