@@ -197,13 +197,15 @@ TEXTS: dict[str, tuple[str, Message]] = {
         Message("EZ3002", "Optype [ChunkGatedDeltaRule] is unsupported."),
     ),
     "CANN 8, inner error of two lines": (
-        FAILED + "E19999: Inner Error!\nE19999: [PID: 62] 2026-10-07-20:48:26.590.568 [Call][PreRun] Failed, graph_id:151.\n"
+        FAILED
+        + "E19999: Inner Error!\nE19999: [PID: 62] 2026-10-07-20:48:26.590.568 [Call][PreRun] Failed, graph_id:151.\n"
         "TraceBack (most recent call last):\n"
         "[Compile][Graph] Compile graph failed.\n",
         Message("E19999", "[Call][PreRun] Failed, graph_id:151."),
     ),
     "no colon": (
-        FAILED + "EZ9999: Inner Error!\nEZ9999  The error from device(2), serial number is 17, there is an aicore error.\n",
+        FAILED
+        + "EZ9999: Inner Error!\nEZ9999  The error from device(2), serial number is 17, there is an aicore error.\n",
         Message("EZ9999", "The error from device(2), serial number is 17, there is an aicore error."),
     ),
 }
@@ -342,6 +344,30 @@ def test_convert_output_that_is_not_utf8_gives_reason(tmp_path: Path, monkeypatc
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(tool.ToolFailed, match="E10041: Failed to load"):
         atc.convert(conversion(tmp_path / "enet"))
+
+
+@pytest.mark.parametrize(
+    ("present", "hint"),
+    [
+        ((), "install CANN and run: source {cann} (before CANN 8.5: {toolkit})"),
+        (("ascend-toolkit",), "run: source {toolkit}"),
+        (("cann",), "run: source {cann}"),
+        (("cann", "ascend-toolkit"), "run: source {cann}"),
+    ],
+)
+def test_require_names_the_set_env_that_is_here(
+    present: tuple[str, ...], hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in present:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "set_env.sh").touch()
+    monkeypatch.setattr(tool, "ASCEND", tmp_path)
+    monkeypatch.setattr(tool, "HOMES", (tmp_path / "cann", tmp_path / "ascend-toolkit"))
+    only(tmp_path / "bin", monkeypatch)
+    with pytest.raises(BackendUnavailable) as caught:
+        tool.require("atc")
+    paths = {"cann": tmp_path / "cann" / "set_env.sh", "toolkit": tmp_path / "ascend-toolkit" / "set_env.sh"}
+    assert str(caught.value) == f"atc: not found on the PATH; {hint.format(**paths)}"
 
 
 @pytest.mark.parametrize(
