@@ -25,8 +25,8 @@ MIN_DYNAMIC, MAX_DYNAMIC, MAX_DYNAMIC_SIZE = 2, 100, 2048
 
 #: Process id and time, which CANN 8 writes after a code and CANN 9 before it.
 STAMP = r"(?:\[PID: \d+\]\s*(?:\d{4}-[\d.:-]+\s*)?)?"
-#: Start of a message: E10001, EZ3003, EC0010, W11001 and a colon; in CANN 9 Unsupported_Operator(EZ3002) and a colon. The
-#: second line of an inner error may have two spaces in its place.
+#: Start of a message: E10001, EZ3003, EC0010, W11001 and a colon; in CANN 9 Unsupported_Operator(EZ3002) and a colon.
+#: The second line of an inner error may have two spaces in its place.
 CODE = re.compile(
     rf"^{STAMP}(?:\w+\((?P<named>[EW][A-Z]{{0,2}}\d{{4,5}})\):|(?P<plain>[EW][A-Z]{{0,2}}\d{{4,5}})(?::|\s{{2}}))"
     rf"\s*{STAMP}(?P<text>.*)$"

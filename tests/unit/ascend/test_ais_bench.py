@@ -108,7 +108,8 @@ names = [{name} for i, d in enumerate(devices)] if len(devices) > 1 else [""]
 for name in names:
     (run / name).mkdir(parents=True, exist_ok=True)
     (run / name / "image_0.bin").write_text(str(sys.argv))
-    (run.parent / f"{{run.name}}/{{name}}".strip("/")).with_name(f"{{name or run.name}}_summary.json").write_text(str(run))
+    summary = (run / name).with_name(f"{{name or run.name}}_summary.json")
+    summary.write_text(str(run))
 print(f"[INFO] output path:{{run}}")
 """
 OLD, NEW = (
