@@ -9,7 +9,7 @@ from tests.unit.recipes import enet
 
 
 def test_preprocess_accepts_the_guides_spelling_and_a_limit(folder: Path, work: Path) -> None:
-    arguments = ["--src-path", folder / "data", "--deliverable", folder / "tiny.toml", "--limit", 2]
+    arguments = [f"--src_path={folder / 'data'}", "--deliverable", folder / "tiny.toml", "--limit", 2]
     assert enet("preprocess", *arguments, "--save_path", "prep") == 0
     assert recipes.files(work / "prep") == [
         "alpha_000001_leftImg8bit.bin",
