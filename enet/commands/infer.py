@@ -37,7 +37,7 @@ def run(args: Namespace) -> int:
     if len(args.devices) > 1 and (total := clock_total(written, folder_run.console)):
         values |= total
         rate = f"{total['images_per_second']:.2f} images/s"
-        sentence += f"\n{total['images']} images in {total['seconds']:.2f} s by the clock, all devices together: {rate}"
+        sentence += f". {total['images']} images in {total['seconds']:.2f} s by the clock, all devices together: {rate}"
     return print_result(sentence, values, args)
 
 

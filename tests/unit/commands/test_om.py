@@ -74,10 +74,7 @@ def test_om_takes_the_guides_lines_as_they_stand(
     ("more", "problem"),
     [
         ("--input_shape=image:4,3,480,480 --batch-size 1", "--input-shape: batch 4 with --batch-size 1, expected one"),
-        (
-            "--input_shape=image:-1,3,480,480",
-            "--input-shape: batch -1 with no --batch-size, expected one number, or -1",
-        ),
+        ("--input_shape=image:-1,3,480,480", "--input-shape: batch -1 with no --batch-size, expected one number"),
         ("--input_shape=image:0,3,480,480", "--input-shape: batch 0 with no --batch-size"),
         ("--input_shape=image:1,3,480,480 --batch-size 1,4", "--input-shape: batch 1 with --batch-size 1,4"),
         (
