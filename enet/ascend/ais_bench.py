@@ -11,7 +11,7 @@ import re
 import stat
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
 from importlib.machinery import PathFinder
@@ -29,6 +29,7 @@ INSTALL = (
     f"{sys.version_info.major}.{sys.version_info.minor}), see "
     "https://gitee.com/ascend/tools/tree/master/ais-bench_workload/tool/ais_bench"
 )
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 #: Another program, on PyPI, whose module has the same name.
 NAMESAKE = "ais-bench-benchmark"
 
@@ -163,7 +164,11 @@ def open_session(model: Path, device: int) -> Any:
     try:
         return InferSession(device, str(model))
     except Exception as error:  # the extension raises RuntimeError, with its reason on the console
-        raise InputError(f"{model}: device {device} cannot load it ({error}). Check npu-smi info") from error
+        is_open = model.exists() and model.stat().st_mode & OTHERS_WRITE
+        advice = (
+            f"Since 2024, others must not be able to change it: chmod go-w {model}" if is_open else "Check npu-smi info"
+        )
+        raise InputError(f"{model}: device {device} cannot load it ({error}). {advice}") from error
 
 
 def require() -> None:
@@ -173,21 +178,17 @@ def require() -> None:
         BackendUnavailable: one of its two packages is missing, or the module is another program's.
     """
     found = find_spec("ais_bench")
-    if found is not None and not has_infer(found.submodule_search_locations or ()):
-        raise BackendUnavailable(f"backend ascend: {namesake(str(found.origin))} {INSTALL}")
+    folders = list(found.submodule_search_locations or ()) if found else []
+    if found and PathFinder.find_spec("ais_bench.infer", folders) is None:
+        raise BackendUnavailable(f"backend ascend: {namesake([*folders, found.origin][0])} {INSTALL}")
     if missing := [name for name in ("ais_bench", "aclruntime") if find_spec(name) is None]:
         raise BackendUnavailable(f"backend ascend: {' and '.join(missing)} not installed. {INSTALL}")
 
 
-def has_infer(folders: Iterable[str]) -> bool:
-    """Return True if a package has a module ``infer``; the package is not imported."""
-    return PathFinder.find_spec("ais_bench.infer", list(folders)) is not None
-
-
-def namesake(origin: str) -> str:
+def namesake(place: str | None) -> str:
     """What the installed module ``ais_bench`` is, and how to remove it."""
     try:
         version = metadata.version(NAMESAKE)
     except metadata.PackageNotFoundError:
-        return f"{origin} has no ais_bench.infer: it is not the vendor's ais_bench. Remove it."
+        return f"{place} has no ais_bench.infer: it is not the vendor's ais_bench. Remove it."
     return f"ais_bench is {NAMESAKE} {version}, which evaluates language models. Run: pip uninstall {NAMESAKE}."

@@ -15,9 +15,8 @@ from typing import Any
 from enet.errors import BackendUnavailable, EnetError
 from enet.storage.files import write_text
 
-ASCEND = Path("/usr/local/Ascend")
-#: Folders that CANN is installed in, of one user or all: since version 8.5, and before.
-OF_USER = Path(os.environ.get("HOME", "/")) / "Ascend"
+ASCEND, OF_USER = Path("/usr/local/Ascend"), Path(os.environ.get("HOME", "/")) / "Ascend"
+#: Folders that CANN is installed in, for all users or one: since version 8.5, and before.
 HOMES = tuple(root / name for name in ("cann", "ascend-toolkit") for root in (ASCEND, OF_USER))
 NO_DRIVER = "install the NPU's driver, or run where it is installed: /usr/local/Ascend/driver"
 #: Of programs that are run: ais_bench refuses a model that a group or others may write.

@@ -6,13 +6,14 @@ import os
 import stat
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from enet.ascend import ais_bench
 from enet.ascend.ais_bench import FolderRun
 from enet.ascend.tool import ToolFailed
-from enet.errors import BackendUnavailable
+from enet.errors import BackendUnavailable, InputError
 
 RUN = FolderRun(
     model=Path("enet_citys_bs16.om"), inputs=Path("prep_data/bin"), outputs=Path("results") / "bs16", batch_size=16
@@ -180,6 +181,25 @@ def test_infer_summary_of_an_earlier_run_is_not_taken(tmp_path: Path, monkeypatc
 def test_seconds_by_the_clock_are_of_all_devices(line: str, seconds: float | None) -> None:
     console = "\n".join([line.format(0, 1795612620, 1795612625), line.format(1, 1795612623, 1795612629)])
     assert ais_bench.seconds_by_the_clock(console) == seconds
+
+
+@pytest.mark.parametrize(("mode", "advice"), [(0o640, "Check npu-smi info"), (0o664, "chmod go-w")])
+def test_open_session_failure_names_permissions_if_they_may_be_the_reason(
+    mode: int, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(*_: object) -> None:
+        raise ValueError("The path is illegal. Please check the error log for more detail.")
+
+    for name in ("ais_bench", "ais_bench.infer", "ais_bench.infer.interface"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setattr(sys.modules["ais_bench.infer.interface"], "InferSession", refuses, raising=False)
+    monkeypatch.setattr(ais_bench, "require", lambda: None)
+    (tmp_path / "enet.om").touch()
+    (tmp_path / "enet.om").chmod(mode)
+    with pytest.raises(
+        InputError, match=rf"enet\.om: device 0 cannot load it \(The path is illegal\..*\)\. .*{advice}"
+    ):
+        ais_bench.open_session(tmp_path / "enet.om", 0)
 
 
 def test_require_of_the_namesake_says_which_package_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
