@@ -96,6 +96,7 @@ def infer(run: FolderRun) -> list[Path]:
 
     Raises:
         BackendUnavailable: ais_bench or aclruntime is not installed.
+        InputError: the folder for outputs cannot be written.
         ToolFailed: it failed, or wrote no summary.
     """
     require()
@@ -121,7 +122,11 @@ def private_folder(folder: Path) -> Iterator[Path]:
     if not folder.is_symlink() and stat.S_IMODE(folder.stat().st_mode) & ~PRIVATE & 0o777 == 0:
         yield folder
         return
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".ais_bench") as name:
+    try:
+        temporary = tempfile.TemporaryDirectory(dir=folder, prefix=".ais_bench")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another --output") from error
+    with temporary as name:
         yield Path(name)
 
 

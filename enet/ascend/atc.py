@@ -32,7 +32,7 @@ CODE = re.compile(
     rf"\s*{STAMP}(?P<text>.*)$"
 )
 #: Text of the first line of an inner error, whose second line says more.
-INNER = re.compile(r"Inner Error!?")
+INNER = re.compile(r"Inner Error\b.*")
 #: Line of a log, without where it is from: a tool's name and process, time, source file. AMCT gives its reasons so.
 LOGGED = re.compile(
     r"^\[ERROR\] ?(?:\[\w+\]\[\d+\]|\w+\([^()\n]*\):[\d.:-]+ ?\[[^\]\n]*\])? ?(?P<text>\S.*)$", re.MULTILINE

@@ -42,8 +42,8 @@ PROCESS_NEEDS = {"npu", "pid", "process"}
 #: A value in a cell.
 WORD = re.compile(r"\d+\s*/\s*\d+|\S+")
 
-#: A row of the table of processes, whatever its header: NPU and perhaps chip | process id | name | memory.
-PROCESS = re.compile(r"\|\s*\d+(?:\s+\d+)?\s*\|\s*\d+\s*\|[^|]*\|\s*\d+\s*\|")
+#: A row of the table of processes, whatever its header: NPU and perhaps chip | process id | name, no number | memory.
+PROCESS = re.compile(r"\|\s*\d+(?:\s+\d+)?\s*\|\s*\d+\s*\|\s*(?:[^|\d\s][^|]*)?\|\s*\d+\s*\|")
 
 #: Limits of a table: characters of a row, and number of rows. A longer row is an error.
 MAX_LENGTH, MAX_ROWS = 1000, 4096

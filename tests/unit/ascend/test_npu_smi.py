@@ -335,7 +335,7 @@ def test_parse_processes_that_cannot_be_read_are_unknown(what: str) -> None:
 
 
 def test_parse_text_after_the_table_is_no_process() -> None:
-    text = f"{WITH_CONTAINERS}\nOur figures:\n\n| batch | fps |\n|---|---|\n| 1 | 731 |\n"
+    text = f"{WITH_CONTAINERS}\nOur figures:\n\n| batch | fps |\n|---|---|\n| 1 | 731 |\n| 4 | 947 | 1.2 | 1107 |\n"
     assert npu_smi.parse(text) == npu_smi.parse(WITH_CONTAINERS)
 
 
