@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from enet.ascend import tool
 from enet.errors import BackendUnavailable, InputError
-from enet.storage.files import PRIVATE, make_folder, write_text
+from enet.storage.files import OUTPUTS, make_folder, write_text
 
 #: How to get the vendor's two packages; neither is on a package index.
 INSTALL = (
@@ -100,7 +100,7 @@ def infer(run: FolderRun) -> list[Path]:
         ToolFailed: it failed, or wrote no summary.
     """
     require()
-    make_folder(run.outputs.parent, PRIVATE)
+    make_folder(run.outputs.parent, OUTPUTS)
     divide = len(run.devices) > 1 and "--divide_input" in tool.run([sys.executable, "-m", "ais_bench", "--help"]).output
     with private_folder(run.outputs.parent) as folder:
         inside = replace(run, outputs=folder / run.outputs.name)
@@ -119,7 +119,7 @@ def infer(run: FolderRun) -> list[Path]:
 @contextlib.contextmanager
 def private_folder(folder: Path) -> Iterator[Path]:
     """Yield a folder that ais_bench accepts: this one, or a temporary one in it if this is a link or open to others."""
-    if not folder.is_symlink() and stat.S_IMODE(folder.stat().st_mode) & ~PRIVATE & 0o777 == 0:
+    if not folder.is_symlink() and stat.S_IMODE(folder.stat().st_mode) & ~OUTPUTS & 0o777 == 0:
         yield folder
         return
     try:
@@ -138,7 +138,7 @@ def move(inside: FolderRun, run: FolderRun, summaries: list[Path]) -> None:
     for path in sorted(inside.outputs.parent.rglob("*")):
         target = run.outputs.parent / path.relative_to(inside.outputs.parent)
         if path.is_dir():
-            make_folder(target, PRIVATE)
+            make_folder(target, OUTPUTS)
         else:
             path.replace(target)
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from enet.errors import InputError
 
-#: Permissions of folders that ais_bench reads or writes: it refuses what a group or others may write, and for outputs
-#: what others may read, too.
-PRIVATE = 0o750
+#: Permissions of folders that ais_bench reads from and writes to: it refuses an input that a group or others may write,
+#: and a folder for outputs that others may read, too.
+INPUTS, OUTPUTS = 0o755, 0o750
 #: Error numbers of ``fsync`` on a disk that does not support it.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
