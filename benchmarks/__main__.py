@@ -76,7 +76,7 @@ def main() -> None:
 def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """Compare inference from the network's input to labels, batch 1."""
     spec = subject.deliverable
-    network = checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
+    network = checkpoint.load(subject.weights, spec.network.known, spec.network.outputs)
     source = subject.prepared()
     images, varied = source.load(0)[0][None], VariedImages(source, 1)
     with contextlib.ExitStack() as opened, warnings.catch_warnings():
@@ -154,7 +154,7 @@ def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator
     """Compare complete runs from PNGs of 2048x1024 to mIoU."""
     some = Subject(subject.deliverable, subject.store, limit=IMAGES)
     spec = some.deliverable
-    network = checkpoint.load(some.weights, spec.network.variant, spec.network.outputs)
+    network = checkpoint.load(some.weights, spec.network.known, spec.network.outputs)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         usual = plain.session(plain.export(network, folder / "plain.onnx", spec.preprocessing.size))

@@ -20,6 +20,17 @@ class InputError(EnetError):
     """A file, folder, option or value from the user is unusable."""
 
 
+class InputErrors(InputError):
+    """Several mistakes in one file, one line each."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = tuple(messages)
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.messages))
+
+
 class BackendUnavailable(EnetError):
     """A backend cannot run here; the message says what is missing and how to get it."""
 
@@ -62,7 +73,7 @@ def printable(text: str) -> str:
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:
-    """Run a command and print an expected error as one line that begins with ``name``.
+    """Run a command and print an expected error, each mistake as one line that begins with ``name``.
 
     Returns:
         The exit code: the command's own; 2 for errors that the user can correct; 130 if interrupted.
@@ -79,5 +90,6 @@ def run_command(name: str, command: Callable[[], int]) -> int:
     except OSError as error:  # a full disk or a removed folder: not an error of the program, so no traceback
         place = f"{error.filename}: " if error.filename else ""
         message, code = f"{place}{error.strerror or error}. Check the folder and the disk", 2
-    print(printable(f"{name}: {message}"), file=sys.stderr)
+    for line in message.split("\n"):
+        print(printable(f"{name}: {line}"), file=sys.stderr)
     return code

@@ -77,11 +77,16 @@ def add_subject(add: AddOption) -> None:
     add_deliverable(add, "scenes")
     add_cache(add)
     add("--weights", **FILE, help="checkpoint (default: the deliverable's)")
+    add_trust_code(add)
     several_files = {**FILE, "action": "append"}
     add("--onnx", **several_files, help="judge this ONNX file, instead of an export; repeatable, one a batch size")
     add("--om", **several_files, help="judge this .om file, instead of a compiled one; repeatable, one a batch size")
     add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
     add_target(add)
+
+
+def add_trust_code(add: AddOption) -> None:
+    add("--trust-code", action="store_true", help="run the code that the deliverable's [network] module names")
 
 
 def add_deliverable(add: AddOption, default: str = "cityscapes") -> None:
@@ -104,6 +109,7 @@ def add_target(add: AddOption) -> None:
     add_device(add)
     add("--aoe", dest="tuning", **tuning, help="tune with aoe: 1 (subgraphs), 2 (operators) or 1,2")
     add("--precision-mode", default="force_fp16", metavar="MODE", help="precision mode of atc (default: %(default)s)")
+    add("--provider", default="", metavar="NAME", help="ONNX Runtime's, such as CUDA or OpenVINO (default: the CPU's)")
     busy = "measure on a device that is busy, hot or not healthy"
     add("--allow-busy-device", dest="allow_busy", action="store_true", help=busy)
 

@@ -8,7 +8,14 @@ from typing import Any
 from enet.ascend.ais_bench import open_session
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
+from enet.errors import InputError
 from enet.model.interface import Interface, Value, read
+
+#: numpy's names of ``aclDataType``, as CANN's ``acl_base.h`` numbers them.
+ACL_TYPES = {
+    0: "float32", 1: "float16", 2: "int8", 3: "int32", 4: "uint8", 6: "int16", 7: "uint16", 8: "uint32", 9: "int64",
+    10: "uint64", 11: "float64",
+}  # fmt: skip
 
 
 def of_om(path: Path, deliverable: Deliverable, target: Target) -> Interface:
@@ -20,10 +27,13 @@ def of_om(path: Path, deliverable: Deliverable, target: Target) -> Interface:
     """
     session = open_session(path, target.devices[0])
     inputs, outputs = ([as_value(each) for each in side()] for side in (session.get_inputs, session.get_outputs))
-    return read(path, inputs, outputs, deliverable)
+    found = read(path, inputs, outputs, deliverable)
+    if found.batch is None:
+        raise InputError(f"{path}: compiled for several batch sizes. Give one .om a batch size, each by its own --om")
+    return found
 
 
 def as_value(described: Any) -> Value:
     """An input or output from the runtime's description; it gives -1 for a free dimension."""
-    dtype = str(described.datatype).rpartition(".")[2]
+    dtype = ACL_TYPES.get(int(described.datatype), f"number {int(described.datatype)}")
     return Value(described.name, dtype, tuple(side if side > 0 else None for side in described.shape))

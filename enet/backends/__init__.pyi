@@ -1,4 +1,4 @@
-from . import cuda as cuda, onnxruntime as onnxruntime
+from . import cuda as cuda, onnxruntime as onnxruntime, providers as providers
 from .base import (
     Artifact as Artifact,
     Backend as Backend,

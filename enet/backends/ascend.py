@@ -65,8 +65,13 @@ class AscendBackend(Backend):
             ToolFailed: atc or aoe failed; the message has its code and reason.
         """
         target, spec, kind = request.target, request.deliverable, request.io_format.input
-        if request.delivered is not None and request.delivered.suffix != ".onnx":
-            return replace(self.describe(request, request.delivered), simulated=is_simulated_om(request.delivered))
+        if (given := request.delivered) is not None and given.suffix == ".om":
+            return replace(self.describe(request, given), simulated=is_simulated_om(given))
+        if (interface := request.interface) is not None:
+            kind = "float"
+            if (interface.input_dtype, interface.layout) != ("float32", "NCHW"):
+                seen = f"input {interface.input_dtype} {interface.layout}, but atc is given float32 NCHW here"
+                raise InputError(f"{given}: {seen}. Compile it, and give the .om with --om")
         tool.require("aoe" if target.tuning else "atc")  # before anything that takes long
         target = replace(target, soc_version=soc_version(target))
         key = {"soc_version": target.soc_version, "precision_mode": target.precision_mode, "tuning": target.tuning}

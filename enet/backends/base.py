@@ -78,6 +78,7 @@ class Artifact:
         calibration_sha256: of the images that the quantiser used; empty without quantisation.
         delivered: SHA-256 and name of the file that was handed over, if it is this file or this was compiled from it.
         interface: of this file; None: that of an export, see ``io_format``.
+        is_plain: opened as a script opens it that sets nothing, to compare with.
     """
 
     path: Path
@@ -92,6 +93,7 @@ class Artifact:
     calibration_sha256: str = ""
     delivered: str = ""
     interface: Interface | None = None
+    is_plain: bool = False
 
     @property
     def gives_labels(self) -> bool:
@@ -101,17 +103,24 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Place:
-    """Where something ran: ``device`` in words; ``chip``, the kind of accelerator, is empty for the CPU."""
+    """Where something ran.
+
+    Attributes:
+        device: in words.
+        chip: the kind of accelerator; empty for the CPU.
+        problem: why nothing that ran there is evidence; empty if it may be.
+    """
 
     device: str = "cpu"
     chip: str = ""
+    problem: str = ""
 
 
 class Model(ABC):
     """An opened artifact. ``infer`` may be called from several threads at the same time.
 
     Attributes:
-        device, chip: as in ``Place``.
+        device, chip, problem: as in ``Place``.
         outputs_phases: logits come as (N, 4 * outputs, H/2, W/2), see ``labels_from_phases``; it is quicker to choose
             classes from them than to rearrange them first.
         max_concurrency: number of calling threads that keep it busy.
@@ -119,6 +128,7 @@ class Model(ABC):
 
     device = "cpu"
     chip = ""
+    problem = ""
     outputs_phases = False
     max_concurrency = 1
 

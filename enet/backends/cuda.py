@@ -20,7 +20,7 @@ from enet.datasets.preprocess import Normalise
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable
-from enet.model import checkpoint as checkpoints
+from enet.model import network as networks
 
 #: Batches in flight: while one computes, the next is copied to the GPU and the previous one back.
 LANES = 3
@@ -133,7 +133,7 @@ class CudaBackend(Backend):
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> CudaModel:
         require_devices(target.devices)
-        network = checkpoints.load(artifact.path, deliverable.network.variant, deliverable.network.outputs)
+        network = networks.load(deliverable, artifact.path)
         table = Normalise(deliverable.preprocessing).table
         whole = WholeGraph(network, table, artifact.io_format, deliverable.scored_classes)
         width, height = deliverable.preprocessing.size

@@ -74,10 +74,7 @@ def compile_model(source: Path, batch_size: int, folder: Path, interface: Interf
     """
     core = openvino.Core()
     if interface is not None:
-        model = core.read_model(source)
-        shape = model.input(interface.input).partial_shape
-        shape[0] = batch_size
-        model.reshape({interface.input: shape})
+        model = delivered_model(core, source, batch_size, interface)
     elif source.suffix == ".onnx":
         model = core.read_model(fix_batch_size(source, batch_size, phases=True).SerializeToString())
     else:
@@ -86,6 +83,23 @@ def compile_model(source: Path, batch_size: int, folder: Path, interface: Interf
     blob = io.BytesIO()
     core.compile_model(model, "CPU", settings(batch_size)).export_model(blob)
     write_bytes(folder / "model.blob", blob.getvalue())
+
+
+def delivered_model(core: openvino.Core, source: Path, batch_size: int, interface: Interface) -> openvino.Model:
+    """A delivered ONNX, its batch size fixed.
+
+    Raises:
+        InputError: OpenVINO rejects the file, or it cannot run batches of this size.
+    """
+    try:
+        model = core.read_model(source)
+        shape = model.input(interface.input).partial_shape
+        shape[0] = batch_size
+        model.reshape({interface.input: shape})
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{source}: OpenVINO cannot use it at batch size {batch_size} ({reason})") from error
+    return model
 
 
 class OpenVinoBackend(Backend):

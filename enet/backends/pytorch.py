@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,29 +11,49 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from enet.backends.base import Artifact, Backend, BuildRequest, Model
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.host import cores
-from enet.model import checkpoint as checkpoints
+from enet.model import network as networks
 
 
 class PyTorchModel(Model):
-    """A network on the CPU. Each call runs on one thread; the pipeline runs one call per core."""
+    """A network on the CPU. Each call runs on one thread; the pipeline runs one call per core.
+
+    Own code may reshape what it takes for contiguous, and may keep state from one layer to a later one: it gets images
+    in the usual layout, and each thread a copy.
+    """
+
+    is_own = False
 
     def __init__(self, path: Path, deliverable: Deliverable) -> None:
         self.max_concurrency = cores()
-        network = checkpoints.load(path, deliverable.network.variant, deliverable.network.outputs)
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = networks.load(deliverable, path)
+        self.is_own = deliverable.network.module is not None
+        if not self.is_own:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.copies = threading.local()
 
     def infer(self, images: NDArray[Any]) -> NDArray[Any]:
         torch.set_num_threads(1)
+        layout = torch.contiguous_format if self.is_own else torch.channels_last
         with torch.inference_mode():
-            x = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
-            logits: NDArray[np.float32] = self.network(x).contiguous().numpy()
+            x = torch.from_numpy(images).contiguous(memory_format=layout)
+            logits: NDArray[np.float32] = self.of_this_thread()(x).contiguous().numpy()
         return logits
+
+    def of_this_thread(self) -> nn.Module:
+        """The network, or this thread's copy of it."""
+        if not self.is_own:
+            return self.network
+        if not hasattr(self.copies, "network"):
+            self.copies.network = copy.deepcopy(self.network)
+        network: nn.Module = self.copies.network
+        return network
 
     def conditions(self) -> Mapping[str, Any]:
         """Hooks that run in every call: PyTorch's own, of all modules, and those on the network's."""

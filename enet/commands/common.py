@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from enet import measure
+from enet import backends, measure
 from enet.deliverable import IoFormat, load
 from enet.deliverable.target import Target
-from enet.errors import printable
+from enet.errors import InputError, printable
 from enet.options import FILE, AddOption, target_from_options
 from enet.storage.files import write_text
 from enet.storage.store import Store, default_root
@@ -36,7 +36,18 @@ def subject_from_args(args: Namespace, data_root: Path | None, weights: Path | N
     store, progress = Store(args.artifact_cache or default_root()), sys.stderr.isatty()
     target = target_from_options(args) if hasattr(args, "precision") else Target()
     limit = getattr(args, "limit", None)
-    return measure.Subject(load(args.deliverable), store, weights, data_root, limit, progress, target)
+    spec = load(args.deliverable, trust_code=getattr(args, "trust_code", False))
+    for slip in spec.slips():
+        print(printable(f"warning: {slip}"), file=sys.stderr)
+    onnx, om = (tuple(getattr(args, kind, None) or ()) for kind in ("onnx", "om"))
+    backend = getattr(args, "backend", backends.DEFAULT)
+    if (onnx or om) and backend == backends.REFERENCE:
+        option = "--onnx" if onnx else "--om"
+        advice = f"Give another --backend, or leave {option} out"
+        raise InputError(f"{option}: backend {backend} runs the checkpoint. {advice}")
+    if target.provider and backend != backends.DEFAULT:
+        raise InputError(f"--provider: backend {backend} has none. Give --backend {backends.DEFAULT}")
+    return measure.Subject(spec, store, weights, data_root, limit, progress, target, onnx=onnx, om=om)
 
 
 def io_format_from_args(args: Namespace, default: IoFormat) -> IoFormat:
@@ -69,6 +80,8 @@ def print_accuracy(summary: Mapping[str, Any], args: Namespace) -> None:
     count = f"{images} images" if images == expected else f"{images} of {expected} images"
     rule = summary["miou_rule"] + ("" if summary["label_grid"] == "network" else "; at the photographs' size")
     print(f"{'mIoU':<16} {100 * summary['miou']:9.4f} %   ({rule}; {count})")
+    if hint := summary["order_hint"]:
+        print(printable(hint))
     if copies := summary["duplicate_images"]:
         print(f"{copies} of these images are copies of others: an acceptance run would not count them as evidence")
     print(f"{'pixel accuracy':<16} {100 * summary['pixel_accuracy']:9.4f} %")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from enet import measure
 from enet.commands.common import print_table
-from enet.deliverable import PLACEHOLDER, Deliverable, baselines, builtin_names, load, template
+from enet.deliverable import Deliverable, baselines, builtin_names, load, template
 from enet.deliverable.toml_reader import add_line_number
 from enet.errors import InputError, printable, unknown_name_error
-from enet.options import DIR, FILE, AddOption, add_cache
+from enet.options import DIR, FILE, AddOption, add_cache, add_trust_code
 from enet.storage.files import make_folder, write_text
 from enet.storage.store import Store, default_root
 
@@ -26,6 +26,7 @@ def add_options(add: AddOption) -> None:
     add("--data-root", **DIR, help="pin: folder of the data set (default: generated scenes)")
     add("--weights", **FILE, help="pin: checkpoint (default: the deliverable's)")
     add_cache(add)
+    add_trust_code(add)
 
 
 def run(args: Namespace) -> int:
@@ -45,19 +46,17 @@ def run(args: Namespace) -> int:
     elif args.action == "show":
         print(json.dumps(asdict(load(args.name)), indent=2, default=str))
     else:
-        spec = load(args.name)
+        spec = load(args.name).require_filled_in()
         require_usable(spec)
-        missing = f", but miou_percent={spec.reference.miou_percent:g} has no source. Fill in both"
-        print(
-            printable(f"{args.name}: {spec.name}: no errors{missing if spec.reference.source == PLACEHOLDER else ''}")
-        )
+        lines = [f"{args.name}: {spec.name}: no errors", *(f"warning: {slip}" for slip in spec.slips())]
+        print("\n".join(map(printable, lines)))
     return 0
 
 
 def pin(args: Namespace) -> None:
     """Name weights and data by hash in the deliverable's file."""
     store = Store(args.artifact_cache or default_root())
-    spec = load(args.name)
+    spec = load(args.name, trust_code=args.trust_code)
     subject = measure.Subject(spec, store, args.weights, args.data_root, progress=sys.stderr.isatty())
     lines = measure.pinning.pin(subject) or [f"{spec.path}: names everything already, and it holds"]
     print("\n".join(map(printable, lines)))

@@ -1,13 +1,19 @@
 """Export a checkpoint as ONNX, opset 11."""
 
+from __future__ import annotations
+
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
 from enet import model
 from enet.commands.common import add_io_format, add_json, io_format_from_args, print_result
-from enet.deliverable import VARIANTS, load
+from enet.deliverable import VARIANTS, Deliverable, IoFormat, load
 from enet.errors import InputError
-from enet.options import FILE, AddOption, add_deliverable
+from enet.options import FILE, AddOption, add_deliverable, add_trust_code
 from enet.storage.files import hash_file
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
 
 EXAMPLE = "enet pth2onnx --input-file enet_citys.pth --output-file enet_citys.onnx"
 
@@ -17,24 +23,34 @@ def add_options(add: AddOption) -> None:
     add("--output-file", **FILE, required=True, help="ONNX file to write")
     add_deliverable(add)
     add("--variant", choices=VARIANTS, help="network (default: the deliverable's)")
+    add_trust_code(add)
     add_io_format(add)
     add_json(add)
 
 
 def run(args: Namespace) -> int:
-    source, output, spec = args.input_file, args.output_file, load(args.deliverable)
+    source, output, spec = args.input_file, args.output_file, load(args.deliverable, trust_code=args.trust_code)
     if not output.parent.is_dir():
         raise InputError(f"{output.parent}: no such folder. Create it, or choose another --output-file")
-    variant = args.variant or spec.network.variant
+    io_format = io_format_from_args(args, spec.artifact.built)
+    if spec.network.module and not args.variant:
+        onnx, name = model.network.to_onnx(spec, source, io_format), spec.network.module
+    else:
+        onnx, name = export_variant(args, spec, io_format)
+    model.export.save(onnx, output)
+    opset, description = onnx.opset_import[0].version, model.export.describe(onnx)
+    values = {"onnx": str(output), "sha256": hash_file(output), "variant": name, "opset": opset}
+    values |= {"values": description.split(", "), "weights_sha256": hash_file(source)}
+    return print_result(f"{output}: {name}, opset {opset}, {description}", values, args)
+
+
+def export_variant(args: Namespace, spec: Deliverable, io_format: IoFormat) -> tuple[ModelProto, str]:
+    """Export one of the known variants; return also its name."""
+    source, variant = args.input_file, args.variant or spec.network.known
     state = model.checkpoint.read(source)
     # The checkpoint decides the number of outputs, so that no deliverable must be declared for an export by hand.
     guess = model.checkpoint.guess_variant(state)
     outputs = guess[1] if guess else spec.network.outputs
     network = model.checkpoint.fit(source, state, variant, outputs)
-    io_format, classes = io_format_from_args(args, spec.artifact.built), min(outputs, spec.scored_classes)
-    onnx = model.export.to_onnx(network, spec.preprocessing, io_format, classes=classes)
-    model.export.save(onnx, output)
-    opset, description = model.export.OPSET, model.export.describe(onnx)
-    values = {"onnx": str(output), "sha256": hash_file(output), "variant": variant, "opset": opset}
-    values |= {"values": description.split(", "), "weights_sha256": hash_file(source)}
-    return print_result(f"{output}: {variant}, opset {opset}, {description}", values, args)
+    classes = min(outputs, spec.scored_classes)
+    return model.export.to_onnx(network, spec.preprocessing, io_format, classes=classes), variant

@@ -11,6 +11,7 @@ from .base import IGNORE as IGNORE, Classes as Classes, Dataset as Dataset, Samp
 from .layouts import (
     LAYOUTS as LAYOUTS,
     Layout as Layout,
+    declared_layout as declared_layout,
     find as find,
     layout as layout,
     require_folder as require_folder,

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 #: The train id of a pixel that is not scored.
 IGNORE = 255
 
+#: Red, green and blue, each 0..255.
+Colour = tuple[int, int, int]
+
 
 @dataclass(frozen=True)
 class Sample:
-    """One image and its label map; ``name`` is the image's file name without its suffix, unique in the data set."""
+    """One image and its label map; ``name`` is unique in the data set: the image's file name without its suffix, or
+    in folders of the user's own what its pattern leaves open."""
 
     name: str
     image: Path
@@ -32,13 +36,17 @@ class Classes:
 
     Attributes:
         names: one per class.
-        colours: RGB, one per class.
+        colours: in pictures, one per class.
         train_ids: class number or ``IGNORE`` by label id; any other id in a label file is an error.
+        mask_colours: if label files are RGB masks: a pixel's label id is the index of its colour here, or 255.
+        is_default: nobody declared what values mean: value i is class i, and 255 is not scored.
     """
 
     names: tuple[str, ...]
-    colours: tuple[tuple[int, int, int], ...]
+    colours: tuple[Colour, ...]
     train_ids: Mapping[int, int] = field(repr=False)
+    mask_colours: tuple[Colour, ...] = field(default=(), repr=False)
+    is_default: bool = False
 
     def lookup(self) -> NDArray[np.uint8]:
         """Train id by label id, shape (256,), uint8; ids that do not exist map to ``IGNORE``."""

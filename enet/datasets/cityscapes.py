@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from enet.datasets.base import IGNORE, Classes
 
 #: Name, label id and colour, in the order of the train ids 0..18.
@@ -33,3 +35,6 @@ CLASSES = Classes(
     # Ids 0..33 exist; those without a train id are ignored. (-1, license plate, is not stored in label files.)
     train_ids=dict.fromkeys(range(34), IGNORE) | {label_id: train for train, (_, label_id, _) in enumerate(LABELS)},
 )
+
+#: The same by train ids, as in the files ``*_labelTrainIds.png``.
+BY_TRAIN_ID = replace(CLASSES, train_ids={train: train for train in range(len(LABELS))} | {255: IGNORE})

@@ -34,7 +34,7 @@ class ImageFiles:
 
     def __init__(self, dataset: Dataset, spec: Preprocessing) -> None:
         self.samples, self.spec = dataset.samples, spec
-        self.lookup = dataset.classes.lookup()
+        self.lookup, self.mask_colours = dataset.classes.lookup(), dataset.classes.mask_colours
         self.names = tuple(sample.name for sample in dataset.samples)
 
     def load(self, index: int) -> Pair:
@@ -43,7 +43,8 @@ class ImageFiles:
         Raises:
             InputError: a file cannot be read any more.
         """
-        return self.image(index), load_label(self.samples[index].label, self.spec, self.lookup)
+        label = load_label(self.samples[index].label, self.spec, self.lookup, self.mask_colours)
+        return self.image(index), label
 
     def image(self, index: int) -> NDArray[np.uint8]:
         """The image without its label map."""

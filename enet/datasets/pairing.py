@@ -9,6 +9,11 @@ from enet.datasets.base import Sample
 from enet.errors import InputError, format_list
 
 
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder is a note of the system's: macOS writes ``._a.png`` beside ``a.png``."""
+    return name.startswith(".")
+
+
 def list_files(pattern: Path) -> dict[str, Path]:
     """List the files of a pattern, ``<folder>/*<suffix>`` or ``<folder>/*/*<suffix>``, by the parts for its stars.
 
@@ -22,7 +27,8 @@ def list_files(pattern: Path) -> dict[str, Path]:
         if folder.name == "*":
             inner = [list_files(each / pattern.name) for each in folder.parent.iterdir() if each.is_dir()]
             return {f"{path.parent.name}/{key}": path for files in inner for key, path in files.items()}
-        return {path.name.removesuffix(suffix): path for path in folder.iterdir() if path.name.endswith(suffix)}
+        found = (path for path in folder.iterdir() if path.name.endswith(suffix) and not is_hidden(path.name))
+        return {path.name.removesuffix(suffix): path for path in found}
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

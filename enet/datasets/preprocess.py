@@ -7,6 +7,7 @@ is stored; a table of 256 values per channel turns it into float32.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from enet.datasets.base import Colour
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
 
@@ -38,12 +40,13 @@ class Window:
         """Scale (BILINEAR) and crop.
 
         If the crop's corners lie on whole pixels of the source, scaling only that box gives the same bytes in less
-        time. This holds only if nothing is cut off at top and bottom: Pillow scales along rows first, so that its
-        intermediate rounding would differ.
+        time. This holds only for squares of which nothing is cut off at top and bottom: else Pillow may begin with the
+        rows in one way and with the columns in the other, so that its intermediate rounding would differ.
         """
         left, top = self.crop
         edges = ((left, 0), (top, 1), (left + self.size[0], 0), (top + self.size[1], 1))
-        if top == 0 and all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
+        is_square = self.size[0] == self.size[1]
+        if is_square and top == 0 and all(edge * image.size[axis] % self.scaled[axis] == 0 for edge, axis in edges):
             x0, y0, x1, y1 = (edge * image.size[axis] // self.scaled[axis] for edge, axis in edges)
             return image.resize(self.size, Image.Resampling.BILINEAR, box=(x0, y0, x1, y1))
         return self.cut(image.resize(self.scaled, Image.Resampling.BILINEAR))
@@ -63,16 +66,16 @@ def window(source: tuple[int, int], spec: Preprocessing) -> Window:
     Args:
         source: the image's width and height.
     Returns:
-        For "exact" the whole image; for "short-side" the centre, rounded as the reference scripts round:
-        ``int(1.0 * long * size / short)`` and ``int(round((scaled - size) / 2.0))``.
+        For "exact" the whole image; for "short-side" the centre of the smallest picture that covers ``size``: an image
+        of a wider shape than ``size`` fits by its height, any other by its width. The rest is rounded as the reference
+        scripts round for squares: ``int(1.0 * long * size / short)`` and ``int(round((scaled - size) / 2.0))``.
     """
     if spec.resize == "exact":
         return Window(spec.size, (0, 0), spec.size)
-    width, height = source
-    size = spec.size[0]
-    is_wide = width > height
-    scaled = (int(1.0 * width * size / height), size) if is_wide else (size, int(1.0 * height * size / width))
-    left, top = (round((side - size) / 2.0) for side in scaled)
+    (width, height), (across, down) = source, spec.size
+    is_wider = width * down > height * across
+    scaled = (int(1.0 * width * down / height), down) if is_wider else (across, int(1.0 * height * across / width))
+    left, top = (round((side - size) / 2.0) for side, size in zip(scaled, spec.size, strict=True))
     return Window(scaled, (left, top), spec.size)
 
 
@@ -139,27 +142,75 @@ def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
     return np.asarray(window(rgb.size, spec).of_image(rgb))
 
 
-def open_label(path: Path) -> Image.Image:
-    """Open and decode a label map.
+@functools.cache
+def index_of_colours(colours: tuple[Colour, ...]) -> NDArray[np.uint8]:
+    """Index in ``colours`` by ``red << 16 | green << 8 | blue``, shape (2**24,); 255 for all other colours."""
+    table = np.full(1 << 24, 255, np.uint8)
+    for index, (red, green, blue) in enumerate(colours):
+        table[red << 16 | green << 8 | blue] = index
+    return table
+
+
+def decode_mask(mask: Image.Image, colours: tuple[Colour, ...]) -> Image.Image:
+    """Label map of an RGB mask: each pixel's index in ``colours``, or 255."""
+    red, green, blue = np.moveaxis(np.asarray(mask), -1, 0).astype(np.uint32)
+    return Image.fromarray(index_of_colours(colours)[red << 16 | green << 8 | blue])
+
+
+def open_lossless(path: Path) -> Image.Image:
+    """Open and decode a label map of any kind.
 
     Raises:
-        InputError: see ``open_image``; or the file does not have one byte per pixel.
+        InputError: see ``open_image``; or the file is a JPEG, of which no value is certain.
     """
     label = open_image(path)
+    if label.format == "JPEG":
+        raise InputError(f"{path}: JPEG changes the values of label maps, expected PNG, TIFF or BMP. Save it anew")
+    return label
+
+
+def open_mask(path: Path) -> Image.Image:
+    """Open and decode an RGB mask; a palette gives its colours.
+
+    Raises:
+        InputError: see ``open_image``; or the mask is not opaque, or has more than 8 bits per channel.
+    """
+    mask = open_lossless(path)
+    if mask.mode == "RGBA" and np.asarray(mask)[..., 3].min() == 255:
+        mask = mask.convert("RGB")
+    if mask.mode not in ("RGB", "P", "L") or "transparency" in mask.info:
+        raise InputError(f"{path}: mask of mode {mask.mode}, expected opaque RGB. Convert the file")
+    return mask.convert("RGB")
+
+
+def open_label(path: Path, colours: tuple[Colour, ...] = ()) -> Image.Image:
+    """Open and decode a label map.
+
+    Args:
+        colours: see ``Classes.mask_colours``.
+    Raises:
+        InputError: see ``open_image``; or the file does not have one byte per pixel and is no RGB mask of ``colours``.
+    """
+    if colours:
+        return decode_mask(open_mask(path), colours)
+    label = open_lossless(path)
     if label.mode not in ("L", "P"):
         raise InputError(f"{path}: label map of mode {label.mode}, expected 8-bit label ids (mode L). Convert the file")
     return label
 
 
-def load_label(path: Path, spec: Preprocessing, lookup: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def load_label(
+    path: Path, spec: Preprocessing, lookup: NDArray[np.uint8], colours: tuple[Colour, ...] = ()
+) -> NDArray[np.uint8]:
     """Read a label map at the resolution of the comparison: train ids, shape (H, W), uint8.
 
     Args:
         lookup: train id by label id, shape (256,), from ``Classes.lookup``.
+        colours: see ``Classes.mask_colours``.
     Raises:
         InputError: see ``open_label``.
     """
-    label = open_label(path)
+    label = open_label(path, colours)
     if spec.label_grid == "photograph":
         return lookup[np.asarray(label)]
     return lookup[np.asarray(window(label.size, spec).of_label(label))]

@@ -2,7 +2,7 @@ from . import baselines as baselines, chips as chips
 from .artifact import ArtifactSpec as ArtifactSpec, IoFormat as IoFormat
 from .dataset import DatasetSpec as DatasetSpec, Preprocessing as Preprocessing
 from .layouts import LAYOUT_FACTS as LAYOUT_FACTS, SCENE_SPLITS as SCENE_SPLITS, LayoutFacts as LayoutFacts
-from .network import VARIANTS as VARIANTS, Network as Network, Variant as Variant
+from .network import VARIANTS as VARIANTS, Network as Network, TrustedNetwork as TrustedNetwork, Variant as Variant
 from .spec import (
     BUILTIN as BUILTIN,
     MAX_BATCH as MAX_BATCH,

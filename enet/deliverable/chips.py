@@ -61,9 +61,10 @@ def chip_of(name: str) -> Chip:
 
 
 def multiply_adds(deliverable: Deliverable) -> float:
-    """Multiply-adds of the network for one image."""
+    """Multiply-adds of the network for one image; 0 for a network that is not known here."""
     width, height = deliverable.preprocessing.size
-    body, classifier = MULTIPLY_ADDS[deliverable.network.variant]
+    variant = deliverable.network.variant
+    body, classifier = MULTIPLY_ADDS[variant] if variant else (0, 0)
     return (body + classifier * deliverable.network.outputs) * width * height
 
 
@@ -79,7 +80,7 @@ def bytes_moved(deliverable: Deliverable) -> int:
 def largest_rate(deliverable: Deliverable, chip: str) -> tuple[float, str]:
     """Images/s that no run of the deliverable's network on one chip can exceed, and the reason in words."""
     peak = chip_of(chip)
-    by_arithmetic = peak.tera_ops * 1e12 / (2 * multiply_adds(deliverable))
+    by_arithmetic = peak.tera_ops * 1e12 / max(1, 2 * multiply_adds(deliverable))
     by_memory = peak.gigabytes * 1e9 / bytes_moved(deliverable)
     if by_arithmetic <= by_memory:
         return by_arithmetic, f"{peak.tera_ops:g} TOPS for {2e-9 * multiply_adds(deliverable):.3g} GFLOP an image"

@@ -10,7 +10,7 @@ class LayoutFacts:
     """What a deliverable's file is checked against.
 
     Attributes:
-        classes: number of scored classes.
+        classes: number of scored classes; of ``folders`` those of Cityscapes, unless the deliverable names its own.
         generated_splits: splits that the data set is generated for; empty if it is the user's own.
     """
 
@@ -25,4 +25,5 @@ LAYOUT_FACTS = {
     "cityscapes": LayoutFacts(classes=19),
     "camvid": LayoutFacts(classes=11),
     "scenes": LayoutFacts(classes=19, generated_splits=SCENE_SPLITS),
+    "folders": LayoutFacts(classes=19),
 }

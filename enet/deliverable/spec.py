@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from enet.deliverable.artifact import ArtifactSpec
 from enet.deliverable.dataset import DatasetSpec, Preprocessing
 from enet.deliverable.layouts import LAYOUT_FACTS
-from enet.deliverable.network import Network
+from enet.deliverable.network import Network, TrustedNetwork
 from enet.deliverable.tolerances import Tolerances
 from enet.deliverable.toml_reader import add_line_number, expect, parse, read_toml, require
-from enet.errors import InputError, unknown_name_error
+from enet.errors import InputError, InputErrors, unknown_name_error
 
 BUILTIN = Path(__file__).parent / "builtin"
 
@@ -83,6 +83,8 @@ class Deliverable:
     tolerances: Tolerances = field(default_factory=Tolerances)
     #: None: there is no recorded baseline for this network and size.
     throughput: ThroughputLimit | None = None
+    #: Options of ONNX Runtime's execution providers, as texts, by the provider's name.
+    providers: dict[str, dict[str, str]] = field(default_factory=dict, hash=False)
     batch_sizes: tuple[int, ...] = (1, 16)
     path: Path
 
@@ -100,7 +102,7 @@ class Deliverable:
     @property
     def scored_classes(self) -> int:
         """Number of classes of the data set; the network's outputs beyond them (a void class) are not scored."""
-        return LAYOUT_FACTS[self.dataset.layout].classes
+        return self.dataset.scored_classes
 
     @property
     def looser_rules(self) -> list[str]:
@@ -112,10 +114,54 @@ class Deliverable:
         }
         return [*self.tolerances.looser, *(name for name, looser in rules.items() if looser)]
 
+    def require_filled_in(self) -> Deliverable:
+        """Return the deliverable itself; raise InputError if it still has the template's reference."""
+        if self.reference.source == PLACEHOLDER:
+            problem = f"source={PLACEHOLDER!r} is the template's. State the mIoU and where it is from"
+            raise InputError(add_line_number(f"{self.path} [reference]: {problem}", self.path))
+        return self
+
+    def slips(self) -> list[str]:
+        """What is surely a mistake although it could be meant, each in one line with its place."""
+        prep, reference, dataset = self.preprocessing, self.reference, self.dataset
+        found = (
+            (max(prep.mean) > 1, "preprocessing", "mean", "is of values in 0..255. Divide by 255"),
+            (max(prep.std) > 1, "preprocessing", "std", "is of values in 0..255. Divide by 255"),
+            (prep.mean == Preprocessing.std, "preprocessing", "mean", "is the usual std. Exchange them"),
+            (reference.miou_percent <= 1, "reference", "miou_percent", "looks like a fraction. Give percent"),
+            (
+                max(reference.class_iou_percent.values(), default=100) <= 1,
+                "reference",
+                "class_iou_percent",
+                "looks like fractions. Give percent",
+            ),
+            (dataset.split == "train", "dataset", "split", "scores the images that networks are trained on"),
+        )
+        owners = {"preprocessing": prep, "reference": reference, "dataset": dataset}
+        return [
+            add_line_number(f"{self.path} [{table}]: {key}={getattr(owners[table], key)!r} {words}", self.path)
+            for holds, table, key, words in found
+            if holds
+        ]
+
     @property
     def weights(self) -> Path | None:
         """The checkpoint's path; None: the user must give it."""
         return None if self.network.weights is None else self.path.parent / self.network.weights
+
+    @property
+    def code(self) -> tuple[Path, str]:
+        """The file of the user's own code, and the name in it that builds the network.
+
+        Raises:
+            InputError: the user does not let it run.
+        """
+        file, _, name = (self.network.module or "").rpartition(":")
+        path = (self.path.parent / file).resolve()
+        if not isinstance(self.network, TrustedNetwork):
+            problem = f"its network is built by {path}, which would be run"
+            raise InputError(f"deliverable {self.name}: {problem}. Read it, and allow it with --trust-code")
+        return path, name
 
     @property
     def golden(self) -> Path | None:
@@ -138,11 +184,12 @@ def builtin_names() -> list[str]:
     return sorted(path.stem for path in BUILTIN.glob("*.toml"))
 
 
-def load(name_or_path: str) -> Deliverable:
+def load(name_or_path: str, *, trust_code: bool = False) -> Deliverable:
     """Read and check a deliverable.
 
     Args:
         name_or_path: a name of ``builtin_names()``, or the path of a TOML file.
+        trust_code: the user lets code that the file names run.
     Raises:
         InputError: no such deliverable; the file cannot be read; a key is unknown, missing, or its value is wrong.
     """
@@ -155,9 +202,18 @@ def load(name_or_path: str) -> Deliverable:
     table = read_toml(path, "deliverable", f". Give a .toml file or one of {builtin_names()}")
     try:
         deliverable: Deliverable = parse(Deliverable, table, str(path), path=path)
-    except InputError as error:
-        raise InputError(add_line_number(str(error), path)) from error
+    except InputErrors as error:
+        messages = {add_line_number(message, path): None for message in error.messages}
+        raise InputErrors(sorted(messages, key=line_of)) from error
+    if trust_code and deliverable.network.module:
+        deliverable = replace(deliverable, network=TrustedNetwork(**vars(deliverable.network)))
     return deliverable
+
+
+def line_of(message: str) -> int:
+    """The line that a message begins with, after the path; 0 if there is none."""
+    found = re.search(r"\.toml:(\d+)", message)
+    return int(found[1]) if found else 0
 
 
 def template() -> str:

@@ -23,6 +23,7 @@ class Target:
         devices: numbers of the devices to measure on.
         tuning: job types of ``aoe``, in order: 1 subgraph, 2 operator.
         precision_mode: the option of ``atc`` with this name.
+        provider: execution provider of ONNX Runtime, its name or the short one; empty: the CPU's.
         allow_busy: measure on a device that others use, too.
     """
 
@@ -31,6 +32,7 @@ class Target:
     devices: tuple[int, ...] = (0,)
     tuning: tuple[int, ...] = ()
     precision_mode: str = "force_fp16"
+    provider: str = ""
     allow_busy: bool = False
 
 

@@ -7,11 +7,12 @@ import re
 import sys
 import types
 import typing
+from contextvars import ContextVar
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from enet.errors import InputError, unknown_name_error
+from enet.errors import InputError, InputErrors, unknown_name_error
 from enet.storage.files import require_plain_file
 
 if sys.version_info >= (3, 11):
@@ -93,10 +94,20 @@ def tables(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
+#: Broken rules of the dataclass that ``parse`` makes, so that all of them are told; elsewhere the first one is raised.
+BROKEN: ContextVar[list[str] | None] = ContextVar("BROKEN", default=None)
+
+
 def require(condition: bool, message: str) -> None:
-    """Raise ValueError unless ``condition`` holds; ``parse`` adds the place to the message."""
-    if not condition:
+    """Raise ValueError unless ``condition`` holds, or keep the message for ``parse``, which adds the place."""
+    if condition:
+        return
+    broken = BROKEN.get()
+    if broken is None:
         raise ValueError(message)
+    field = message.partition("=")[0]
+    if not any(each.partition("=")[0] == field for each in broken):  # one message for one value
+        broken.append(message)
 
 
 def expect(owner: object, name: str, condition: object, rule: str) -> None:
@@ -117,28 +128,54 @@ def expect_digest(owner: object, name: str) -> None:
 
 
 def parse(kind: type[Any], table: object, where: str, **given: object) -> Any:
-    """Make a dataclass of type ``kind`` from a TOML table, checking every key and type.
+    """Make a dataclass of type ``kind`` from a TOML table, checking every key, type and rule.
 
     Args:
         given: values of fields that may not be in the table.
     Raises:
-        InputError: a key is unknown or missing, or a value is wrong; the message begins with ``where`` and the key.
+        InputErrors: keys are unknown or missing, or values are wrong; each message begins with ``where`` and the key.
     """
     if not isinstance(table, dict):
         raise InputError(f"{where}: {table!r}, expected a table")
     hints = typing.get_type_hints(kind)
     known = {item.name: item for item in fields(kind) if item.name not in given}
-    for key in table:
-        if key not in known:
-            raise unknown_name_error("key", key, known, where=where)
+    mistakes = [str(unknown_name_error("key", key, known, where=where)) for key in table if key not in known]
     required = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
-    if missing := [name for name in required if name not in table]:
-        raise InputError(f"{where}: {', '.join(missing)} missing. Give every key that has no default")
-    values = {key: convert(hints[key], value, f"{where} [{key}]") for key, value in table.items()}
+    meant = " ".join(mistakes)  # a mistyped key is told once
+    if missing := [name for name in required if name not in table and f"did you mean {name!r}" not in meant]:
+        mistakes.append(f"{where}: {', '.join(missing)} missing. Give every key that has no default")
+    values = {}
+    for key in known.keys() & table.keys():
+        try:
+            values[key] = convert(hints[key], table[key], f"{where} [{key}]")
+        except InputError as error:
+            mistakes += error.messages if isinstance(error, InputErrors) else [str(error)]
+    unknown = {name for name in (*known.keys() & table.keys(), *required) if name not in values}
+    made, broken = make(kind, {**dict.fromkeys(unknown), **values, **given}, is_whole=not mistakes)
+    broken = [message for message in broken if message.partition("=")[0] not in unknown]
+    if mistakes := [*mistakes, *(f"{where}: {message}" for message in broken)]:
+        raise InputErrors(mistakes)
+    return made
+
+
+def make(kind: type[Any], values: dict[str, Any], *, is_whole: bool) -> tuple[Any, list[str]]:
+    """Make a dataclass; return it, and every rule of it that is broken.
+
+    Args:
+        is_whole: no value is missing; otherwise None stands for it, and checks that rely on it say nothing.
+    """
+    broken: list[str] = []
+    token = BROKEN.set(broken)
     try:
-        return kind(**values, **given)
-    except ValueError as error:
-        raise InputError(f"{where}: {error}") from error
+        return kind(**values), broken
+    except Exception as error:  # a check that relies on what is missing, or on a rule that is broken
+        if isinstance(error, ValueError) and is_whole:
+            return None, [*broken, str(error)]
+        if is_whole and not broken:
+            raise
+        return None, broken
+    finally:
+        BROKEN.reset(token)
 
 
 def convert(hint: Any, value: object, where: str) -> Any:

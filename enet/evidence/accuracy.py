@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from enet.evidence.base import Evidence
 from enet.evidence.provenance import Provenance
-from enet.metrics import segmentation
+from enet.metrics import class_order, segmentation
 from enet.metrics.borders import BorderErrors
 
 #: Fields that are not in the summary as they are.
@@ -82,6 +82,11 @@ class Accuracy(Evidence):
         """Mean IoU in 0..1, by the deliverable's rule for absent classes."""
         return segmentation.miou(self.matrix, self.absent_classes)
 
+    @property
+    def order_hint(self) -> str:
+        """In which order of the classes mIoU would be far better, in a sentence; empty if there is none."""
+        return class_order.order_hint(self.matrix, self.classes)
+
     def summary(self) -> dict[str, Any]:
         """Figures of the run, also printed by ``enet evaluate --json``; fractions in 0..1, seconds, images/s."""
         iou = [None if np.isnan(value) else float(value) for value in segmentation.iou_per_class(self.matrix)]
@@ -90,6 +95,7 @@ class Accuracy(Evidence):
             "miou_rule": f"absent classes: {self.absent_classes}",
             "miou_absent_zero": segmentation.miou(self.matrix, "zero"),
             "miou_absent_skip": segmentation.miou(self.matrix, "skip"),
+            "order_hint": self.order_hint,
             "pixel_accuracy": segmentation.pixel_accuracy(self.matrix),
             "iou_per_class": dict(zip(self.classes, iou, strict=True)),
             "confusion_matrix": self.matrix.tolist(),

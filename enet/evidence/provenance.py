@@ -32,6 +32,7 @@ class Provenance:
         allow_busy: the user accepts a device that other processes use.
         limited: the user requested only some of the images.
         precision: as in ``Artifact``; for "int8", ``calibration_sha256`` names the images that the quantiser used.
+        code_sha256: of the own code that built the network; empty for a variant, and for results that do not name it.
         argv: command line.
         time: UTC, as ``now`` returns it.
     """
@@ -57,6 +58,7 @@ class Provenance:
     limited: bool = False
     precision: str = "fp32"
     calibration_sha256: str = ""
+    code_sha256: str = ""
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
     host: str = field(default_factory=platform.platform)
     time: str = field(default_factory=now)

@@ -100,7 +100,7 @@ def stated_miou(
     missing_part = missing_images(evidence.images, evidence.images_expected, evidence.provenance.limited)
     if missing_part:  # the stated figure is of all images: fewer can neither reach nor miss it
         return replace(unusable(gate, evidence, missing_part), incomplete=True)
-    numbers, notes = {"points": measured - stated}, []
+    numbers, notes = {"points": measured - stated}, list(filter(None, [evidence.order_hint]))
     if deliverable.network.sha256 and not evidence.provenance.weights_sha256:
         notes.append("the results do not record their checkpoint, so the named one is not enforced")
     if reference is not None:
@@ -166,7 +166,7 @@ def class_iou(evidence: Accuracy, reference: Accuracy | None, deliverable: Deliv
         f"{ours[worst]:.4f} %), expected at most {check.high:.4g}"
     )
     missing_part = missing_images(evidence.images, evidence.images_expected, is_limited(evidence, reference))
-    return decide("class_iou", [check], sentence, missing_part)
+    return decide("class_iou", [check], sentence, missing_part, list(filter(None, [evidence.order_hint])))
 
 
 def is_limited(evidence: Accuracy, reference: Accuracy | None) -> bool:

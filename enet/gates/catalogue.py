@@ -6,7 +6,7 @@ reports, the table in the README.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -149,6 +149,12 @@ class Plan:
     def of_checkpoint(self) -> list[Case]:
         return [self.case()] if self.has_reference else []
 
+    def with_golden(self) -> list[Case]:
+        """Recorded logits hold the network's source: a variant always has them, own code if its checkpoint's are named;
+        without them the hash of the code in the evidence is all."""
+        network = self.deliverable.network
+        return self.of_checkpoint() if network.variant or network.golden else []
+
     def logits(self) -> list[Case]:
         is_comparable = self.has_reference and self.gives_logits and (not self.delivered or DEFAULT in self.backends)
         return [self.case(batch_size=n) for n in self.batch_sizes if is_comparable and self.serves(DEFAULT, n)]
@@ -202,13 +208,13 @@ class Plan:
             return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
 
-    @property
-    def unasked(self) -> list[str]:
+    def unasked(self, aspects: Collection[str]) -> list[str]:
         """Titles of the gates that would be asked, too, if the delivered files had their checkpoint with them."""
         if not self.delivered or self.has_reference:
             return []
         whole, own = (
-            {gate.title: None for gate, _ in plan.required()} for plan in (replace(self, has_reference=True), self)
+            {gate.title: None for gate, _ in plan.required() if gate.aspect in aspects}
+            for plan in (replace(self, has_reference=True), self)
         )
         return [title for title in whole if title not in own]
 
@@ -249,7 +255,7 @@ CATALOGUE = (
         "to 0.01 pp if it names both by hash",
     ),
     Gate(
-        name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.of_checkpoint,
+        name="network", aspect="accuracy", title="network source", needs=("golden",), cases=Plan.with_golden,
         sentence="PyTorch gives logits that were recorded before: of the variant with weights by formula, and of the "
         "checkpoint if the deliverable has them",
     ),

@@ -115,7 +115,8 @@ def conclude(
     wrong = counts["FAIL"] or counts["NO EVIDENCE"] or broken or not_run or stopped
     looser = plan.deliverable.looser_rules
     rules = [f"by the deliverable's own, looser rules: {', '.join(looser)}"] if looser else []
-    unasked = [f"not asked, as the checkpoint is not here: {', '.join(plan.unasked)}"] if plan.unasked else []
+    left_out = plan.unasked(aspects)
+    unasked = [f"not asked, as the checkpoint is not here: {', '.join(left_out)}"] if left_out else []
     return Conclusion(
         accepted=bool(aspects) and aspects <= {gate.aspect for gate, _ in required} and not wrong,
         aspects=tuple(aspect for aspect in ASPECTS if aspect in aspects),

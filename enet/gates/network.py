@@ -24,7 +24,7 @@ def network(evidence: GoldenLogits, deliverable: Deliverable) -> Verdict:
     ]
     problem = first_reason(
         (evidence.deliverable != deliverable.name, f"evidence for {evidence.deliverable!r}"),
-        (evidence.variant != deliverable.network.variant, f"evidence for the variant {evidence.variant!r}"),
+        (evidence.variant != deliverable.network.name, f"evidence for the network {evidence.variant!r}"),
         (evidence.limit > limit or evidence.relative > relative, f"counted beyond {evidence.limit:.3g}"),
         (fewest < LEAST, f"{fewest} logits were compared, expected at least {LEAST}"),
         (named and not any(each.golden_weights_sha256 for each in compared), f"{named} was not compared"),

@@ -52,7 +52,7 @@ def relation_problem(provenances: Iterable[Provenance], relation: Relation = Rel
         if not all(getattr(each, name) for each in (first, *others) if not is_unrecorded(each, name)):
             return f"{name.removesuffix('_sha256')} not recorded: measure again"
     for other in others:
-        for name in (*COMMON_FIELDS, *relation.same):
+        for name in (*COMMON_FIELDS, "code_sha256", *relation.same):
             if is_unrecorded(first, name) or is_unrecorded(other, name):
                 continue
             if getattr(first, name) != getattr(other, name):
@@ -69,4 +69,4 @@ def is_unrecorded(provenance: Provenance, name: str) -> bool:
     That they belong to something follows from their data, and from labels that agree.
     """
     is_foreign = provenance.backend == RECORDED or provenance.delivered
-    return bool(name == "weights_sha256" and is_foreign and not provenance.weights_sha256)
+    return bool(name in ("weights_sha256", "code_sha256") and is_foreign and not getattr(provenance, name))

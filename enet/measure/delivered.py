@@ -43,6 +43,7 @@ class Delivered:
         """The ONNX files' interfaces; an ``InputError`` if a file cannot be used."""
         from enet.model import interface  # here, because onnx takes long to import
 
+        require_ending(".onnx", self.onnx)
         return distinct({path: interface.of_onnx(path, self.deliverable) for path in self.onnx})
 
     @cached_property
@@ -50,6 +51,7 @@ class Delivered:
         """The .om files' interfaces, as the device's runtime tells them; an ``InputError`` if one cannot be used."""
         from enet.ascend.delivered import of_om  # here, because onnx takes long to import
 
+        require_ending(".om", self.om)
         return distinct({path: of_om(path, self.deliverable, self.target) for path in self.om})
 
     @property
@@ -82,6 +84,17 @@ class Delivered:
     def lines(self) -> tuple[str, ...]:
         """SHA-256 and name of each file, as sha256sum prints them."""
         return tuple(f"{content_hash(path)}  {path.name}" for path in (*self.onnx, *self.om))
+
+
+def require_ending(ending: str, files: tuple[Path, ...]) -> None:
+    """Raise InputError unless these are files whose names have this ending, by which tools know them."""
+    for path in files:
+        if not path.is_file():
+            raise InputError(f"{path}: no such file. Give one with --{ending[1:]} FILE")
+        if path.suffix != ending:
+            raise InputError(
+                f"{path}: --{ending[1:]} takes files whose names end with {ending}. Rename it if it is one"
+            )
 
 
 def distinct(files: dict[Path, Interface]) -> dict[Path, Interface]:

@@ -14,7 +14,7 @@ from enet.deliverable import Deliverable, Tolerances
 from enet.errors import InputError
 from enet.evidence import GoldenComparison, GoldenLogits
 from enet.measure.subject import Subject
-from enet.model import architectures, checkpoint, golden
+from enet.model import architectures, golden, network as networks
 from enet.model.golden import Golden
 from enet.storage.files import hash_file
 
@@ -28,18 +28,19 @@ def compare(subject: Subject) -> GoldenLogits:
     """Compare the logits of the deliverable's variant with weights by formula, and those of its checkpoint if the
     deliverable has recorded ones, with what the reference backend gives now."""
     spec = subject.deliverable
-    variant = spec.network.variant
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "formula.pth"
-        torch.save(golden.state(architectures.build(variant, golden.OUTPUTS)), path)
-        model = PyTorchModel(path, replace(spec, network=replace(spec.network, outputs=golden.OUTPUTS)))
-    comparisons = [compare_logits(f"variant {variant}", "", model, golden.of_variant(variant))]
+    comparisons = []
+    if variant := spec.network.variant:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "formula.pth"
+            torch.save(golden.state(architectures.build(variant, golden.OUTPUTS)), path)
+            model = PyTorchModel(path, replace(spec, network=replace(spec.network, outputs=golden.OUTPUTS)))
+        comparisons.append(compare_logits(f"variant {variant}", "", model, golden.of_variant(variant)))
     if spec.golden is not None:
         model = PyTorchModel(subject.weights, spec)
         recorded = golden.load(spec.golden)
         comparisons.append(compare_logits(spec.golden.name, hash_file(subject.weights), model, recorded))
     return GoldenLogits(
-        deliverable=spec.name, variant=variant, limit=LIMIT, relative=RELATIVE, comparisons=tuple(comparisons)
+        deliverable=spec.name, variant=spec.network.name, limit=LIMIT, relative=RELATIVE, comparisons=tuple(comparisons)
     )
 
 
@@ -70,7 +71,7 @@ def record(spec: Deliverable, weights: Path) -> Golden:
     Raises:
         InputError: the checkpoint does not fit; rounding moves too many logits, or they are not finite.
     """
-    network = checkpoint.load(weights, spec.network.variant, spec.network.outputs).double()
+    network = networks.load(spec, weights).double()
     image = golden.image().astype(np.float64)
     changes = [2 * golden.noise(f"change {i}", image.size).reshape(image.shape) - 1 for i in range(CHANGES)]
     with torch.inference_mode():

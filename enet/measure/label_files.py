@@ -16,12 +16,13 @@ from enet.evidence import Accuracy
 from enet.measure.subject import Subject
 from enet.storage.files import make_folder, write_bytes
 
-#: Ending of Cityscapes' images, and the one that their predictions get.
-IMAGE_ENDING, PREDICTION_ENDING = "_leftImg8bit", "_pred_labelIds.png"
+#: Ending of Cityscapes' images, and those that their predictions get.
+IMAGE_ENDING, ENDINGS = "_leftImg8bit", {"labelIds": "_pred_labelIds.png", "trainIds": "_pred_labelTrainIds.png"}
 
 
 def save(evidence: Accuracy, labels: Path, subject: Subject, folder: Path) -> list[Path]:
-    """Write a PNG of 8-bit label ids for every image, in the size of the image file.
+    """Write a PNG of 8-bit label ids (or an RGB mask, if the data set has them) for every image, in the size of the
+    image file.
 
     If the network sees only the centre, the sides get an id that is not a class: official evaluators count it as wrong.
 
@@ -31,16 +32,18 @@ def save(evidence: Accuracy, labels: Path, subject: Subject, folder: Path) -> li
         InputError: a file cannot be written.
     """
     make_folder(folder)
-    train_ids = [*subject.dataset.classes.train_ids.items()]
-    first = {train: label for label, train in reversed(train_ids)}
-    ids = np.array([first.get(train, first[IGNORE]) for train in range(256)], np.uint8)
+    classes, spec = subject.dataset.classes, subject.deliverable.dataset
+    ending = ".png" if spec.layout == "folders" else ENDINGS[spec.label_ids or "labelIds"]
+    first = {train: label for label, train in reversed([*classes.train_ids.items()])}
+    ids = np.array([first.get(train, first.get(IGNORE, 255)) for train in range(256)], np.uint8)
+    palette = np.array([*classes.mask_colours, *[(0, 0, 0)] * 256][:256], np.uint8)
     sizes = {sample["name"]: tuple(sample["size"]) for sample in subject.manifest["samples"]}
     paths = []
     for name, prediction in zip(evidence.images, np.load(labels, mmap_mode="r"), strict=True):
         labelled = ids[full_size_labels(prediction, sizes[name], subject.deliverable.preprocessing)]
         buffer = io.BytesIO()
-        Image.fromarray(labelled).save(buffer, "PNG")
-        paths.append(folder / f"{name.removesuffix(IMAGE_ENDING)}{PREDICTION_ENDING}")
+        Image.fromarray(palette[labelled] if classes.mask_colours else labelled).save(buffer, "PNG")
+        paths.append(folder / f"{name.removesuffix(IMAGE_ENDING)}{ending}")
         write_bytes(paths[-1], buffer.getvalue())
     return paths
 

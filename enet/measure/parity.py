@@ -255,6 +255,16 @@ def compare_onnx_logits(subject: Subject, batch_size: int, source: ImageSource) 
     )
 
 
+def keeps_indices_of_2x2(module: nn.Module) -> bool:
+    """Whether it is a max-pool of 2x2 blocks that keeps indices; own code may have others, which excuse nothing."""
+    if not isinstance(module, nn.MaxPool2d) or not module.return_indices or module.ceil_mode:
+        return False
+    return [module.kernel_size, module.stride, module.padding, module.dilation] in (
+        [2, 2, 0, 1],
+        [(2, 2), (2, 2), 0, 1],
+    )
+
+
 def logits_and_near_ties(
     network: nn.Module, images: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -275,15 +285,13 @@ def logits_and_near_ties(
         windows = nn.functional.unfold(inputs[0], 2, stride=2)
         top = windows.reshape(len(images), -1, 4, windows.shape[-1]).topk(2, dim=2).values
         near = (top[:, :, 0] - top[:, :, 1] <= NEAR_TIE * top[:, :, 0].abs().clamp(min=1)).any(dim=1)
-        scale = 2 * height // inputs[0].shape[2]  # pixels of the image per pixel of the pooled map
-        blocks = near.float().reshape(-1, 1, height // scale, width // scale)
+        blocks = near.float().reshape(-1, 1, *(side // 2 for side in inputs[0].shape[2:]))
         # Behind the unpool: two 3x3 convolutions at its own scale, one at half the size, the classifier. All
         # within two pooled pixels, as the pooled pixel is twice as large as the unpooled one; one more for safety.
         reached = nn.functional.max_pool2d(blocks, 7, stride=1, padding=3)
         mask = torch.maximum(mask, nn.functional.interpolate(reached, size=(height, width)))
 
-    pools = [module for module in network.modules() if isinstance(module, nn.MaxPool2d) and module.return_indices]
-    hooks = [pool.register_forward_hook(mark) for pool in pools]
+    hooks = [pool.register_forward_hook(mark) for pool in network.modules() if keeps_indices_of_2x2(pool)]
     try:
         with torch.inference_mode():
             logits: NDArray[np.float32] = network(torch.from_numpy(images)).numpy()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from enet import backends
 from enet.backends import Artifact, DeviceReadings, Model
 from enet.datasets.preprocess import Normalise
+from enet.errors import InputError
 from enet.evidence import Provenance
 from enet.measure.subject import Subject
 from enet.metrics.labels import argmax, is_finite, labels_from_phases, logits_from_phases, pad_batch
@@ -64,8 +65,17 @@ class Predictor:
 
     def run(self, batch: NDArray[Any], count: int) -> NDArray[Any]:
         """Results for the first ``count`` rows: logits, float32, or labels, uint8, in the order of an export's axes."""
-        result = self.model.infer(batch)
-        return (result if self.interface is None else self.interface.result(result, self.size))[:count]
+        if self.interface is None:
+            return self.model.infer(batch)[:count]
+        try:
+            result = self.model.infer(batch)
+        except InputError:
+            raise
+        except Exception as error:  # engines' exceptions share no base class
+            reason = str(error).strip().splitlines()[0][:200]
+            what = f"{self.interface.path}: cannot run a batch of {self.batch_size} images ({reason})"
+            raise InputError(f"{what}. Export it again") from error
+        return self.interface.result(result, self.batch_size, self.size)[:count]
 
 
 @contextlib.contextmanager

@@ -77,11 +77,13 @@ def race(
     artifact, opened anew, runs some of the timed inputs again.
 
     Args:
-        reference: backend that the artifact is compared with, in float32; PyTorch runs the checkpoint itself.
+        reference: backend that the artifact is compared with, in float32; PyTorch runs the checkpoint itself. Without a
+            checkpoint, ONNX Runtime runs the delivered file in a session with its own settings.
     Raises:
         InputError: an artifact cannot be built or loaded.
     """
     artifacts = [subject.artifact(reference, batch_size, precision="fp32"), subject.artifact(backend, batch_size)]
+    artifacts[0] = replace(artifacts[0], is_plain=not subject.has_weights)
     images = VariedImages(source, batch_size)
     check = OutputCheck(images.seed, batch_size)
     conditions = host_conditions()

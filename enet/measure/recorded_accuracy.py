@@ -145,7 +145,7 @@ def score_image(
     """
     spec, classes = subject.deliverable.preprocessing, subject.deliverable.scored_classes
     result = output_files.read_output(output, subject.deliverable.network.outputs, spec.size)
-    target = load_label(label, spec, lookup)
+    target = load_label(label, spec, lookup, subject.dataset.classes.mask_colours)
     if result.ndim == 2:
         if result.dtype.kind not in "iu" or result.min() < 0 or result.max() >= classes:
             labels = f"{result.dtype} labels up to {result.max()}"

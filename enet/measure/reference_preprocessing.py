@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,10 @@ from PIL import Image
 
 from enet.datasets.image_source import ImageSource
 from enet.datasets.preprocess import Normalise
-from enet.deliverable import Preprocessing
+from enet.deliverable import DatasetSpec, Preprocessing
 from enet.evidence import Digests
 from enet.host import cores
-from enet.measure.reference_labels import rows
+from enet.measure.reference_folders import Named, list_files, train_id_table
 from enet.measure.subject import Subject
 
 #: Train id of a pixel that is not scored.
@@ -34,20 +35,19 @@ def compare(subject: Subject, source: ImageSource) -> Digests:
         source: the images that artifacts get.
     """
     spec, normalise = subject.deliverable, Normalise(subject.deliverable.preprocessing)
-    layout = spec.dataset.layout
-    pairs = list_pairs(subject.dataset.root, layout, spec.dataset.split)[: subject.limit]
-    ids = {label_id: train_id for label_id, _, train_id in rows(layout)}
+    named = list_named(subject.dataset.root, spec.dataset)[: subject.limit]
+    ids = train_id_table(spec.dataset)
 
     def ours(index: int) -> str:
         image, label = source.load(index)
         return digest(normalise(image[None])[0], label)
 
-    def theirs(pair: tuple[Path, Path]) -> str:
-        image, label = pair
+    def theirs(sample: Named) -> str:
+        _, image, label = sample
         return digest(network_input(image, spec.preprocessing), train_ids(label, spec.preprocessing, ids))
 
     with ThreadPoolExecutor(cores()) as pool:
-        expected = dict(zip((image.stem for image, _ in pairs), pool.map(theirs, pairs), strict=True))
+        expected = dict(zip((name for name, _, _ in named), pool.map(theirs, named), strict=True))
         found = dict(zip(source.names, pool.map(ours, range(len(source.names))), strict=True))
     return Digests(
         comparison="preprocessing",
@@ -60,16 +60,25 @@ def compare(subject: Subject, source: ImageSource) -> Digests:
     )
 
 
-def list_pairs(root: Path, layout: str, split: str) -> list[tuple[Path, Path]]:
+def list_named(root: Path, spec: DatasetSpec) -> list[Named]:
+    """Name, image and label map of every sample, sorted by name."""
+    if spec.layout == "folders":
+        return list_files(root, spec, spec.split)
+    ending = "gtFine_labelTrainIds" if spec.label_ids == "trainIds" else "gtFine_labelIds"
+    return [(image.stem, image, label) for image, label in list_pairs(root, spec.layout, spec.split, ending)]
+
+
+def list_pairs(root: Path, layout: str, split: str, ending: str = "gtFine_labelIds") -> list[tuple[Path, Path]]:
     """Image and label map of every sample, sorted by the image's name, as the reference scripts find them."""
     if layout == "camvid":
         pairs = [(image, root / f"{split}annot" / image.name) for image in (root / split).glob("*.png")]
     else:
         pairs = [
-            (image, root / "gtFine" / split / image.parent.name / image.name.replace("leftImg8bit", "gtFine_labelIds"))
+            (image, root / "gtFine" / split / image.parent.name / image.name.replace("leftImg8bit", ending))
             for image in (root / "leftImg8bit" / split).glob("*/*_leftImg8bit.png")
         ]
-    return sorted(pairs, key=lambda pair: pair[0].stem)
+    visible = [pair for pair in pairs if not pair[0].name.startswith(".")]  # macOS writes "._a.png" beside "a.png"
+    return sorted(visible, key=lambda pair: pair[0].stem)
 
 
 def digest(image: NDArray[np.float32], label: NDArray[np.uint8]) -> str:
@@ -85,18 +94,18 @@ def resize(image: Image.Image, spec: Preprocessing, resampling: Image.Resampling
     """Scale the whole image, then crop its centre."""
     if spec.resize == "exact":
         return image.resize(spec.size, resampling)
-    short_size = spec.size[0]
+    crop_w, crop_h = spec.size
     w, h = image.size
-    if w > h:
-        oh = short_size
+    if w * crop_h > h * crop_w:  # the image is the wider one; of a square crop: w > h, as in the scripts
+        oh = crop_h
         ow = int(1.0 * w * oh / h)
     else:
-        ow = short_size
+        ow = crop_w
         oh = int(1.0 * h * ow / w)
     image = image.resize((ow, oh), resampling)
-    x1 = round((ow - short_size) / 2.0)
-    y1 = round((oh - short_size) / 2.0)
-    return image.crop((x1, y1, x1 + short_size, y1 + short_size))
+    x1 = round((ow - crop_w) / 2.0)
+    y1 = round((oh - crop_h) / 2.0)
+    return image.crop((x1, y1, x1 + crop_w, y1 + crop_h))
 
 
 def network_input(path: Path, spec: Preprocessing) -> NDArray[np.float32]:
@@ -110,12 +119,18 @@ def network_input(path: Path, spec: Preprocessing) -> NDArray[np.float32]:
     return np.ascontiguousarray(x.transpose(2, 0, 1))
 
 
-def train_ids(path: Path, spec: Preprocessing, ids: Mapping[int, int]) -> NDArray[np.uint8]:
-    """Label map, uint8, shape (H, W)."""
+def train_ids(path: Path, spec: Preprocessing, ids: Mapping[Any, int]) -> NDArray[np.uint8]:
+    """Label map, uint8, shape (H, W).
+
+    Args:
+        ids: train id by label value, or by the colour of an RGB mask; "*": of all that are not listed.
+    """
     with Image.open(path) as file:
+        mask = file.convert("RGB") if any(isinstance(key, tuple) for key in ids) else file
         whole = spec.label_grid == "photograph"
-        label = np.array(file if whole else resize(file, spec, Image.Resampling.NEAREST))
-    out = np.full(label.shape, NOT_SCORED, np.uint8)
+        label = np.array(mask if whole else resize(mask, spec, Image.Resampling.NEAREST))
+    out = np.full(label.shape[:2], ids.get("*", NOT_SCORED), np.uint8)
     for label_id, train_id in ids.items():
-        out[label == label_id] = train_id
+        if label_id != "*":
+            out[(label == label_id).all(axis=2) if label.ndim == 3 else label == label_id] = train_id
     return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import PIL
+from tqdm import tqdm
 
 from enet import backends, datasets
 from enet.backends import Artifact, BuildRequest, Model, Place, calibration
@@ -20,13 +22,14 @@ from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Precision, Target
-from enet.errors import InputError, format_list
+from enet.errors import InputError, format_list, printable
 from enet.evidence import Accuracy, Provenance
 from enet.measure.delivered import Delivered
 from enet.metrics.segmentation import Matrix
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.store import Store
+from enet.storage.user_code import code_sha256
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,12 @@ class Subject:
             raise InputError(f"weights {path}: no such file. Give a checkpoint with --weights FILE")
         return path
 
+    @cached_property
+    def code_sha256(self) -> str:
+        """SHA-256 of the own code that builds the network; empty if there is none; an ``InputError`` if it may not be
+        run or is not there."""
+        return code_sha256(self.deliverable.code[0]) if self.deliverable.network.module else ""
+
     @property
     def has_weights(self) -> bool:
         """Whether a checkpoint is given or named."""
@@ -93,7 +102,7 @@ class Subject:
     def dataset(self) -> Dataset:
         """The scored images, found on disk, else an ``InputError``; ``manifest`` checks the files."""
         spec, root = self.deliverable.dataset, self.given_root or self.generate_scenes()
-        found = datasets.find(spec.layout, root, spec.split)
+        found = datasets.find(datasets.declared_layout(spec), root, spec.split)
         return found.spread(self.limit) if self.spread and self.limit else found.first(self.limit)
 
     @cached_property
@@ -133,10 +142,14 @@ class Subject:
             "problems": self.dataset.problems,
             "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()),
+            "mask_colours": self.dataset.classes.mask_colours,
             **made_by("enet.datasets.check"),
         }
         path = self.store.get_or_build("dataset", key, make) / "dataset.json"
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if note := manifest.get("note"):
+            tqdm.write(printable(f"enet: note: data set {self.dataset.root}: {note}"), sys.stderr)
+        return manifest
 
     @cached_property
     def dataset_sha256(self) -> str:
@@ -174,6 +187,8 @@ class Subject:
         spec = self.deliverable
         if name == spec.dataset.split:
             return self
+        if not spec.dataset.has_splits:
+            raise InputError(f"--split {name}: {spec.path} [dataset]: no pattern has {{split}}. Add it")
         try:  # the deliverable names the data of its own split alone
             split = replace(spec.dataset, split=name, sha256=None, inputs_sha256=None)
             other = replace(self, deliverable=replace(spec, dataset=split))
@@ -221,6 +236,9 @@ class Subject:
         engine = backends.get(backend)
         chosen = self.delivered.choose(backend, batch_size)
         is_int8 = engine.info.choose_precision(precision or self.target.precision) == "int8"
+        if chosen and (is_int8 or io_format not in (None, self.io_format(backend))):
+            option = "--precision int8" if is_int8 else "--input or --output"
+            raise InputError(f"{option}: {chosen[0]} is judged as it is. Leave the option out, or the file")
         request = BuildRequest(
             deliverable=self.deliverable,
             weights=None if chosen and not self.has_weights else self.weights,
@@ -250,6 +268,9 @@ class Subject:
         spec, train = self.deliverable, self.of_calibration
         if spec.dataset.split == calibration.SPLIT:
             raise InputError(f"--precision int8 is calibrated on train images, but they are scored by {spec.name}")
+        if not spec.dataset.has_splits:
+            problem = f"but no pattern of {spec.path} [dataset] has {{split}}. Add it"
+            raise InputError(f"--precision int8 is calibrated on images of the split {calibration.SPLIT}, {problem}")
         try:
             digest = hash_json([train.files_sha256, train.preprocessing_sha256])
         except InputError as error:
@@ -272,7 +293,7 @@ class Subject:
         spec = self.deliverable
         return Accuracy(
             provenance=provenance,
-            classes=datasets.layout(spec.dataset.layout).classes.names,
+            classes=datasets.declared_layout(spec.dataset).classes.names,
             absent_classes=spec.reference.absent_classes,
             images=tuple(images),
             images_expected=spec.dataset.images,
@@ -298,10 +319,12 @@ class Subject:
             preprocessing_sha256=self.preprocessing_sha256,
             versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
             simulated=artifact.simulated,
+            missing_reason=place.problem,
             chip=place.chip,
             allow_busy=self.target.allow_busy,
             limited=self.limit is not None,
             precision=artifact.precision,
             delivered=artifact.delivered,
             calibration_sha256=artifact.calibration_sha256,
+            code_sha256="" if artifact.delivered else self.code_sha256,
         )

@@ -1,1 +1,7 @@
-from . import agreement as agreement, labels as labels, latency as latency, segmentation as segmentation
+from . import (
+    agreement as agreement,
+    class_order as class_order,
+    labels as labels,
+    latency as latency,
+    segmentation as segmentation,
+)

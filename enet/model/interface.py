@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +23,18 @@ IMAGE_TYPES = ("float32", "float16", "float64", "uint8")
 LABEL_TYPES = ("uint8", "int8", "int32", "int64", "uint16", "int16", "uint32", "uint64")
 LOGIT_TYPES = ("float32", "float16", "float64")
 
+#: What to do about an axis of another length.
+ADVICE = {
+    "N": "Export it with the axes (N, outputs, H, W) or (N, H, W)",
+    "C": "Export it for images of three channels, or set [artifact] layout",
+    "H": "Export it for [preprocessing] size, or set size",
+    "W": "Export it for [preprocessing] size, or set size",
+    "1": "Give logits as float32 or float16, labels with one channel or none",
+}
+SCALED = "Labels are scored at [preprocessing] size: let the model scale its output up to it"
+
 #: Order of a result's axes by which of them are of the height and the width, for labels.
-Axes = Literal["NCHW", "NHWC", "NHW", "N1HW", "NHW1"]
+Axes = Literal["NCHW", "NHWC", "HW", "NHW", "N1HW", "NHW1"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,7 @@ class Interface:
     """How images go into a model and labels or logits come out.
 
     Attributes:
+        path: of the file.
         input, output: names; ``output_place`` is the output's place among all.
         input_dtype: numpy's name of the input's type.
         layout: order of the input's axes.
@@ -47,10 +59,11 @@ class Interface:
         gives: what comes out.
         axes: order of the output's axes.
         classes: number of outputs, or of label values.
-        is_half: computes in float16.
+        is_half: computes in float16, as its input or most of its weights are.
         spec: what the file does not say: channels, pixels.
     """
 
+    path: Path
     input: str
     input_dtype: str
     layout: Literal["NCHW", "NHWC"]
@@ -89,32 +102,35 @@ class Interface:
             values = values.transpose(0, 2, 3, 1)
         return np.ascontiguousarray(values, self.input_dtype)
 
-    def result(self, raw: NDArray[Any], size: tuple[int, int]) -> NDArray[np.float32] | NDArray[np.uint8]:
+    def result(
+        self, raw: NDArray[Any], batch_size: int, size: tuple[int, int]
+    ) -> NDArray[np.float32] | NDArray[np.uint8]:
         """Logits, float32, shape (N, C, H, W), or labels, uint8, shape (N, H, W), from what came out.
 
         Args:
+            batch_size: of the images that went in.
             size: width and height of the network's input.
         Raises:
             InputError: it has another shape or other values than labels or logits.
         """
         width, height = size
-        axes = {"N": len(raw), "C": self.classes, "H": height, "W": width, "1": 1}
+        axes = {"N": batch_size, "C": self.classes, "H": height, "W": width, "1": 1}
         expected = tuple(axes[axis] for axis in self.axes)
+        what = f"{self.path}: output {self.output!r}"
         if raw.shape != expected:
-            raise InputError(f"output {self.output!r}: shape {list(raw.shape)}, expected {list(expected)}")
+            of = f"of batch size {batch_size}" if batch_size > 1 else "of one image"
+            raise InputError(f"{what} {of}: shape {shown(raw.shape)}, expected {shown(expected)}")
         if self.gives == "logits":
             logits = raw.transpose(0, 3, 1, 2) if self.axes == "NHWC" else raw
             return np.ascontiguousarray(logits, np.float32)
-        labels = raw.reshape(len(raw), height, width)
+        labels = raw.reshape(batch_size, height, width)
         wrong = ~((labels >= 0) & (labels < self.classes))  # NaN is wrong, too
         if not np.issubdtype(labels.dtype, np.integer):
             wrong |= labels != np.floor(labels)
         if wrong.any():
             seen = labels[wrong].ravel()[0]
             rule = f"expected labels in 0..{self.classes - 1}"
-            raise InputError(
-                f"output {self.output!r}: {np.count_nonzero(wrong)} pixels have labels such as {seen}, {rule}"
-            )
+            raise InputError(f"{what}: {np.count_nonzero(wrong)} pixels have labels such as {seen}, {rule}")
         return labels.astype(np.uint8)
 
 
@@ -129,10 +145,36 @@ def of_onnx(path: Path, deliverable: Deliverable) -> Interface:
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [as_value(value) for value in graph.input if value.name not in constants]
     outputs = [as_value(value) for value in graph.output]
-    if any(value.shape is None or len(value.shape) < 3 for value in outputs):
-        outputs = [as_value(value) for value in onnx.shape_inference.infer_shapes(model).graph.output]
-    is_half = any(tensor.data_type == TensorProto.FLOAT16 for tensor in graph.initializer)
-    return read(path, inputs, outputs, deliverable, is_half=is_half)
+    if any(value.shape is None or None in value.shape[1:] for value in outputs):
+        outputs = inferred_outputs(model)
+    half, whole = (
+        sum(math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type == kind)
+        for kind in (TensorProto.FLOAT16, TensorProto.FLOAT)
+    )
+    return read(path, inputs, outputs, deliverable, is_half=half > whole)
+
+
+def inferred_outputs(model: onnx.ModelProto) -> list[Value]:
+    """A model's outputs; dimensions that it does not state are those that follow from its operators."""
+    bare = onnx.ModelProto()
+    bare.CopyFrom(model)
+    for value in bare.graph.output:
+        value.type.tensor_type.ClearField("shape")
+    try:
+        found = onnx.shape_inference.infer_shapes(bare).graph.output
+    except Exception:  # of types that do not fit; the runtime says more of them
+        found = bare.graph.output
+    return [filled(as_value(old), as_value(new)) for old, new in zip(model.graph.output, found, strict=True)]
+
+
+def filled(stated: Value, found: Value) -> Value:
+    """A value as stated, its free dimensions as found."""
+    if stated.shape is None or found.shape is None:
+        return found if stated.shape is None else stated
+    if len(stated.shape) != len(found.shape):
+        return stated
+    pairs = zip(stated.shape, found.shape, strict=True)
+    return replace(stated, shape=tuple(other if side is None else side for side, other in pairs))
 
 
 def as_value(info: onnx.ValueInfoProto) -> Value:
@@ -152,19 +194,27 @@ def read(
         InputError: it does not follow from the file; the message says which key answers the question.
     """
     spec, (width, height) = deliverable.artifact, deliverable.preprocessing.size
+    if len(inputs) > 1:
+        names = format_list([value.name for value in inputs])
+        raise InputError(
+            f"{path}: {len(inputs)} inputs: {names}; expected one, of images. Make constants of the others"
+        )
     image = choose(path, "input", inputs, spec.input_name)
     if image.dtype not in IMAGE_TYPES:
         raise InputError(f"{path}: input {image.name!r} is of type {image.dtype}, expected {', '.join(IMAGE_TYPES)}")
     if image.shape is None or len(image.shape) != 4:
         raise InputError(f"{path}: input {image.name!r} has shape {shown(image.shape)}, expected 4 axes, batch first")
     layout = spec.layout or layout_of(image.shape)
+    if layout is None and not any(side in (None, 3) for side in (image.shape[1], image.shape[3])):
+        raise InputError(f"{path}: input {image.name!r} has shape {shown(image.shape)}, expected three channels")
     if layout is None:
         question = 'which axis has the channels? Set [artifact] layout = "NCHW" or "NHWC"'
         raise InputError(f"{path}: input {image.name!r} has shape {shown(image.shape)}: {question}")
     fits(path, "input", image, {"C": 3, "H": height, "W": width}, layout)
     result = choose(path, "output", outputs, spec.output_name)
-    gives, axes = form_of(path, result, deliverable)
+    gives, axes = form_of(path, result, deliverable, image.shape[0])
     return Interface(
+        path=path,
         input=image.name,
         input_dtype=image.dtype,
         layout=layout,
@@ -200,17 +250,26 @@ def layout_of(shape: tuple[int | None, ...]) -> Literal["NCHW", "NHWC"] | None:
     return "NCHW" if first else "NHWC"
 
 
-def form_of(path: Path, value: Value, deliverable: Deliverable) -> tuple[Literal["logits", "labels"], Axes]:
-    """Whether an output gives logits or labels, and the order of its axes."""
+def form_of(
+    path: Path, value: Value, deliverable: Deliverable, batch: int | None
+) -> tuple[Literal["logits", "labels"], Axes]:
+    """Whether an output gives logits or labels, and the order of its axes.
+
+    Args:
+        batch: batch size of the input; None: any.
+    """
     outputs, (width, height) = deliverable.network.outputs, deliverable.preprocessing.size
     if value.dtype not in (*LABEL_TYPES, *LOGIT_TYPES):
         raise InputError(f"{path}: output {value.name!r} is of type {value.dtype}, expected numbers")
     shape = value.shape
+    if shape is not None and len(shape) == 2 and batch == 1 and shape[1] in (None, width):
+        fits(path, "output", value, {"H": height, "W": width}, "HW")
+        return "labels", "HW"
     if shape is None or len(shape) not in (3, 4):
         question = "export it with the shape of its output, (N, outputs, H, W) or (N, H, W)"
         raise InputError(f"{path}: output {value.name!r} has shape {shown(shape)}: {question}")
     if len(shape) == 3:
-        fits(path, "output", value, {"H": height, "W": width}, "NHW")
+        fits(path, "output", value, {**({"N": batch} if batch else {}), "H": height, "W": width}, "NHW")
         return "labels", "NHW"
     if value.dtype in LABEL_TYPES or (1 in (shape[1], shape[3]) and outputs > 1):
         axes: Axes = "NHW1" if shape[3] == 1 else "N1HW"
@@ -233,9 +292,9 @@ def fits(path: Path, side: str, value: Value, sizes: dict[str, int], axes: str) 
     for axis, seen in zip(axes, value.shape or (), strict=True):
         if axis in sizes and seen not in (None, sizes[axis]):
             expected = shown(tuple(sizes.get(each) for each in axes))
-            advice = "as [preprocessing] size says. Export it for this size, or set size"
+            advice = ADVICE[axis] if side == "input" or axis not in "HW" else SCALED
             raise InputError(
-                f"{path}: {side} {value.name!r} has shape {shown(value.shape)}, expected {expected}, {advice}"
+                f"{path}: {side} {value.name!r} has shape {shown(value.shape)}, expected {expected}. {advice}"
             )
 
 

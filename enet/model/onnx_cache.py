@@ -10,28 +10,27 @@ from enet.deliverable import Deliverable, IoFormat
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file
 from enet.storage.store import Store
+from enet.storage.user_code import code_sha256
 
 
 def get_onnx(deliverable: Deliverable, weights: Path, form: IoFormat, store: Store) -> Path:
     """Return the path of a checkpoint's ONNX in the artifact cache; export it if it is not there.
 
     Raises:
-        InputError: the checkpoint cannot be read or does not fit the deliverable.
+        InputError: the checkpoint cannot be read or does not fit the deliverable; or the user's code fails.
     """
-    classes = deliverable.scored_classes
     key = {
         "weights": hash_file(weights),
-        "variant": deliverable.network.variant,
+        "network": deliverable.network.name,
+        "code": code_sha256(deliverable.code[0]) if deliverable.network.module else "",
         "outputs": deliverable.network.outputs,
-        "classes": classes,
+        "classes": deliverable.scored_classes,
         "preprocessing": deliverable.preprocessing.of_images,
         "form": asdict(form),
-        **made_by("enet.model.checkpoint", "enet.model.export"),
+        **made_by("enet.model.network", "enet.model.export"),
     }
 
     def make(folder: Path) -> None:
-        network = models.checkpoint.load(weights, deliverable.network.variant, deliverable.network.outputs)
-        model = models.export.to_onnx(network, deliverable.preprocessing, form, classes=classes)
-        models.export.save(model, folder / "enet.onnx")
+        models.export.save(models.network.to_onnx(deliverable, weights, form), folder / "enet.onnx")
 
     return store.get_or_build("onnx", key, make) / "enet.onnx"

@@ -69,18 +69,13 @@ def require_harmless(model: Path, graph: onnx.GraphProto) -> None:
     Raises:
         InputError: the model has such a constant; no export of an ENet has one.
     """
-    graphs = [graph]
-    for outer in graphs:  # grows: branches and loops have graphs
-        attributes = [item for node in outer.node for item in node.attribute]
-        graphs += [inner for item in attributes for inner in (*item.graphs, *([item.g] if item.HasField("g") else []))]
+    graphs = [graph, *inner_graphs(graph)]
     nodes = [node for each in graphs for node in each.node]
     constants = {tensor.name: tensor for each in graphs for tensor in each.initializer}
-    held = [*constants.values(), *(item.t for node in nodes for item in node.attribute)]
     made = [node for node in nodes if node.op_type == "Constant"]
     constants |= {node.output[0]: item.t for node in made for item in node.attribute if item.name == "value"}
-    for tensor in held:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            require_beside(model, tensor)
+    for tensor in external_constants(graph):
+        require_beside(model, tensor)
     for node in nodes:
         position = SHAPED_BY.get(node.op_type)
         name = node.input[position] if position is not None and position < len(node.input) else ""
@@ -89,10 +84,26 @@ def require_harmless(model: Path, graph: onnx.GraphProto) -> None:
             raise InputError(f"model {model}: {node.op_type} {node.name or name} would fill memory. Export it again")
 
 
+def inner_graphs(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """Graphs of branches and loops, and those in them."""
+    attributes = [item for node in graph.node for item in node.attribute]
+    inner = [each for item in attributes for each in (*item.graphs, *([item.g] if item.HasField("g") else []))]
+    return [*inner, *(deeper for each in inner for deeper in inner_graphs(each))]
+
+
+def external_constants(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    """Constants of a graph and of those in it whose values are in other files."""
+    graphs = [graph, *inner_graphs(graph)]
+    attributes = [item for each in graphs for node in each.node for item in node.attribute]
+    held = [*(tensor for each in graphs for tensor in each.initializer), *(item.t for item in attributes)]
+    held += [tensor for item in attributes for tensor in item.tensors]
+    return [tensor for tensor in held if tensor.data_location == onnx.TensorProto.EXTERNAL]
+
+
 def external_files(model: Path) -> list[Path]:
     """Files beside an ONNX file with constants of it, sorted."""
-    tensors = load_graph(model).graph.initializer
-    names = {item.value for tensor in tensors for item in tensor.external_data if item.key == "location"}
+    constants = external_constants(load_graph(model).graph)
+    names = {item.value for tensor in constants for item in tensor.external_data if item.key == "location"}
     return [model.parent / name for name in sorted(names)]
 
 

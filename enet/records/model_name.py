@@ -73,9 +73,9 @@ def conflicts(model: str, deliverable: Deliverable, batch_size: int, chip: str) 
     name = re.sub(r"(?<=310)_(?=p\d?(?![a-z0-9]))", "", name)  # as in "ascend310-p3"
     if (network := named_network(words)) not in ("", "enet"):
         yield f"names the network {network!r}, expected ENet"
-    known = DATASETS.get(deliverable.dataset.layout, ())
-    others = [word for word in name.split("_") if word in ALL_OURS - {*known} or OTHER_DATASET.fullmatch(word)]
-    if others and "pretrain" not in name:
+    known = DATASETS.get(deliverable.dataset.layout)  # None: folders of the user's own hold any data set
+    others = [word for word in name.split("_") if word in ALL_OURS - {*(known or ())} or OTHER_DATASET.fullmatch(word)]
+    if known and others and "pretrain" not in name:
         yield f"names the data set {others[0]!r}, expected {deliverable.dataset.layout!r}"
     chips = [first or second for first, second in CHIP.findall(name)]
     if chip and chips and not any(is_chip(word, chip) for word in chips):

@@ -80,7 +80,8 @@ def verdicts(subject: Subject) -> Iterator[Verdict]:
                 yield gates.parity.parity(parity.compare_runs("batch parity", pair, files), spec)
                 last = len(source.names) % size
                 yield gates.parity.parity(parity.compare_runs("padded tail", pair, files, last=last), spec)
-        for case in Plan(deliverable=spec, backends=(DEFAULT,)).other_formats():
+        plan = Plan(deliverable=spec, backends=(DEFAULT,), delivered=bool(subject.delivered))
+        for case in plan.other_formats():
             artifacts = subject.artifact(DEFAULT, 1, case.io_format), subject.artifact(DEFAULT, 1, IoFormat())
             yield gates.parity.parity(parity.compare_artifacts("io formats", subject, artifacts, source), spec)
         yield gates.cache.cached_files(rebuilt.compare(subject, seed=0))

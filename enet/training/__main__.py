@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from enet import deliverable as deliverables
-from enet.datasets import Dataset, Sample, find
+from enet.datasets import Dataset, Sample, declared_layout, find
 from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import open_image, open_label, resize_labels, window
 from enet.deliverable import Preprocessing
@@ -74,7 +74,7 @@ def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
     lookup = dataset.classes.lookup()
 
     def load(sample: Sample) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        image, label = open_image(sample.image).convert("RGB"), open_label(sample.label)
+        image, label = open_image(sample.image).convert("RGB"), open_label(sample.label, dataset.classes.mask_colours)
         size = window(image.size, spec).scaled
         scaled = np.array(image.resize(size, Image.Resampling.BILINEAR))
         return scaled, lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
@@ -110,11 +110,12 @@ def main(words: Sequence[str] | None = None) -> int:
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
     spec = deliverables.load(args.deliverable)
-    layout, network, grid, epochs = spec.dataset.layout, spec.network, spec.preprocessing, args.recipe.epochs
+    layout, network = declared_layout(spec.dataset), spec.network
+    grid, epochs = spec.preprocessing, args.recipe.epochs
     dataset = find(layout, args.data_root, spec.dataset.split).require_sound()
     held_out = ImageFiles(dataset, grid)
     data = load_scaled(find(layout, args.data_root, args.train_split).require_sound(), grid)
-    start = checkpoint.load(args.weights, network.variant, network.outputs).state_dict() if args.weights else None
+    start = checkpoint.load(args.weights, network.known, network.outputs).state_dict() if args.weights else None
     trainer = Trainer(spec, data, args.recipe, device=args.device, compiled=args.compile, start=start)
     make_folder(args.output)
     state, log = args.output / "state.pth", args.output / "log.csv"

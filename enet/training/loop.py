@@ -109,7 +109,7 @@ class Trainer:
             seen = f"recipe: batch_size={recipe.batch_size}"
             raise InputError(f"{seen}, expected at most the number of training images, {len(data)}")
         grid, outputs = spec.preprocessing, spec.network.outputs
-        network = build(spec.network.variant, outputs)
+        network = build(spec.network.known, outputs)
         torch.manual_seed(recipe.seed)
         initialise(network)
         if start is not None:

@@ -95,6 +95,17 @@ def images_of_one_name(root: Path) -> None:
         (path.parents[1] / "beta" / path.name).write_bytes(path.read_bytes())
 
 
+def train_ids_as_label_ids(root: Path) -> None:
+    """A street of road, building and vegetation, by train ids."""
+    for path in (root / "gtFine").rglob("*.png"):
+        Image.fromarray(np.repeat(np.array([0, 2, 8, 13], np.uint8), 8)[:, None].repeat(64, 1)).save(path)
+
+
+def notes_of_macos(root: Path) -> None:
+    for path in [*root.rglob("*.png")]:
+        path.with_name(f"._{path.name}").write_bytes(b"Mac OS X")
+
+
 UNPACKS_TO_30_MB = zlib.compress(bytes(30_000_000), 9)
 
 evaluate = cases_of(BAD_DATA)
@@ -151,6 +162,8 @@ CASES = [
         "ids that do not exist",
         label(Image.fromarray(np.full((32, 64), 34, np.uint8))),
     ),
+    evaluate("train ids as label ids", "0..13 alone: train ids, not label ids", data(train_ids_as_label_ids)),
+    evaluate("notes of macOS beside all files", "5 images", data(notes_of_macos), code=0),
     evaluate("label map with a huge header", "unreadable", label(png(50_000, 50_000, colour=0))),
     evaluate("label map without an image", "1 label without image", data(lambda root: image_path(root).unlink())),
     case("file as folder of images", OVER + "{bad}", "no images: expected", file("leftImg8bit")),

@@ -95,7 +95,7 @@ CASES = [
     case(
         "weights of another variant",
         EVALUATE + "--weights {bad}/paper.pth",
-        "it seems to be 'paper' with 19 outputs",
+        "it is another ENet, 'paper' with 19 outputs",
         lambda folders: torch.save(untrained("paper"), folders.bad / "paper.pth"),
     ),
     case("file as cache", EVALUATE + "--artifact-cache {bad}/cache", "bad/cache", file("cache", b"mine")),

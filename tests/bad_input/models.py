@@ -11,6 +11,7 @@ import torch
 
 from enet.selftest.tiny import SIDE, untrained
 from tests.bad_input.case import (
+    BAD_TOML,
     CHECK,
     EVALUATE,
     EXPORT,
@@ -150,17 +151,17 @@ CHECKPOINTS = [
     export("checkpoint with bytes changed", "bad.pth", inverted_bytes),
     export(
         "checkpoint that lacks a key",
-        "1 missing: initial.bn.weight",
+        "1 key missing (initial.bn.weight)",
         checkpoint(lambda state: state.pop("initial.bn.weight")),
     ),
     export(
         "checkpoint with an unknown key",
-        "1 unexpected: more",
+        "1 key unexpected (more)",
         checkpoint(lambda state: state.update(more=torch.zeros(1))),
     ),
     export(
         "checkpoint of a wrong shape",
-        "1 wrong shape",
+        "1 key of a wrong shape",
         checkpoint(lambda state: state.update({"initial.conv.weight": torch.zeros(13, 3, 5, 5)})),
     ),
     export(
@@ -206,6 +207,8 @@ MODELS = [
 ]
 
 check = cases_of(CHECK)
+RUN_BAD = BAD_TOML + "--backend pytorch --weights {tiny}/tiny.pth"
+OWN_CODE = toml('variant = "ascend"', 'module = "my_enet.py:build"')
 
 DELIVERABLES = [
     case("endless deliverable", "evaluate --deliverable /dev/zero", "/dev/zero: not a plain file"),
@@ -245,6 +248,24 @@ DELIVERABLES = [
         "golden='none.json', expected a file",
         toml('weights = "tiny.pth"', 'golden = "none.json"'),
     ),
+    check(
+        "own code beside a variant",
+        "bad.toml:7 [network]: module='my_enet.py:build', expected no variant beside it",
+        toml("outputs = 19", 'module = "my_enet.py:build"\noutputs = 19'),
+    ),
+    check(
+        "own code without a function",
+        "module='my_enet.py', expected a file and a function in it, such as 'my_enet.py:build'",
+        toml('variant = "ascend"', 'module = "my_enet.py"'),
+    ),
+    case("own code that is not trusted", RUN_BAD, "which would be run. Read it, and allow it with --trust", OWN_CODE),
+    case(
+        "own code that is not there",
+        RUN_BAD + " --trust-code",
+        "my_enet.py: No such file or directory. Correct",
+        OWN_CODE,
+    ),
+    case("no network to run", RUN_BAD, "no network, expected a variant here", toml('variant = "ascend"', "")),
     case("pin nothing", "deliverables pin", "name is missing"),
     case("pin a missing file", "deliverables pin {bad}/none.toml", "none.toml: No such file"),
     case(

@@ -59,6 +59,7 @@ def evidence(content: bytes | None = None) -> Setup:
         run = {
             "schema": contents.SCHEMA,
             "run": "",
+            "delivered": [],
             "deliverable": "x",
             "accepted": False,
             "conclusion": "",

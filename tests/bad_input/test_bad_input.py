@@ -15,10 +15,18 @@ import pytest
 
 from enet import cli
 from enet.selftest import tiny as tiny_deliverable
-from tests.bad_input import datasets, environment, hostile, mistakes, models, results
+from tests.bad_input import datasets, delivered, environment, hostile, mistakes, models, results
 from tests.bad_input.case import BadInputCase, Folders
 
-CASES = [*mistakes.CASES, *datasets.CASES, *environment.CASES, *models.CASES, *results.CASES, *hostile.CASES]
+CASES = [
+    *mistakes.CASES,
+    *datasets.CASES,
+    *environment.CASES,
+    *models.CASES,
+    *results.CASES,
+    *hostile.CASES,
+    *delivered.CASES,
+]
 
 #: Seconds after which a command counts as hanging, for example on a file that never ends. All need less than one.
 HANG_TIMEOUT = 60
@@ -74,7 +82,7 @@ def test_bad_input_gives_one_line_error(
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    assert len(CASES) == len({case.id for case in CASES}) == 206
+    assert len(CASES) == len({case.id for case in CASES}) == 213
 
 
 @contextlib.contextmanager

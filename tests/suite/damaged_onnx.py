@@ -101,7 +101,7 @@ def count_padding(model: onnx.ModelProto) -> None:
             found = {item.name: item for item in node.attribute}
             found["kernel_shape"].ints[:] = [3, 3]
             found["pads"].ints[:] = [0, 0, 1, 1]
-            node.attribute.append(helper.make_attribute("count_include_pad", 1))
+            found["count_include_pad"].i = 1
 
 
 def mirror(model: onnx.ModelProto) -> None:

@@ -14,6 +14,7 @@ from enet import deliverable, evidence, gates
 from enet.deliverable import baselines
 from enet.evidence import Accuracy, Throughput
 from enet.gates import Outcome
+from enet.storage.files import hash_file
 from tests.suite.acceptance import ROOT
 from tests.suite.simulator import MS, accept, enet, run, verdicts, without_mark
 
@@ -89,6 +90,8 @@ def test_om_with_dynamic_batch_and_aipp_gives_the_same_miou(
     summary, score = tmp_path / "out" / "d_summary.json", tmp_path / "score.json"
     enet("postprocess", *this, "--src-path", scenes, "--result-dir", summary, "--json", score)
     miou = json.loads(score.read_text())["miou"]
+    delivered = run(sys.executable, "-m", "enet.cli", "evaluate", *this, "--backend", "ascend", "--om", model)
+    assert (delivered.returncode, "Give one .om a batch size" in delivered.stderr) == (2, True)
     assert 100 * miou == pytest.approx(deliverable.load(str(small)).reference.miou_percent, abs=0.1)
 
 
@@ -104,6 +107,23 @@ def test_evaluate_on_several_devices_equals_one_device(small: Path, scenes: Path
     assert [share["images"] for share in four["devices"]] == [2, 3, 2, 3]
     assert "all devices together, wall clock" in done.stdout
     assert four["seconds"] >= max(share["seconds"] for share in four["devices"]) - 0.01
+
+
+def test_evaluate_of_delivered_om_files(results: Path, small: Path, scenes: Path, tmp_path: Path) -> None:
+    """Nothing is compiled: of one file a batch size, that of the asked one runs, and evidence names its hash."""
+    files = {size: results.parent / f"enet_bs{size}.om" for size in (1, 4)}
+    path, both = tmp_path / "e.json", [word for file in files.values() for word in ("--om", file)]
+    inputs = ["evaluate", "--deliverable", small, "--data-root", scenes, "--artifact-cache", tmp_path / "cache"]
+    inputs += ["--backend", "ascend", "--device", "0,1", "--json", path]
+    enet(*inputs, *both, "--batch-size", 4, npu="310x4")
+    found = json.loads(path.read_text())
+    assert found["provenance"]["delivered"] == f"{hash_file(files[4])}  enet_bs4.om"
+    assert found["provenance"]["artifact_sha256"] == hash_file(files[4])
+    assert 100 * found["miou"] == pytest.approx(deliverable.load(str(small)).reference.miou_percent, abs=0.1)
+    assert not (tmp_path / "cache" / "ascend").exists()
+    refused = run(sys.executable, "-m", "enet.cli", *inputs, "--om", files[1], "--batch-size", 4)
+    assert refused.returncode == 2
+    assert "no delivered file for batch size 4: enet_bs1.om is fixed to 1" in refused.stderr
 
 
 def test_evaluate_with_aoe_records_the_improvements(small: Path, scenes: Path, tmp_path: Path) -> None:

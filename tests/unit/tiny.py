@@ -49,7 +49,7 @@ def over(subject: Subject, data_root: Path, limit: int | None = None) -> Subject
 @functools.cache
 def slow_logits(subject: Subject) -> dict[str, NDArray[np.float32]]:
     """Logits by image name: preprocessed by the reference recipe, one by one through PyTorch."""
-    network = model.architectures.build(subject.deliverable.network.variant, subject.deliverable.network.outputs)
+    network = model.architectures.build(subject.deliverable.network.known, subject.deliverable.network.outputs)
     network.load_state_dict(torch.load(subject.weights, weights_only=True))
     spec = subject.deliverable.preprocessing
     return {

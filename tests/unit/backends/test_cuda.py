@@ -25,7 +25,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 def test_whole_graph_gives_logits_and_labels_of_pytorch(form: str, subject: Subject) -> None:
     spec, wanted = subject.deliverable, data.FORMS[form]
     normalise = preprocess.Normalise(spec.preprocessing)
-    network = model.checkpoint.load(subject.weights, spec.network.variant, spec.network.outputs)
+    network = model.checkpoint.load(subject.weights, spec.network.known, spec.network.outputs)
     graph = backends.cuda.WholeGraph(network, normalise.table, wanted, spec.scored_classes).eval()
     source, logits = subject.image_files(), data.slow_logits(subject)
     images = np.stack([source.load(index)[0] for index in range(2)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,15 +24,19 @@ def test_deliverables_list_and_show(capsys: pytest.CaptureFixture[str], folder: 
     assert shown["preprocessing"]["size"] == [32, 32]
 
 
-def test_deliverables_check_asks_for_the_missing_source(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert enet("deliverables", "new", "mine.toml") == enet("deliverables", "check", "mine.toml") == 0
-    assert capsys.readouterr().out.endswith(
-        "mine.toml: mine: no errors, but miou_percent=50 has no source. Fill in both\n"
-    )
+def test_deliverables_check_refuses_the_untouched_template(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enet("deliverables", "new", "mine.toml") == 0
+    assert enet("deliverables", "check", "mine.toml") == 2
+    message = capsys.readouterr().err
+    assert "is the template's. State the mIoU and where it is from" in message
+    assert re.search(r"mine.toml:\d+ \[reference\]: source=", message)
     path = work / "mine.toml"
     path.write_text(path.read_text().replace(PLACEHOLDER, "our paper, table 2"))
     assert enet("deliverables", "check", "mine.toml") == 0
     assert capsys.readouterr().out == "mine.toml: mine: no errors\n"
+    path.write_text(path.read_text().replace("miou_percent = 50.0", "miou_percent = 0.5"))
+    assert enet("deliverables", "check", "mine.toml") == 0
+    assert "\nwarning: mine.toml:" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,7 @@ def test_deliverables_check_unusable_name_gives_its_line(
     text = template()
     assert text.count(old) == 1
     path = work / "mine.toml"
-    path.write_text(text.replace(old, new))
+    path.write_text(text.replace(old, new).replace(PLACEHOLDER, "a test"))
     assert enet("deliverables", "check", "mine.toml") == 2
     words = new.split("\n")[2 if "baseline" in new else 0]
     line = path.read_text().splitlines().index(words) + 1

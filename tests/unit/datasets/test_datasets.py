@@ -16,7 +16,7 @@ from PIL import Image
 from enet import datasets
 from enet.datasets import IGNORE, LAYOUTS, Classes, Dataset, camvid, check, cityscapes
 from enet.datasets.pairing import pair
-from enet.deliverable import LAYOUT_FACTS
+from enet.deliverable import LAYOUT_FACTS, DatasetSpec
 from enet.errors import InputError
 from tests.unit import recipes
 
@@ -85,6 +85,27 @@ def test_find_cityscapes_ignores_other_files(tmp_path: Path) -> None:
     assert len(datasets.find("cityscapes", tmp_path, "val").samples) == 2
 
 
+def test_find_leaves_out_what_macos_writes_beside_files(tmp_path: Path) -> None:
+    write_cityscapes(tmp_path / "citys", 2)
+    write_camvid(tmp_path / "camvid")
+    for path in [*tmp_path.rglob("*.png")]:
+        (path.parent / f"._{path.name}").write_bytes(b"Mac OS X")
+    for layout, count in (("citys", 2), ("camvid", 3)):
+        found = datasets.find({"citys": "cityscapes"}.get(layout, layout), tmp_path / layout, "val")
+        assert (len(found.samples), found.problems) == (count, ())
+
+
+def test_find_offers_train_ids_where_only_they_are(tmp_path: Path) -> None:
+    for sample in datasets.find("cityscapes", write_cityscapes(tmp_path, 2), "val").samples:
+        sample.label.rename(sample.label.with_name(sample.label.name.replace("labelIds", "labelTrainIds")))
+    message = refused(datasets.find("cityscapes", tmp_path, "val").require_sound)
+    assert 'give [dataset] label_ids = "trainIds"' in message
+    spec = DatasetSpec(layout="cityscapes", images=2, label_ids="trainIds")
+    found = datasets.find(datasets.declared_layout(spec), tmp_path, "val")
+    assert (len(found.samples), found.problems) == (2, ())
+    assert found.classes.train_ids == {**{i: i for i in range(19)}, 255: IGNORE}
+
+
 def test_find_camvid_lists_pairs_by_name(tmp_path: Path) -> None:
     found = datasets.find("camvid", write_camvid(tmp_path), "val")
     assert (found.layout, len(found.classes.names)) == ("camvid", 11)
@@ -104,7 +125,7 @@ def test_find_uses_the_named_layout(tmp_path: Path, layout: str) -> None:
 
 
 def test_layouts_agree_with_layout_facts() -> None:
-    facts = {name: each.classes for name, each in LAYOUT_FACTS.items()}
+    facts = {name: each.classes for name, each in LAYOUT_FACTS.items() if name != "folders"}
     assert {name: len(each.classes.names) for name, each in LAYOUTS.items()} == facts
 
 

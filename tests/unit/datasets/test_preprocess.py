@@ -15,6 +15,7 @@ from enet.datasets.cityscapes import CLASSES
 from enet.datasets.preprocess import Normalise, load_image, load_label, window
 from enet.deliverable import Preprocessing
 from enet.errors import InputError
+from enet.measure import reference_preprocessing
 from tests.unit import recipes
 
 SPEC = Preprocessing()
@@ -115,6 +116,34 @@ def test_window_many_sizes_equal_the_reference(side: int) -> None:
         if ours.tobytes() != cropped(image, Image.Resampling.BILINEAR, side).tobytes():
             different.add((width, height))
     assert not different
+
+
+def covered(image: Image.Image, resample: Image.Resampling, size: tuple[int, int]) -> Image.Image:
+    """The rule for any size: the smallest picture of the image's shape that covers it, then the centre."""
+    w, h = image.size
+    scaled = min((int(1.0 * w * size[1] / h), size[1]), (size[0], int(1.0 * h * size[0] / w)), key=covering_first(size))
+    x1, y1 = (round((side - wanted) / 2.0) for side, wanted in zip(scaled, size, strict=True))
+    return image.resize(scaled, resample).crop((x1, y1, x1 + size[0], y1 + size[1]))
+
+
+def covering_first(size: tuple[int, int]) -> Callable[[tuple[int, int]], tuple[bool, int]]:
+    """Key that puts pictures that cover ``size`` first, then the smaller ones."""
+    return lambda picture: (not (picture[0] >= size[0] and picture[1] >= size[1]), picture[0] * picture[1])
+
+
+@pytest.mark.parametrize("size", [(48, 24), (24, 48), (40, 32), (8, 80)], ids=str)
+def test_window_of_an_oblong_size_covers_it(size: tuple[int, int]) -> None:
+    spec = Preprocessing(size=size)
+    rng = np.random.default_rng(size)
+    sources = [*rng.integers(2, 130, (150, 2)).tolist(), [96, 48], [48, 96], [96, 96], [480, 240], [8, 8]]
+    for width, height in sources:
+        image, label = noise((width, height)), noise((width, height), "L")
+        found = window(image.size, spec)
+        expected = covered(image, Image.Resampling.BILINEAR, size), covered(label, Image.Resampling.NEAREST, size)
+        ours = found.of_image(image), found.of_label(label)
+        assert [side.tobytes() for side in ours] == [side.tobytes() for side in expected], (width, height)
+        theirs = reference_preprocessing.resize(image, spec, Image.Resampling.BILINEAR)
+        assert theirs.tobytes() == ours[0].tobytes()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -105,6 +105,7 @@ def test_accuracy_summary_is_that_by_hand() -> None:
         "miou_rule": "absent classes: zero",
         "miou_absent_zero": pytest.approx(sum(iou) / 4),
         "miou_absent_skip": pytest.approx(sum(iou) / 3),
+        "order_hint": "",
         "pixel_accuracy": pytest.approx(14 / 18),
         "iou_per_class": {"a": pytest.approx(iou[0]), "b": iou[1], "c": pytest.approx(iou[2]), "d": None},
         "confusion_matrix": found.matrix.tolist(),

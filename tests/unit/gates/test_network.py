@@ -43,7 +43,7 @@ def test_network_passes_and_fails() -> None:
 
 NOTHING = {
     "another deliverable": (evidence(VARIANT, OWN, deliverable="camvid"), "evidence for 'camvid'"),
-    "another variant": (evidence(VARIANT, OWN, variant="paper"), "evidence for the variant 'paper'"),
+    "another variant": (evidence(VARIANT, OWN, variant="paper"), "evidence for the network 'paper'"),
     "looser limits": (evidence(VARIANT, OWN, limit=1e-3), "counted beyond 0.001"),
     "looser relative limit": (evidence(VARIANT, OWN, relative=1e-3), "counted beyond 0.0001"),
     "nothing compared": (evidence(), "0 logits were compared, expected at least 512"),

@@ -71,7 +71,7 @@ def other_export(original: Callable[..., Any]) -> Callable[..., Any]:
 CHANGES = [
     (image_source, "load_image", darker, {"prepared", "bins"}),
     (image_source, "load_label", darker, {"prepared"}),
-    (rebuilt, "check_sample", lambda _: lambda *_: {}, {"dataset"}),
+    (rebuilt, "check_sample", lambda _: lambda *_: ({}, None), {"dataset"}),
     (export, "to_onnx", other_export, {"onnx"}),
 ]
 

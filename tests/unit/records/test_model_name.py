@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from enet import deliverable
@@ -102,3 +104,11 @@ def test_honest_name_is_no_conflict(name: str) -> None:
 def test_other_model_is_a_conflict(name: str) -> None:
     found = list(model_name.conflicts(name, deliverable.load("cityscapes"), 16, "310P3"))
     assert any(OTHER[name] in conflict for conflict in found), found
+
+
+@pytest.mark.parametrize("name", ["enet_kitti_bs16.om", "enet_camvid_bs16.om"])
+def test_folders_hold_any_data_set(name: str) -> None:
+    guide = deliverable.load("cityscapes")
+    data = deliverable.DatasetSpec(layout="folders", images=500, list="{split}.txt", label_ids="labelIds")
+    own = replace(guide, dataset=data)
+    assert list(model_name.conflicts(name, own, 16, "310P3")) == []
