@@ -17,8 +17,9 @@ from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 
 BANNER = re.compile(r"\|\s*npu-smi\s+\S+\s+Version:\s*(?P<driver>\S+)\s*\|")
-#: Since this version of npu-smi, the table of processes has a row for every NPU, also for one without processes.
-ALWAYS_LISTS = 23
+#: Since this version, npu-smi lists every NPU in the table of processes, also one without processes; but no 310B, for
+#: which it has no such table.
+ALWAYS_LISTS = 24
 IDLE = re.compile(r"\|\s*No running processes found in NPU (\d+)\s*\|")
 #: Printed in a container if another one holds the device.
 HELD = re.compile(r"^.*\bret is -8020\b.*$", re.MULTILINE)
@@ -93,15 +94,19 @@ class Processes:
         else:
             self.is_whole = False
 
-    def of(self, state: DeviceState, chips: Sequence[DeviceState], *, is_listed: bool) -> tuple[str, ...] | None:
+    def of(self, state: DeviceState, chips: Sequence[DeviceState], *, is_here: bool) -> tuple[str, ...] | None:
         """Processes of a chip; None if they are not known.
 
         Args:
             chips: all chips. A process on none of them may be on any.
-            is_listed: the table has a row for every NPU.
+            is_here: there is a table of processes; it has a row for every NPU.
         """
+        version = state.driver.partition(".")[0]
+        always = version.isdecimal() and int(version) >= ALWAYS_LISTS and not state.name.startswith("310B")
         places = {place for each in chips for place in ((each.npu, each.chip), (each.npu, None))}
-        if not (self.is_whole and self.running.keys() <= places) or (is_listed and state.npu not in self.listed):
+        if not (self.is_whole and self.running.keys() <= places) or (
+            (is_here or always) and state.npu not in self.listed
+        ):
             return None
         return tuple(self.running.get((state.npu, state.chip), ()) or self.running.get((state.npu, None), ()))
 
@@ -134,9 +139,8 @@ def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
         raise incomplete(first, source)
     if not found:
         raise InputError(f"{source}: no table of npu-smi info with a chip in it. Save the output of: npu-smi info")
-    version = re.match(r"\d+", driver)
-    is_listed = "Process id" in text or (version is not None and int(version[0]) >= ALWAYS_LISTS)
-    return [replace(each, processes=processes.of(each, found, is_listed=is_listed)) for each in found]
+    is_here = "Process id" in text
+    return [replace(each, processes=processes.of(each, found, is_here=is_here)) for each in found]
 
 
 def with_titles(lines: Sequence[str]) -> Iterator[tuple[str, RowTitles]]:
