@@ -151,7 +151,14 @@ ASCEND_950 = """\
 
 
 def chip(
-    device: int, npu: int, number: int, name: str, power: float | None, temp: float, **more: object
+    device: int,
+    npu: int,
+    number: int,
+    name: str,
+    power: float | None,
+    temp: float,
+    memory: tuple[int, int],
+    **more: object,
 ) -> DeviceState:
     known: dict[str, object] = {"health": "OK", "utilisation": 0.0, "processes": (), "driver": ""}
     return DeviceState(
@@ -161,28 +168,27 @@ def chip(
         name=name,
         power=power,
         temperature=temp,
+        memory_used=memory[0],
+        memory_total=memory[1],
         **{**known, **more},  # type: ignore[arg-type]
     )
 
 
 TABLES: dict[str, tuple[str, list[DeviceState]]] = {
-    "310": (ASCEND_310, [chip(0, 0, 0, "310", 12.8, 58.0, memory_used=5324, memory_total=8192, driver="21.0.3.1")]),
+    "310": (ASCEND_310, [chip(0, 0, 0, "310", 12.8, 58.0, (5324, 8192), driver="21.0.3.1")]),
     "chips of a card, no banner": (
         FOUR_CHIPS,
         [
-            chip(0, 1, 0, "310", 12.8, 49.0, memory_used=2621, memory_total=8192),
-            chip(1, 1, 1, "310", 12.8, 49.0, memory_used=2621, memory_total=8192, utilisation=3.0),
+            chip(0, 1, 0, "310", 12.8, 49.0, (2621, 8192)),
+            chip(1, 1, 1, "310", 12.8, 49.0, (2621, 8192), utilisation=3.0),
         ],
     ),
-    "310P3": (NPU_SMI, [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")]),
-    "310P3, wide, no power": (
-        WIDE,
-        [chip(0, 2144, 0, "310P3", None, 47.0, memory_used=1807, memory_total=21527, driver="22.0.4")],
-    ),
+    "310P3": (NPU_SMI, [chip(0, 0, 0, "310P3", 17.0, 56.0, (934, 23054), driver="22.0.2")]),
+    "310P3, wide, no power": (WIDE, [chip(0, 2144, 0, "310P3", None, 47.0, (1807, 21527), driver="22.0.4")]),
     "910B with processes": (
         ASCEND_910B,
         [
-            chip(0, 0, 0, "910B1", 100.4, 50.0, memory_used=3395, memory_total=65536, driver="24.1.0"),
+            chip(0, 0, 0, "910B1", 100.4, 50.0, (3395, 65536), driver="24.1.0"),
             chip(
                 1,
                 1,
@@ -190,8 +196,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
                 "910B1",
                 101.0,
                 51.0,
-                memory_used=41697,
-                memory_total=65536,
+                (41697, 65536),
                 driver="24.1.0",
                 health="Warning",
                 utilisation=7.0,
@@ -201,10 +206,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
     ),
     "A3": (
         A3,
-        [
-            chip(0, 0, 0, "Ascend910", 167.9, 36.0, memory_used=3139, memory_total=65536),
-            chip(1, 0, 1, "Ascend910", None, 37.0, memory_used=2905, memory_total=65536),
-        ],
+        [chip(0, 0, 0, "Ascend910", 167.9, 36.0, (3139, 65536)), chip(1, 0, 1, "Ascend910", None, 37.0, (2905, 65536))],
     ),
     "910B, process ids in containers": (
         WITH_CONTAINERS,
@@ -216,37 +218,22 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
                 "910B3",
                 100.0,
                 50.0,
-                memory_used=8676,
-                memory_total=65536,
+                (8676, 65536),
                 driver="26.1.0",
                 processes=("pytest (485946)", "pytest (101)"),
             ),
-            chip(1, 1, 0, "910B3", 97.8, 49.0, memory_used=3402, memory_total=65536, driver="26.1.0"),
+            chip(1, 1, 0, "910B3", 97.8, 49.0, (3402, 65536), driver="26.1.0"),
         ],
     ),
     "310P3, two chips on a card": (
         DUO,
         [
-            chip(0, 32768, 0, "310P3", None, 52.0, memory_used=1541, memory_total=44278, driver="25.3.rc1"),
-            chip(
-                1,
-                32768,
-                1,
-                "310P3",
-                None,
-                46.0,
-                memory_used=1391,
-                memory_total=43693,
-                driver="25.3.rc1",
-                processes=(" (326430)",),
-            ),
+            chip(0, 32768, 0, "310P3", None, 52.0, (1541, 44278), driver="25.3.rc1"),
+            chip(1, 32768, 1, "310P3", None, 46.0, (1391, 43693), driver="25.3.rc1", processes=(" (326430)",)),
         ],
     ),
-    "310B": (
-        ASCEND_310B,
-        [chip(0, 0, 0, "310B4", 0.0, 60.0, health="Alarm", memory_used=2436, memory_total=7545, driver="23.0.0")],
-    ),
-    "910A": (ASCEND_910A, [chip(0, 0, 0, "910A", 67.2, 41.0, memory_used=0, memory_total=32768)]),
+    "310B": (ASCEND_310B, [chip(0, 0, 0, "310B4", 0.0, 60.0, health="Alarm", memory=(2436, 7545), driver="23.0.0")]),
+    "910A": (ASCEND_910A, [chip(0, 0, 0, "910A", 67.2, 41.0, (0, 32768))]),
     "950": (
         ASCEND_950,
         [
@@ -257,24 +244,12 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
                 "Ascend950PR",
                 276.0,
                 69.0,
-                memory_used=8824,
-                memory_total=131072,
+                (8824, 131072),
                 utilisation=99.0,
                 driver="25.7.rc1.7",
                 processes=("pytest (2066378)",),
             ),
-            chip(
-                1,
-                3,
-                0,
-                "Ascend950PR",
-                207.7,
-                60.0,
-                health="Alarm",
-                memory_used=5413,
-                memory_total=131072,
-                driver="25.7.rc1.7",
-            ),
+            chip(1, 3, 0, "Ascend950PR", 207.7, 60.0, health="Alarm", memory=(5413, 131072), driver="25.7.rc1.7"),
         ],
     ),
 }
