@@ -6,8 +6,10 @@ Exit codes: 0 success; 1 a gate failed; 2 wrong usage or input, explained in one
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import shtab
 
@@ -15,10 +17,22 @@ from enet import __version__
 from enet.commands import COMMANDS
 from enet.errors import run_command
 
+#: Name of an option in a word, without its value.
+NAME = re.compile(r"^--[a-z_-]+(?==|$)")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that takes ``_`` for ``-`` in names of options, as the guide's scripts and CANN's tools write them."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        words = sys.argv[1:] if args is None else args
+        plain = [NAME.sub(lambda name: name[0].replace("_", "-"), word) for word in words]
+        return super().parse_known_args(plain, namespace)
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Parser of all commands; the parsed ``run`` is the function of the chosen one."""
-    parser = argparse.ArgumentParser(prog="enet", description="Acceptance tests for ENet segmentation models.")
+    parser = Parser(prog="enet", description="Acceptance tests for ENet segmentation models.")
     parser.add_argument("--version", action="version", version=f"enet {__version__}")
     shtab.add_argument_to(parser, help="print a completion script for this shell, then exit")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")

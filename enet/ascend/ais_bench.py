@@ -1,22 +1,40 @@
-"""Driver of ais_bench: its command line, as the vendor's guide uses it, and its ``InferSession``."""
+"""Driver of ais_bench: its command line, as the vendor's guide uses it, and its ``InferSession``.
+
+Two generations of the front end are in use. Since 2024 it refuses folders for outputs that others may read or write,
+and with several devices it divides the inputs only if it is asked to.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import re
+import stat
 import sys
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib import metadata
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from enet.ascend import tool
 from enet.errors import BackendUnavailable, InputError
-from enet.storage.files import make_folder, write_text
+from enet.storage.files import OUTPUTS, make_folder, write_text
 
 #: How to get the vendor's two packages; neither is on a package index.
 INSTALL = (
-    "Install both wheels of ais_bench (aclruntime and ais_bench), see "
+    "Install both wheels of ais_bench (aclruntime and ais_bench; there are wheels for Python up to 3.11, this is "
+    f"{sys.version_info.major}.{sys.version_info.minor}), see "
     "https://gitee.com/ascend/tools/tree/master/ais-bench_workload/tool/ais_bench"
 )
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+#: Another program, on PyPI, whose module has the same name.
+NAMESAKE = "ais-bench-benchmark"
+
+#: Start and end of a device's run, in seconds since 1970, on the console of a run on several devices.
+SPAN = re.compile(r"i:\d+ device_\d+ throughput:\S+\s+start_time:(\d+(?:\.\d+)?)\s+end_time:(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -24,7 +42,8 @@ class FolderRun:
     """One run of a model over a folder of input files.
 
     Attributes:
-        outputs: folder of the output files; of several devices, each has a folder ``device<N>`` in it.
+        outputs: folder of the output files; of several devices, each has a folder in it: ``device<N>``, since 2024
+            ``device<N>_<index>``.
         batch_size: the model's; ais_bench only scales its throughput by it.
         dynamic_batch: the model was compiled with several batch sizes; choose this one.
     """
@@ -44,20 +63,30 @@ class FolderRun:
 
     @property
     def summaries(self) -> list[Path]:
-        """Files that ais_bench writes, one per device."""
+        """Summaries that are here, at most one per device: of each device the newest, whatever its form of name."""
         if len(self.devices) == 1:
-            return [self.outputs.with_name(f"{self.outputs.name}_summary.json")]
-        return [self.outputs / f"device{device}_summary.json" for device in self.devices]
+            names = [[self.outputs.with_name(f"{self.outputs.name}_summary.json")]]
+        else:
+            stems = [(f"device{device}", f"device{device}_{index}") for index, device in enumerate(self.devices)]
+            names = [[self.outputs / f"{stem}_summary.json" for stem in each] for each in stems]
+        found = [[path for path in each if path.is_file()] for each in names]
+        return [max(each, key=lambda path: path.stat().st_mtime_ns) for each in found if each]
 
 
-def command(run: FolderRun) -> list[str]:
-    """Command line of a run. One execution is a warm-up, before times are taken."""
+def command(run: FolderRun, *, divide: bool = False) -> list[str]:
+    """Command line of a run. One execution is a warm-up, before times are taken.
+
+    Args:
+        divide: ask for a share of the inputs on each device.
+    """
     files = {"model": run.model, "input": run.inputs, "output": run.outputs.parent, "output_dirname": run.outputs.name}
     devices = ",".join(map(str, run.devices))
     options = {**files, "outfmt": run.outfmt, "batchsize": run.batch_size, "device": devices}
     options |= {"warmup_count": 1, "display_all_summary": 1}
     if run.dynamic_batch:
         options["dymBatch"] = run.batch_size
+    if divide:
+        options["divide_input"] = 1
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     return [sys.executable, "-m", "ais_bench", *words]
 
@@ -67,15 +96,57 @@ def infer(run: FolderRun) -> list[Path]:
 
     Raises:
         BackendUnavailable: ais_bench or aclruntime is not installed.
+        InputError: the folder for outputs cannot be written.
         ToolFailed: it failed, or wrote no summary.
     """
     require()
-    make_folder(run.outputs.parent)
-    finished = tool.run(command(run))
-    write_text(run.console, finished.output)
-    if finished.code != 0 or not all(path.is_file() for path in run.summaries):
-        raise tool.ToolFailed("ais_bench", failure_reason(finished.output), finished.code, run.console)
+    make_folder(run.outputs.parent, OUTPUTS)
+    divide = len(run.devices) > 1 and "--divide_input" in tool.run([sys.executable, "-m", "ais_bench", "--help"]).output
+    with private_folder(run.outputs.parent) as folder:
+        inside = replace(run, outputs=folder / run.outputs.name)
+        before = {path: path.stat().st_mtime_ns for path in inside.summaries}
+        finished = tool.run(command(inside, divide=divide))
+        written = [path for path in inside.summaries if before.get(path) != path.stat().st_mtime_ns]
+        output = finished.output.replace(str(folder), str(run.outputs.parent))
+        write_text(run.console, output)
+        if finished.code != 0 or len(written) != len(run.devices):
+            raise tool.ToolFailed("ais_bench", failure_reason(output), finished.code, run.console)
+        if inside != run:
+            move(inside, run, written)
     return run.summaries
+
+
+@contextlib.contextmanager
+def private_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder that ais_bench accepts: this one, or a temporary one in it if this is a link or open to others."""
+    if not folder.is_symlink() and stat.S_IMODE(folder.stat().st_mode) & ~OUTPUTS & 0o777 == 0:
+        yield folder
+        return
+    try:
+        temporary = tempfile.TemporaryDirectory(dir=folder, prefix=".ais_bench")
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another --output") from error
+    with temporary as name:
+        yield Path(name)
+
+
+def move(inside: FolderRun, run: FolderRun, summaries: list[Path]) -> None:
+    """Move results out of the temporary folder, which the summaries name as the place of the outputs."""
+    for path in summaries:
+        text = path.read_text(encoding="utf-8")
+        write_text(path, text.replace(str(inside.outputs.parent), str(run.outputs.parent)))
+    for path in sorted(inside.outputs.parent.rglob("*")):
+        target = run.outputs.parent / path.relative_to(inside.outputs.parent)
+        if path.is_dir():
+            make_folder(target, OUTPUTS)
+        else:
+            path.replace(target)
+
+
+def seconds_by_the_clock(console: str) -> float | None:
+    """Seconds from the first device's start to the last one's end; None unless the run was on several devices."""
+    spans = [(float(start), float(end)) for start, end in SPAN.findall(console)]
+    return max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
 
 
 def failure_reason(output: str) -> str:
@@ -98,14 +169,31 @@ def open_session(model: Path, device: int) -> Any:
     try:
         return InferSession(device, str(model))
     except Exception as error:  # the extension raises RuntimeError, with its reason on the console
-        raise InputError(f"{model}: device {device} cannot load it ({error}). Check npu-smi info") from error
+        is_open = model.exists() and model.stat().st_mode & OTHERS_WRITE
+        advice = (
+            f"Since 2024, others must not be able to change it: chmod go-w {model}" if is_open else "Check npu-smi info"
+        )
+        raise InputError(f"{model}: device {device} cannot load it ({error}). {advice}") from error
 
 
 def require() -> None:
     """Check that ais_bench can be used, without loading it.
 
     Raises:
-        BackendUnavailable: one of its two packages is missing.
+        BackendUnavailable: one of its two packages is missing, or the module is another program's.
     """
+    found = find_spec("ais_bench")
+    folders = list(found.submodule_search_locations or ()) if found else []
+    if found and PathFinder.find_spec("ais_bench.infer", folders) is None:
+        raise BackendUnavailable(f"backend ascend: {namesake([*folders, found.origin][0])} {INSTALL}")
     if missing := [name for name in ("ais_bench", "aclruntime") if find_spec(name) is None]:
         raise BackendUnavailable(f"backend ascend: {' and '.join(missing)} not installed. {INSTALL}")
+
+
+def namesake(place: str | None) -> str:
+    """What the installed module ``ais_bench`` is, and how to remove it."""
+    try:
+        version = metadata.version(NAMESAKE)
+    except metadata.PackageNotFoundError:
+        return f"{place} has no ais_bench.infer: it is not the vendor's ais_bench. Remove it."
+    return f"ais_bench is {NAMESAKE} {version}, which evaluates language models. Run: pip uninstall {NAMESAKE}."

@@ -23,8 +23,20 @@ ONNX = 5
 #: Numbers of batch sizes that ``--dynamic_batch_size`` takes, and the largest batch size.
 MIN_DYNAMIC, MAX_DYNAMIC, MAX_DYNAMIC_SIZE = 2, 100, 2048
 
-#: Start of a message: E10001, EZ3003, EC0010, W11001, each followed by a colon; in CANN 8 also by process id and time.
-CODE = re.compile(r"^(?P<code>[EW][A-Z]{0,2}\d{4,5}):\s*(?:\[PID: \d+\]\s*[\d.:-]+\s*)?(?P<text>.*)$")
+#: Process id and time, which CANN 8 writes after a code and CANN 9 before it.
+STAMP = r"(?:\[PID: \d+\]\s*(?:\d{4}-[\d.:-]+\s*)?)?"
+#: Start of a message: E10001, EZ3003, EC0010, W11001 and a colon; in CANN 9 Unsupported_Operator(EZ3002) and a colon.
+#: The second line of an inner error may have two spaces in its place.
+CODE = re.compile(
+    rf"^{STAMP}(?:\w+\((?P<named>[EW][A-Z]{{0,2}}\d{{4,5}})\):|(?P<plain>[EW][A-Z]{{0,2}}\d{{4,5}})(?::|\s{{2}}))"
+    rf"\s*{STAMP}(?P<text>.*)$"
+)
+#: Text of the first line of an inner error, whose second line says more.
+INNER = re.compile(r"Inner Error\b.*")
+#: Line of a log, without where it is from: a tool's name and process, time, source file. AMCT gives its reasons so.
+LOGGED = re.compile(
+    r"^\[ERROR\] ?(?:\[\w+\]\[\d+\]|\w+\([^()\n]*\):[\d.:-]+ ?\[[^\]\n]*\])? ?(?P<text>\S.*)$", re.MULTILINE
+)
 
 #: Further parts of a message.
 LABELS = {"Possible Cause": "cause", "Solution": "solution"}
@@ -155,7 +167,10 @@ def parse_messages(output: str) -> list[Message]:
     for raw in output.splitlines():
         line = raw.strip()
         if start := CODE.match(line):
-            found.append({"code": start["code"], "text": start["text"].strip()})
+            code = start["named"] or start["plain"]
+            if found and found[-1]["code"] == code and INNER.fullmatch(found[-1]["text"]):
+                found.pop()
+            found.append({"code": code, "text": start["text"].strip()})
             part = "text"
         elif line.startswith("TraceBack") or not line:
             part = ""
@@ -170,6 +185,15 @@ def parse_messages(output: str) -> list[Message]:
 
 
 def failure_reason(output: str) -> str:
-    """Reason of a failure in the tool's words: its error messages, or else the last line that it printed."""
-    errors = [str(message) for message in parse_messages(output) if not message.code.startswith("W")]
-    return format_list(list(dict.fromkeys(errors)), first=3) or tool.last_line(output)
+    """Reason of a failure in the tool's words: its error messages, and what it logged if they name no cause.
+
+    Without either, the last line that it printed.
+    """
+    messages = [message for message in parse_messages(output) if not message.code.startswith("W")]
+    coded = list(dict.fromkeys(map(str, messages)))
+    logged: list[str] = []
+    if not any(message.cause or message.solution for message in messages):
+        lines = dict.fromkeys(line["text"].strip() for line in LOGGED.finditer(output))
+        logged = [line for line in lines if not any(line in reason for reason in coded)]
+    shown = [format_list(reasons, first=3) for reasons in (coded, logged) if reasons]
+    return "; ".join(shown) or tool.last_line(output)

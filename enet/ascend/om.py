@@ -12,7 +12,7 @@ from enet.ascend.devices import soc_version
 from enet.deliverable import Deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
-from enet.model.onnx_file import input_of
+from enet.model.onnx_file import input_of, load_graph
 from enet.storage.files import hash_file, write_text
 
 InputKind = Literal["float", "uint8"]
@@ -50,7 +50,16 @@ class CompiledOm:
 
 
 def compile_onnx(
-    model: Path, output: Path, batch_sizes: tuple[int, ...], spec: Deliverable, kind: InputKind, target: Target
+    model: Path,
+    output: Path,
+    batch_sizes: tuple[int, ...],
+    spec: Deliverable,
+    kind: InputKind,
+    target: Target,
+    *,
+    expected: tuple[str, tuple[int, ...]] | None = None,
+    log: str = "error",
+    bank: Path | None = None,
 ) -> CompiledOm:
     """Compile an ONNX file; tune it if the target has job types of aoe.
 
@@ -59,6 +68,9 @@ def compile_onnx(
         batch_sizes: if there are several, one is chosen when the model runs.
         spec: deliverable whose mean and std AIPP applies to "uint8" input.
         kind: input format of the ``.om``.
+        expected: name and shape of the input, with its batch axis, that the user states.
+        log: what the tool logs.
+        bank: folder of aoe's knowledge bank (default: beside the output).
     Raises:
         InputError: the ONNX file cannot be used.
         BackendUnavailable: a tool is missing.
@@ -67,6 +79,10 @@ def compile_onnx(
     dtype, shape = input_of(model)
     if dtype.name != "float32" or len(shape) != 3:
         raise InputError(f"{model}: input {dtype} {list(shape)}, expected float32 images. Export it with --input float")
+    name = load_graph(model).graph.input[0].name
+    if expected is not None and (name, shape) != (expected[0], expected[1][1:]):
+        seen, stated = (f"{of} {list(sides)}" for of, sides in ((name, shape), (expected[0], expected[1][1:])))
+        raise InputError(f"{model}: an image of the input is {seen}, but of --input-shape {stated}. Correct it")
     width, height = spec.preprocessing.size
     if kind == "uint8" and shape[1:] != (height, width):
         seen, wanted = f"{shape[2]}x{shape[1]}", f"{width}x{height}"
@@ -79,6 +95,8 @@ def compile_onnx(
             soc_version=soc_version(target),
             shape=(shape[0], shape[1], shape[2]),
             batch_sizes=batch_sizes,
+            input_name=name,
+            log=log,
             precision_mode=target.precision_mode,
             aipp=Path(folder) / "aipp.cfg" if kind == "uint8" else None,
         )
@@ -86,7 +104,7 @@ def compile_onnx(
             write_text(conversion.aipp, aipp.config(spec.preprocessing))
         compiled = CompiledOm(soc_version=conversion.soc_version, batch_sizes=batch_sizes, input=kind)
         if target.tuning:
-            bank = stem.with_name(f"{stem.name}_bank")
+            bank = bank or stem.with_name(f"{stem.name}_bank")
             tuned, improvements = aoe.tune(aoe.Tuning(conversion, target.tuning, bank, target.devices[0]))
             return replace(compiled, om=tuned, improvements=improvements, bank=bank)
         converted, warnings = atc.convert(conversion)

@@ -15,19 +15,19 @@ from typing import Any
 from enet.errors import BackendUnavailable, EnetError
 from enet.storage.files import write_text
 
-#: How to get CANN's tools, and each tool.
-SET_ENV = "run: source /usr/local/Ascend/ascend-toolkit/set_env.sh"
-INSTALL = {
-    "atc": f"install CANN and {SET_ENV}",
-    "aoe": f"install CANN and {SET_ENV}",
-    "npu-smi": "install the NPU's driver, or run where it is installed: /usr/local/Ascend/driver",
-}
+ASCEND, OF_USER = Path("/usr/local/Ascend"), Path(os.environ.get("HOME", "/")) / "Ascend"
+#: Folders that CANN is installed in, for all users or one: since version 8.5, and before.
+HOMES = tuple(root / name for name in ("cann", "ascend-toolkit") for root in (ASCEND, OF_USER))
+NO_DRIVER = "install the NPU's driver, or run where it is installed: /usr/local/Ascend/driver"
+#: Of programs that are run: ais_bench refuses a model that a group or others may write.
+UMASK = os.umask(0o077)
+os.umask(UMASK)
+UMASK |= 0o027
 #: Printed by the dynamic linker if the driver's libraries are not found.
 MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
 
 #: Environment variables with the root of CANN's installation, in order of precedence; ``set_env.sh`` sets them.
 ROOTS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")
-DEFAULT_ROOT = Path("/usr/local/Ascend/ascend-toolkit/latest")
 
 #: Line of an installed version: version=5.1.RC2; in version.cfg toolkit_running_version=[1.84.T11.0.B118:5.1.RC2].
 VERSION = re.compile(r"^(?:toolkit_(?:running|installed)_)?version=\[?(?:[^:\]\n]*:)?([^\]\n]+)", re.MULTILINE)
@@ -62,6 +62,15 @@ class Finished:
         return ToolFailed(program, reason, self.code, Path(name))
 
 
+def set_env() -> str:
+    """What to do so that CANN's tools are found: the script of the installation that is here, or to install one."""
+    found = [home / "set_env.sh" for home in HOMES if (home / "set_env.sh").is_file()]
+    if found:
+        return f"run: source {found[0]}"
+    newer, older = (ASCEND / name / "set_env.sh" for name in ("cann", "ascend-toolkit"))
+    return f"install CANN and run: source {newer} (before CANN 8.5: {older})"
+
+
 def last_line(output: str) -> str:
     """Last line of a tool's output that is not empty."""
     return output.strip().rpartition("\n")[2].strip() or "no output"
@@ -74,7 +83,7 @@ def require(name: str) -> None:
         BackendUnavailable: it is not.
     """
     if shutil.which(name) is None:
-        raise BackendUnavailable(f"{name}: not found on the PATH; {INSTALL[name]}")
+        raise BackendUnavailable(f"{name}: not found on the PATH; {NO_DRIVER if name == 'npu-smi' else set_env()}")
 
 
 def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> Finished:
@@ -94,6 +103,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            umask=UMASK,
         )
     except OSError as error:
         raise BackendUnavailable(f"{command[0]}: cannot be run ({error.strerror}). Check the installation") from error
@@ -101,14 +111,14 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
     library = MISSING_LIBRARY.search(finished.output)
     if finished.code != 0 and library:
         name = Path(command[0]).name
-        raise BackendUnavailable(f"{name}: library {library[1]} is not found; install the NPU's driver and {SET_ENV}")
+        raise BackendUnavailable(f"{name}: library {library[1]} is not found; {NO_DRIVER}; {set_env()}")
     return finished
 
 
 def cann_version() -> str | None:
     """Version of the installed CANN, such as "5.1.RC2"; None if it is unknown."""
-    roots = [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)] + [DEFAULT_ROOT]
-    for root in roots:
+    roots = [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)]
+    for root in (*roots, *(home / below for home in HOMES for below in ("", "latest"))):
         for pattern in ("ascend_toolkit_install.info", "*-linux/ascend_toolkit_install.info", "version.cfg"):
             for path in sorted(root.glob(pattern)):
                 text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -126,6 +126,7 @@ class AscendBackend(Backend):
             raise BackendUnavailable(", and ".join(missing))
         found = {"cann": tool.cann_version() or "not recorded", "driver": npu_smi.read_states()[0].driver}
         for package in ("ais_bench", "aclruntime"):
+            found[package] = "not recorded"
             with contextlib.suppress(metadata.PackageNotFoundError):
                 found[package] = metadata.version(package)
         return found

@@ -2,8 +2,9 @@
 
 import sys
 from argparse import Namespace
+from pathlib import Path
 
-from enet import backends
+from enet import ascend, backends, records
 from enet.commands.common import add_json, print_result
 from enet.options import DIR, FILE, SHOW_DEFAULT, AddOption, add_device, batch_size
 from enet.storage.files import hash_file
@@ -17,6 +18,7 @@ def add_options(add: AddOption) -> None:
     add("--output", **DIR, required=True, help="folder for the outputs")
     add("--backend", choices=[backends.DEFAULT, *backends.DEVICE_BACKENDS], default=backends.DEFAULT, **SHOW_DEFAULT)
     add("--batch-size", type=batch_size, default=1, metavar="N", **SHOW_DEFAULT)
+    add("--batchsize", dest="batch_size", type=batch_size, metavar="N", help="as --batch-size")
     add("--dynamic", action="store_true", help="the .om has several batch sizes: choose --batch-size")
     add("--outfmt", choices=["BIN", "NPY", "TXT"], default="BIN", help="default: %(default)s; TXT: ascend only")
     add_device(add)
@@ -31,4 +33,18 @@ def run(args: Namespace) -> int:
     summaries, output = [str(path) for path in written], str(args.output)
     values = {"model_sha256": hash_file(args.model), "batch_size": args.batch_size}
     values |= {"outputs": output, "summaries": summaries}
-    return print_result(f"Wrote outputs to {output}, their list to {', '.join(summaries)}", values, args)
+    sentence = f"Wrote outputs to {output}, their list to {', '.join(summaries)}"
+    if len(args.devices) > 1 and (total := clock_total(written, folder_run.console)):
+        values |= total
+        rate = f"{total['images_per_second']:.2f} images/s"
+        sentence += f". {total['images']} images in {total['seconds']:.2f} s by the clock, all devices together: {rate}"
+    return print_result(sentence, values, args)
+
+
+def clock_total(summaries: list[Path], console: Path) -> dict[str, float]:
+    """Images, seconds and images/s of all devices together; empty if the console does not tell when they ran."""
+    seconds = ascend.ais_bench.seconds_by_the_clock(console.read_text(encoding="utf-8")) if console.is_file() else None
+    if not seconds:
+        return {}
+    images = sum(len(records.summary.read(path).pairs) for path in summaries)
+    return {"images": images, "seconds": seconds, "images_per_second": images / seconds}

@@ -11,7 +11,7 @@ EXAMPLE = "enet preprocess --src-path citys --save-path prep_dataset"
 
 def add_options(add: AddOption) -> None:
     add("--src-path", **DIR, required=True, help="folder of the data set")
-    add("--save-path", "--save_path", **DIR, required=True, help="folder for the .bin files")
+    add("--save-path", **DIR, required=True, help="folder for the .bin files")
     add_deliverable(add)
     add_cache(add)
     add_input(add)

@@ -19,7 +19,7 @@ from enet import __version__
 from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import Normalise
 from enet.datasets.workers import map_on_all_cores
-from enet.storage.files import hash_file, make_folder, write_bytes, write_text
+from enet.storage.files import INPUTS, hash_file, make_folder, write_bytes, write_text
 
 MANIFEST = "preprocessed.json"
 
@@ -48,7 +48,7 @@ def write_bin_files(
     }
     settings = json.loads(json.dumps(settings))  # tuples become lists, as in the manifest that is read
     intended = [f"{name}.bin" for name in images.names]
-    make_folder(folder)
+    make_folder(folder, INPUTS)
     before = read_manifest(folder)
     resumes = settings == {key: value for key, value in before.items() if key != "files"}
     if not resumes:  # or the next run would take these files for its own

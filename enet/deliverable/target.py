@@ -47,7 +47,7 @@ class DeviceState:
         temperature: in degrees Celsius.
         utilisation: of the compute cores, in percent.
         memory_used, memory_total: in MB, of the memory that models are loaded into (HBM if there is one).
-        processes: running on the chip, each as "name (pid)".
+        processes: running on the chip, each as "name (pid)"; None if the tool's table of them cannot be read.
     """
 
     device: int
@@ -60,7 +60,7 @@ class DeviceState:
     utilisation: float | None
     memory_used: int | None
     memory_total: int | None
-    processes: tuple[str, ...] = ()
+    processes: tuple[str, ...] | None = ()
     driver: str = ""
 
     def device_problems(self) -> list[str]:
@@ -72,6 +72,8 @@ class DeviceState:
             found.append(f"{self.temperature:g} °C, expected at most {HOT:g}")
         if self.utilisation:
             found.append(f"{self.utilisation:g} % of its cores are in use")
-        if self.processes:
+        if self.processes is None:
+            found.append("the processes on it are not known: npu-smi's table of processes is missing or cannot be read")
+        elif self.processes:
             found.append(f"other processes run on it: {', '.join(self.processes)}")
         return [f"device {self.device} ({self.name}): {problem}" for problem in found]

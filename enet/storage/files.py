@@ -14,6 +14,9 @@ from typing import Any
 
 from enet.errors import InputError
 
+#: Permissions of folders that ais_bench reads from and writes to: it refuses an input that a group or others may write,
+#: and a folder for outputs that others may read, too.
+INPUTS, OUTPUTS = 0o755, 0o750
 #: Error numbers of ``fsync`` on a disk that does not support it.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -75,14 +78,16 @@ def require_plain_file(path: Path, *, at_most: int | None = None) -> None:
         raise InputError(f"{path}: {status.st_size} bytes, expected at most {at_most}. Give another file")
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Create a folder and its parents, unless they exist.
 
+    Args:
+        mode: permissions of the folder, of which the umask may take away some.
     Raises:
         InputError: it cannot be created, or a file has its name.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode, parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be created ({error.strerror}). Choose another folder") from error
 

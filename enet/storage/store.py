@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from enet.errors import EnetError, InputError
 from enet.storage import secret
-from enet.storage.files import fsync_path, hash_file, hash_json, make_folder, write_text
+from enet.storage.files import INPUTS, fsync_path, hash_file, hash_json, make_folder, write_text
 
 #: Writes the files of an entry into the empty folder that it is given.
 Make = Callable[[Path], None]
@@ -90,7 +90,7 @@ class Store:
         for left in entry.parent.glob(f".{entry.name}.build*"):  # by a build that was killed
             shutil.rmtree(left, ignore_errors=True)
         temporary = entry.with_name(f".{entry.name}.build{os.getpid()}")
-        make_folder(temporary)
+        make_folder(temporary, INPUTS)
         try:
             make(temporary)
             manifest = json.loads(json.dumps({**manifest, "files": hashes(temporary), "created": time.time()}))

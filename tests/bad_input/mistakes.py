@@ -156,6 +156,14 @@ CASES = [
         "'310P3', expected a name such as Ascend310P3",
     ),
     case(
+        "om of a shape in words", COMPILE + "{bad}/enet.onnx --input_shape image", "'image', expected one input such as"
+    ),
+    case(
+        "om of another framework",
+        COMPILE + "{bad}/enet.onnx --framework 3",
+        "argument --framework: invalid choice: '3'",
+    ),
+    case(
         "aoe of an unknown job",
         COMPILE + "{bad}/enet.onnx --aoe 3",
         "'3', expected 1 (subgraphs), 2 (operators) or 1,2",

@@ -147,7 +147,8 @@ def test_commands_without_cann_name_what_is_missing(small: Path, scenes: Path, t
     done = without_cann("evaluate", "--deliverable", str(small), "--data-root", str(scenes), *device)
     assert done.returncode == 2
     assert done.stderr == (
-        "enet: atc: not found on the PATH; install CANN and run: source /usr/local/Ascend/ascend-toolkit/set_env.sh\n"
+        "enet: atc: not found on the PATH; install CANN and run: source /usr/local/Ascend/cann/set_env.sh "
+        "(before CANN 8.5: /usr/local/Ascend/ascend-toolkit/set_env.sh)\n"
     )
     done = without_cann("doctor")
     assert done.returncode == 0

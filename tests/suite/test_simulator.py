@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 import onnx
 import pytest
 
-from enet.ascend import npu_smi, simulation
+from enet.ascend import ais_bench as drivers, atc as compiler, npu_smi, simulation
 from enet.records import summary as ais_bench
 from fixtures.ascend_simulator import environment
 
@@ -67,6 +68,7 @@ def om(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model for batch 4."""
     folder = tmp_path_factory.mktemp("simulator")
     assert atc(network(folder / "tiny.onnx"), folder / "tiny_bs4").returncode == 0
+    (folder / "tiny_bs4.om").chmod(0o640)  # whatever the umask of these tests
     return folder / "tiny_bs4.om"
 
 
@@ -106,11 +108,15 @@ def test_atc_refuses(what: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("opset", "operator"), [(18, "Relu"), (11, "Det")])
-def test_atc_knows_no_such_operator(opset: int, operator: str, tmp_path: Path) -> None:
-    done = atc(network(tmp_path / "tiny.onnx", opset, operator), tmp_path / "tiny")
+@pytest.mark.parametrize("cann", ["5.1", "9"])
+def test_atc_knows_no_such_operator(opset: int, operator: str, cann: str, tmp_path: Path) -> None:
+    onnx_file = network(tmp_path / "tiny.onnx", opset, operator)
+    words = [f"--model={onnx_file}", f"--output={tmp_path / 'tiny'}", "--framework=5", "--soc_version=Ascend310P3"]
+    done = run("atc", *words, cann=cann)
     assert done.returncode == 255
-    assert "E19010" in done.stdout
-    assert f"ai.onnx::{opset}::{operator}" in done.stdout
+    (message,) = compiler.parse_messages(done.stdout)
+    assert (message.code, f"ai.onnx::{opset}::{operator}" in message.text) == ("E19010", True)
+    assert message.solution.startswith("Check the version of the installation package")
 
 
 # ais_bench.
@@ -206,11 +212,13 @@ def test_ais_bench_refuses(what: str, om: Path, tmp_path: Path) -> None:
         ("2022-09", "run/sumary.json", [f"img{n}_0.bin" for n in range(6)]),
         ("2022-11", "run_summary.json", [f"img{n}_0.bin" for n in range(6)]),
         ("2023-06", "run_summary.json", [f"img{n}_0.bin" for n in range(6)]),
+        ("2025-12", "run_summary.json", [f"img{n}_0.bin" for n in range(6)]),
     ],
 )
 def test_versions(version: str, summary: str, outputs: list[str], om: Path, tmp_path: Path) -> None:
     """Where the summary goes, what outputs are called, and what becomes of a last batch of two."""
     inputs(tmp_path / "in", [f"img{n}.bin" for n in range(6)])
+    (tmp_path / "out").mkdir(0o750)
     infer(om, tmp_path, ais_bench=version)
     written = {path.name for path in (tmp_path / "out" / "run").iterdir()} - {"sumary.json"}
     assert sorted(written) == outputs
@@ -218,6 +226,90 @@ def test_versions(version: str, summary: str, outputs: list[str], om: Path, tmp_
     assert read.simulated
     assert len(read.pairs) == len(outputs)
     assert bool(read.compute_ms) == (version >= "2022-11")
+
+
+#: The project's own drivers: two devices from the command line, then a session.
+DRIVERS = """
+import sys
+from pathlib import Path
+import numpy as np
+from enet.ascend import ais_bench
+model, inputs, outputs = map(Path, sys.argv[1:])
+for path in ais_bench.infer(ais_bench.FolderRun(model, inputs, outputs, 4, (0, 1))):
+    print(path.relative_to(outputs))
+session = ais_bench.open_session(model, 0)
+(value,), (result,) = session.get_inputs(), session.infer([np.full((4, 3, 4, 4), 7, np.float32)])
+print(value.name, value.shape, result.shape, result.max())
+"""
+
+
+@pytest.mark.parametrize(
+    ("version", "shares"), [("2023-06", ["device0", "device1"]), ("2025-12", ["device0_0", "device1_1"])]
+)
+def test_our_drivers_speak_both_generations(version: str, shares: list[str], om: Path, tmp_path: Path) -> None:
+    inputs(tmp_path / "in", [f"img{n}.bin" for n in range(5)]).chmod(0o755)
+    outputs = tmp_path / "out" / "run"
+    done = run(sys.executable, "-c", DRIVERS, om, tmp_path / "in", outputs, ais_bench=version, devices=2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
+    assert lines == [f"{share}_summary.json" for share in shares] + ["image [4, 3, 4, 4] (4, 3, 4, 4) 7.0"]
+    assert [len(list((outputs / share).iterdir())) for share in shares] == [3, 2]
+    seconds = drivers.seconds_by_the_clock((tmp_path / "out" / "run_console.txt").read_text())
+    assert seconds is not None
+    for share in shares:
+        read = ais_bench.read(outputs / f"{share}_summary.json")
+        assert read.simulated
+        assert simulation.is_marked(read.compute_ms)
+
+
+#: What the front end of 2025 refuses: permissions of the outputs' folder, the inputs' folder and the model.
+OPEN = {"outputs read": (0o755, 0o755, 0o640), "outputs": (0o770, 0o755, 0o640), "inputs": (0o750, 0o775, 0o640)}
+OPEN |= {"model": (0o750, 0o755, 0o664)}
+
+
+@pytest.mark.parametrize("what", OPEN)
+def test_front_end_of_2025_refuses_what_others_may_change(what: str, om: Path, tmp_path: Path) -> None:
+    model = Path(shutil.copy(om, tmp_path / "copy.om"))
+    (tmp_path / "out").mkdir()
+    for path, mode in zip((tmp_path / "out", inputs(tmp_path / "in", []), model), OPEN[what], strict=True):
+        path.chmod(mode)
+    words = ["--model", model, "--input", tmp_path / "in", "--output", tmp_path / "out"]
+    done = run(sys.executable, "-m", "ais_bench", *words, ais_bench="2025-12")
+    assert done.returncode == 2
+    assert "is group writable, or is others writable" in done.stdout
+
+
+def test_front_end_of_2025_writes_as_the_real_one(om: Path, tmp_path: Path) -> None:
+    """Several devices and a pipeline on threads: files, keys and lines are those of genuine records."""
+    records = RECORDS / "v0.0.2_2025"
+    if not records.is_dir():
+        pytest.skip(f"{records} is not here")
+    inputs(tmp_path / "in", [f"img{n}.bin" for n in range(5)]).chmod(0o755)
+    (tmp_path / "out").mkdir(0o750)
+    several = infer(om, tmp_path, "--device", "0,1", "--divide_input", 1, ais_bench="2025-12", devices=2)
+    told = [line for line in (records / "console_two_devices.txt").read_text().splitlines() if " device_" in line]
+    assert {shape(line) for line in told} <= {shape(line) for line in several["console"].splitlines()}
+    for name in ("device0_0", "device1_1"):
+        genuine = json.loads((records / f"{name}_summary.json").read_text())
+        assert set(several[f"run/{name}_summary.json"]) == {*genuine, simulation.KEY}
+
+
+def test_pipeline_on_threads_keeps_pairs(om: Path, tmp_path: Path) -> None:
+    """It lists no files and gives no statistics but the mean; times are marked all the same."""
+    folder = tmp_path / "in"
+    folder.mkdir(mode=0o755)
+    for number in range(5):
+        np.full((4, *SHAPE), number, np.float32).tofile(folder / f"img{number}.bin")
+    (tmp_path / "out").mkdir(0o750)
+    found = infer(om, tmp_path, "--pipeline", 1, "--threads", 2, ais_bench="2025-12")
+    assert sorted(path.name for path in (tmp_path / "out" / "run").iterdir()) == [f"img{n}_0.bin" for n in range(5)]
+    table = found["run_summary.json"]
+    assert (table["filesinfo"], set(table["NPU_compute_time"])) == ({}, {"mean", "count"})
+    pairs = table["npu_compute_time_list"]
+    assert all(start < end for start, end in pairs)
+    assert (len(pairs), pairs) == (5, sorted(pairs))
+    assert simulation.is_marked([time for pair in pairs for time in pair])
+    assert "run in pipeline mode with computing threadsnumber:2" in found["console"]
 
 
 def shape(line: str) -> str:
@@ -270,7 +362,15 @@ def test_the_genuine_front_end(om: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "count", "name"),
-    [("310", 1, "310"), ("310x4", 4, "310"), ("310P3", 1, "310P3"), ("310P3-wide", 2, "310P3"), ("910B", 2, "910B")],
+    [
+        ("310", 1, "310"),
+        ("310x4", 4, "310"),
+        ("310P3", 1, "310P3"),
+        ("310P3-wide", 2, "310P3"),
+        ("910B", 2, "910B"),
+        ("910B-26", 2, "910B"),
+        ("950", 2, "Ascend950"),
+    ],
 )
 def test_npu_smi(kind: str, count: int, name: str) -> None:
     """The driver reads every table that the simulator draws."""

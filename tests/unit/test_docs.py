@@ -19,7 +19,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 def commands(page: Path, program: str) -> list[str]:
     """Lines of the page's shell blocks that run a program, without comments and prompts."""
-    blocks = re.findall(r"^[ ]*```bash\n(.*?)^[ ]*```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(
+        r"^[ ]*```(?:bash|console)\n(.*?)^[ ]*```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line.split("  #")[0].split(" > ")[0] for line in lines if line.startswith(f"{program} ")]
 

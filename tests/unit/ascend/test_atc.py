@@ -173,6 +173,41 @@ TEXTS: dict[str, tuple[str, Message]] = {
         FAILED + "E10410: File enet.onnx does not exist.\n",
         Message("E10410", "File enet.onnx does not exist."),
     ),
+    "CANN 9, name before the code": (
+        FAILED
+        + "[PID: 8818] 2026-06-08-19:41:31.081.721 Unsupported_Operator(EZ3002): Optype [TransData] of Ops kernel "
+        "[DNN_VM_HOST_CPU_OP_STORE] is unsupported. Reason: Transdata op, groups should be greater than 1, but now is 1.\n"
+        "        Possible Cause: The operator type is unsupported in the operator information library due to specification "
+        "mismatch.\n"
+        "        Solution: Submit an issue to request for support at https://gitee.com/ascend, or remove this type of "
+        "operators from your model.\n"
+        "        TraceBack (most recent call last):\n"
+        "        Optype [TransData] of Ops kernel [aicpu_ascend_kernel] is unsupported.\n",
+        Message(
+            "EZ3002",
+            "Optype [TransData] of Ops kernel [DNN_VM_HOST_CPU_OP_STORE] is unsupported. Reason: Transdata op, groups "
+            "should be greater than 1, but now is 1.",
+            "The operator type is unsupported in the operator information library due to specification mismatch.",
+            "Submit an issue to request for support at https://gitee.com/ascend, or remove this type of operators from your "
+            "model.",
+        ),
+    ),
+    "CANN 9, no time": (
+        FAILED + "[PID: 1571259] Unsupported_Operator(EZ3002): Optype [ChunkGatedDeltaRule] is unsupported.\n",
+        Message("EZ3002", "Optype [ChunkGatedDeltaRule] is unsupported."),
+    ),
+    "CANN 8, inner error of two lines": (
+        FAILED
+        + "E19999: Inner Error!\nE19999: [PID: 62] 2026-10-07-20:48:26.590.568 [Call][PreRun] Failed, graph_id:151.\n"
+        "TraceBack (most recent call last):\n"
+        "[Compile][Graph] Compile graph failed.\n",
+        Message("E19999", "[Call][PreRun] Failed, graph_id:151."),
+    ),
+    "no colon": (
+        FAILED
+        + "EZ9999: Inner Error!\nEZ9999  The error from device(2), serial number is 17, there is an aicore error.\n",
+        Message("EZ9999", "The error from device(2), serial number is 17, there is an aicore error."),
+    ),
 }
 
 
@@ -203,6 +238,34 @@ def test_convert_failure_gives_one_line_error(what: str, tmp_path: Path, monkeyp
     assert list((tmp_path / "out").iterdir()) == []
 
 
+AMCT = (
+    "[ERROR][ProcessScale][52] Not support scale greater than 1 / FLT_EPSILON.\n"
+    "[ERROR] AMCT(21177,atc.bin):2023-04-14-14:43:17[utils_acl.cpp:133]input image size[1579014] is not equal to model input "
+    "size[3158028]\n"
+    "[ERROR] AMCT(21177,atc.bin):2023-04-14-14:43:17[sample_process.cpp:234]memcpy device buffer failed\n"
+    "[ERROR] AMCT(21177,atc.bin):2023-04-14-14:43:17[quantize_api.cpp:376]Do Calibration failed.\n"
+)
+LOGGED = (
+    "Not support scale greater than 1 / FLT_EPSILON., input image size[1579014] is not equal to model input size[3158028], "
+    "memcpy device buffer failed and 1 more"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (START + AMCT + FAILED.removeprefix(START), LOGGED),
+        (
+            f"{AMCT}{FAILED}EZ9999: Inner Error!\nEZ9999  Aicore kernel execute failed, device_id=0\n",
+            f"EZ9999: Aicore kernel execute failed, device_id=0; {LOGGED}",
+        ),
+        (TEXTS["no kernel"][0] + AMCT, str(TEXTS["no kernel"][1])),
+    ],
+)
+def test_failure_reason_has_the_logged_cause_if_the_message_has_none(said: str, reason: str) -> None:
+    assert atc.failure_reason(said) == reason
+
+
 SUCCESS = f"{START}...\nATC run success, welcome to the next use.\n"
 WARNED = (
     SUCCESS
@@ -221,9 +284,15 @@ def run(folder: Path, patch: pytest.MonkeyPatch, said: str, then: str) -> tuple[
     return atc.convert(conversion(folder / "out" / "enet"))
 
 
+NAMED = "[PID: 77] 2026-06-08-19:41:31.081.721 Operator_Warning(W11001): Op"
+
+
+@pytest.mark.parametrize("said", [WARNED, WARNED.replace("W11001: Op", NAMED)])
 @pytest.mark.parametrize("suffix", [".om", "_linux_x86_64.om", "_linux_aarch64.om"])
-def test_convert_success_gives_om_and_warnings(suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    om, (warning,) = run(tmp_path, monkeypatch, WARNED, WRITE % suffix)
+def test_convert_success_gives_om_and_warnings(
+    suffix: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    om, (warning,) = run(tmp_path, monkeypatch, said, WRITE % suffix)
     assert om == tmp_path / "out" / f"enet{suffix}"
     assert om.read_text().endswith("atc")
     assert (warning.code, warning.text[:14]) == ("W11001", "Op [Slice_30] ")
@@ -278,6 +347,30 @@ def test_convert_output_that_is_not_utf8_gives_reason(tmp_path: Path, monkeypatc
 
 
 @pytest.mark.parametrize(
+    ("present", "hint"),
+    [
+        ((), "install CANN and run: source {cann} (before CANN 8.5: {toolkit})"),
+        (("ascend-toolkit",), "run: source {toolkit}"),
+        (("cann",), "run: source {cann}"),
+        (("cann", "ascend-toolkit"), "run: source {cann}"),
+    ],
+)
+def test_require_names_the_set_env_that_is_here(
+    present: tuple[str, ...], hint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in present:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "set_env.sh").touch()
+    monkeypatch.setattr(tool, "ASCEND", tmp_path)
+    monkeypatch.setattr(tool, "HOMES", (tmp_path / "cann", tmp_path / "ascend-toolkit"))
+    only(tmp_path / "bin", monkeypatch)
+    with pytest.raises(BackendUnavailable) as caught:
+        tool.require("atc")
+    paths = {"cann": tmp_path / "cann" / "set_env.sh", "toolkit": tmp_path / "ascend-toolkit" / "set_env.sh"}
+    assert str(caught.value) == f"atc: not found on the PATH; {hint.format(**paths)}"
+
+
+@pytest.mark.parametrize(
     ("file", "text", "version"),
     [
         ("x86_64-linux/ascend_toolkit_install.info", "package_name=Ascend-cann-toolkit\nversion=5.1.RC2\n", "5.1.RC2"),
@@ -292,5 +385,5 @@ def test_cann_version_reads_known_files(
     (tmp_path / file).parent.mkdir(exist_ok=True)
     (tmp_path / file).write_text(text)
     monkeypatch.setenv("ASCEND_TOOLKIT_HOME", str(tmp_path))
-    monkeypatch.setattr(tool, "DEFAULT_ROOT", tmp_path / "absent")
+    monkeypatch.setattr(tool, "HOMES", ())
     assert tool.cann_version() == version

@@ -68,10 +68,97 @@ A3 = """\
 | 0     Ascend910           | OK            | -           37                0    / 0             |
 | 1     1                   | 0000:9F:00.0  | 0           0    / 0          2905 / 65536         |
 """
+WITH_CONTAINERS = """\
++------------------------------------------------------------------------------------------------------------------+
+| npu-smi 26.1.0                              Version: 26.1.0                                                      |
++---------------------------+---------------+----------------------------------------------------------------------+
+| NPU   Name                | Health        | Power(W)             Temp(C)                 Hugepages-Usage(page)   |
+| Chip                      | Bus-Id        | AICore(%)            Memory-Usage(MB)        HBM-Usage(MB)           |
++===========================+===============+======================================================================+
+| 0     910B3               | OK            | 100.0                50                      0    / 0                |
+| 0                         | 0000:C1:00.0  | 0                    0    / 0                8676 / 65536            |
++===========================+===============+======================================================================+
+| 1     910B3               | OK            | 97.8                 49                      0    / 0                |
+| 0                         | 0000:C2:00.0  | 0                    0    / 0                3402 / 65536            |
++===========================+===============+======================================================================+
++---------------------------+---------------+----------------------------------------------------------------------+
+| NPU     Chip              | Process id    | Process name       | Process memory(MB)    | Process id in container |
++===========================+===============+======================================================================+
+| 0       0                 | 485946        | pytest             | 5175                  | NA                      |
+| 0       0                 | 485947        | pytest             | 5175                  | 101                     |
++===========================+===============+======================================================================+
+| No running processes found in NPU 1                                                                              |
++===========================+===============+======================================================================+
+"""
+DUO = """\
+[WARNING] a container's log stands before the table | and may have a bar
++--------------------------------------------------------------------------------------------------------+
+| npu-smi 25.3.rc1                                 Version: 25.3.rc1                                     |
++-------------------------------+-----------------+------------------------------------------------------+
+| NPU     Name                  | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
+| Chip    Device                | Bus-Id          | AICore(%)    Memory-Usage(MB)                        |
++===============================+=================+======================================================+
+| 32768   310P3                 | OK              | NA           52                0     / 0             |
+| 0       0                     | 0000:81:00.0    | 0            1541 / 44278                            |
++-------------------------------+-----------------+------------------------------------------------------+
+| 32768   310P3                 | OK              | NA           46                0     / 0             |
+| 1       1                     | 0000:81:00.0    | 0            1391 / 43693                            |
++===============================+=================+======================================================+
++-------------------------------+-----------------+------------------------------------------------------+
+| NPU     Chip                  | Process id      | Process name             | Process memory(MB)        |
++===============================+=================+======================================================+
+| 32768   1                     | 326430          |                          | 108                       |
++===============================+=================+======================================================+
+"""
+ASCEND_310B = """\
++--------------------------------------------------------------------------------------------------------+
+| npu-smi 23.0.0                                   Version: 23.0.0                                       |
++-------------------------------+-----------------+------------------------------------------------------+
+| NPU     Name                  | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
+| Chip    Device                | Bus-Id          | AICore(%)    Memory-Usage(MB)                        |
++===============================+=================+======================================================+
+| 0       310B4                 | Alarm           | 0.0          60                15    / 15            |
+| 0       0                     | NA              | 0            2436 / 7545                             |
++===============================+=================+======================================================+
+"""
+ASCEND_910A = """\
+| NPU   Name                | Health        | Power(W)    Temp(C)           Hugepages-Usage(page)|
+| Chip                      | Bus-Id        | AICore(%)   Memory-Usage(MB)  HBM-Usage(MB)        |
+| 0     910A                | OK            | 67.2        41                15    / 15           |
+| 0                         | 0000:C1:00.0  | 0           1966 / 15171      0    / 32768         |
+"""
+ASCEND_950 = """\
++-------------------------------------------------------------------------------------------------+
+| npu-smi 25.7.rc1.7                               Version: 25.7.rc1.7                            |
++--------+------------------+---------------+-----------------------------------------------------+
+| NPU ID | Name             | Health        | Power(W)    Temp(C)           Hugepages-Usage(page) |
+|        |                  | Bus-Id        | NPU Util(%) Memory-Usage(MB)  HBM-Usage(MB)         |
++========+==================+===============+=====================================================+
+| 0      | Ascend950PR      | OK            | 276.0       69                0     / 0             |
+|        |                  | 0000:71:00.0  | 99          0    / 0          8824  / 131072        |
++========+==================+===============+=====================================================+
+| 3      | Ascend950PR      | Alarm         | 207.7       60                0     / 0             |
+|        |                  | 0000:61:00.0  | 0           0    / 0          5413  / 131072        |
++========+==================+===============+=====================================================+
++---------------------------+---------------+-----------------------------------------------------+
+| NPU ID                    | Process id    | Process name             | Process memory(MB)       |
++===========================+===============+=====================================================+
+| 0                         | 2066378       | pytest                   | 360                     |
++===========================+===============+=====================================================+
+| No running processes found in NPU 3                                                             |
++===========================+===============+=====================================================+
+"""
 
 
 def chip(
-    device: int, npu: int, number: int, name: str, power: float | None, temp: float, **more: object
+    device: int,
+    npu: int,
+    number: int,
+    name: str,
+    power: float | None,
+    temp: float,
+    memory: tuple[int, int],
+    **more: object,
 ) -> DeviceState:
     known: dict[str, object] = {"health": "OK", "utilisation": 0.0, "processes": (), "driver": ""}
     return DeviceState(
@@ -81,28 +168,27 @@ def chip(
         name=name,
         power=power,
         temperature=temp,
+        memory_used=memory[0],
+        memory_total=memory[1],
         **{**known, **more},  # type: ignore[arg-type]
     )
 
 
 TABLES: dict[str, tuple[str, list[DeviceState]]] = {
-    "310": (ASCEND_310, [chip(0, 0, 0, "310", 12.8, 58.0, memory_used=5324, memory_total=8192, driver="21.0.3.1")]),
+    "310": (ASCEND_310, [chip(0, 0, 0, "310", 12.8, 58.0, (5324, 8192), driver="21.0.3.1")]),
     "chips of a card, no banner": (
         FOUR_CHIPS,
         [
-            chip(0, 1, 0, "310", 12.8, 49.0, memory_used=2621, memory_total=8192),
-            chip(1, 1, 1, "310", 12.8, 49.0, memory_used=2621, memory_total=8192, utilisation=3.0),
+            chip(0, 1, 0, "310", 12.8, 49.0, (2621, 8192)),
+            chip(1, 1, 1, "310", 12.8, 49.0, (2621, 8192), utilisation=3.0),
         ],
     ),
-    "310P3": (NPU_SMI, [chip(0, 0, 0, "310P3", 17.0, 56.0, memory_used=934, memory_total=23054, driver="22.0.2")]),
-    "310P3, wide, no power": (
-        WIDE,
-        [chip(0, 2144, 0, "310P3", None, 47.0, memory_used=1807, memory_total=21527, driver="22.0.4")],
-    ),
+    "310P3": (NPU_SMI, [chip(0, 0, 0, "310P3", 17.0, 56.0, (934, 23054), driver="22.0.2")]),
+    "310P3, wide, no power": (WIDE, [chip(0, 2144, 0, "310P3", None, 47.0, (1807, 21527), driver="22.0.4")]),
     "910B with processes": (
         ASCEND_910B,
         [
-            chip(0, 0, 0, "910B1", 100.4, 50.0, memory_used=3395, memory_total=65536, driver="24.1.0"),
+            chip(0, 0, 0, "910B1", 100.4, 50.0, (3395, 65536), driver="24.1.0"),
             chip(
                 1,
                 1,
@@ -110,8 +196,7 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
                 "910B1",
                 101.0,
                 51.0,
-                memory_used=41697,
-                memory_total=65536,
+                (41697, 65536),
                 driver="24.1.0",
                 health="Warning",
                 utilisation=7.0,
@@ -121,9 +206,50 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
     ),
     "A3": (
         A3,
+        [chip(0, 0, 0, "Ascend910", 167.9, 36.0, (3139, 65536)), chip(1, 0, 1, "Ascend910", None, 37.0, (2905, 65536))],
+    ),
+    "910B, process ids in containers": (
+        WITH_CONTAINERS,
         [
-            chip(0, 0, 0, "Ascend910", 167.9, 36.0, memory_used=3139, memory_total=65536),
-            chip(1, 0, 1, "Ascend910", None, 37.0, memory_used=2905, memory_total=65536),
+            chip(
+                0,
+                0,
+                0,
+                "910B3",
+                100.0,
+                50.0,
+                (8676, 65536),
+                driver="26.1.0",
+                processes=("pytest (485946)", "pytest (101)"),
+            ),
+            chip(1, 1, 0, "910B3", 97.8, 49.0, (3402, 65536), driver="26.1.0"),
+        ],
+    ),
+    "310P3, two chips on a card": (
+        DUO,
+        [
+            chip(0, 32768, 0, "310P3", None, 52.0, (1541, 44278), driver="25.3.rc1"),
+            chip(1, 32768, 1, "310P3", None, 46.0, (1391, 43693), driver="25.3.rc1", processes=(" (326430)",)),
+        ],
+    ),
+    "310B": (ASCEND_310B, [chip(0, 0, 0, "310B4", 0.0, 60.0, health="Alarm", memory=(2436, 7545), driver="23.0.0")]),
+    "910A": (ASCEND_910A, [chip(0, 0, 0, "910A", 67.2, 41.0, (0, 32768))]),
+    "950": (
+        ASCEND_950,
+        [
+            chip(
+                0,
+                0,
+                0,
+                "Ascend950PR",
+                276.0,
+                69.0,
+                (8824, 131072),
+                utilisation=99.0,
+                driver="25.7.rc1.7",
+                processes=("pytest (2066378)",),
+            ),
+            chip(1, 3, 0, "Ascend950PR", 207.7, 60.0, health="Alarm", memory=(5413, 131072), driver="25.7.rc1.7"),
         ],
     ),
 }
@@ -133,6 +259,45 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
 def test_parse_known_table_gives_every_chip(name: str) -> None:
     text, expected = TABLES[name]
     assert npu_smi.parse(text) == expected
+
+
+#: Change of a table whose processes are then not known of all chips, or of the second one only.
+UNKNOWN_PROCESSES: dict[str, tuple[str, str, str, list[bool]]] = {
+    "another column": (WITH_CONTAINERS, "| 485946        |", "| 485946 | root |", [True, True]),
+    "no number": (WITH_CONTAINERS, "| 485946        |", "| ******        |", [True, True]),
+    "no table": (WITH_CONTAINERS, WITH_CONTAINERS[WITH_CONTAINERS.index("| NPU     Chip") :], "", [True, True]),
+    "no header": (WITH_CONTAINERS, "| NPU     Chip              | Process id ", "| NPU     Chip  | PID ", [True, True]),
+    "of no chip here": (
+        WITH_CONTAINERS,
+        "| 0       0                 | 485947",
+        "| 0       7   | 485947",
+        [True, True],
+    ),
+    "cut short": (WITH_CONTAINERS, "| No running processes found in NPU 1", "+", [False, True]),
+    "broken by a message": (
+        WITH_CONTAINERS,
+        "| 0       0                 | 485947",
+        "[ERROR] interrupted\n| 0       0                 | 485947",
+        [True, True],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNKNOWN_PROCESSES)
+def test_parse_processes_that_cannot_be_read_are_unknown(what: str) -> None:
+    """A reason against a measurement, as a process is."""
+    table, old, new, unknown = UNKNOWN_PROCESSES[what]
+    assert old in table
+    states = npu_smi.parse(table.replace(old, new))
+    assert [state.processes is None for state in states] == unknown
+    for state in states:
+        assert bool(state.device_problems()) == (state.processes != ())
+    assert "the processes on it are not known" in states[1].device_problems()[0]
+
+
+def test_parse_text_after_the_table_is_no_process() -> None:
+    text = f"{WITH_CONTAINERS}\nOur figures:\n\n| batch | fps |\n|---|---|\n| 1 | 731 |\n| 4 | 947 | 1.2 | 1107 |\n"
+    assert npu_smi.parse(text) == npu_smi.parse(WITH_CONTAINERS)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +341,7 @@ def test_soc_version_of_one_kind_is_atcs_name(name: str, soc: str) -> None:
     assert npu_smi.soc_version(name) == soc
 
 
-@pytest.mark.parametrize("name", ["Ascend910", "910", "950"])
+@pytest.mark.parametrize("name", ["Ascend910", "910", "950", "Ascend950PR"])
 def test_soc_version_of_a_family_gives_error(name: str) -> None:
     with pytest.raises(InputError, match="Give --soc-version"):
         npu_smi.soc_version(name)
@@ -201,6 +366,10 @@ def test_read_states_missing_or_failing_tool_gives_error(tmp_path: Path, monkeyp
     with pytest.raises(BackendUnavailable, match="npu-smi: not found on the PATH; install the NPU's driver"):
         npu_smi.read_states()
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    said = "dcmi model initialized failed, because the device is used. ret is -8020"
+    executable(tmp_path, "npu-smi", f"echo '{said}'; echo 'npu get board type failed. ret is -9005'")
+    with pytest.raises(Exception, match=f"npu-smi: {said}. Another container holds the device"):
+        npu_smi.read_states()
     executable(tmp_path, "npu-smi", "echo dcmi module initialize failed. ret is -8005; exit 1")
     with pytest.raises(Exception, match=r"npu-smi: dcmi module initialize failed. ret is -8005 \(exit code 1\)"):
         npu_smi.read_states()

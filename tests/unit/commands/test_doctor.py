@@ -5,12 +5,33 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from enet.backends import BACKENDS
+from tests.unit.executables import executable, only
 from tests.unit.recipes import enet
+
+
+def test_doctor_of_the_namesake_is_not_ready(
+    work: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyPI's ais-bench-benchmark has a module of the same name."""
+    for name in ("atc", "npu-smi"):
+        executable(work / "bin", name, "exit 0")
+    only(work / "bin", monkeypatch)
+    (work / "ais_bench").mkdir()
+    (work / "ais_bench" / "__init__.py").touch()
+    (work / "aclruntime.py").touch()
+    monkeypatch.syspath_prepend(work)
+    monkeypatch.setattr("enet.backends.BACKENDS", {"ascend": BACKENDS["ascend"]})
+    assert enet("doctor") == 0
+    line = capsys.readouterr().out
+    assert line.split()[:2] == ["ascend", "missing"]
+    assert "has no ais_bench.infer: it is not the vendor's ais_bench" in line
+    assert "Install both wheels of ais_bench" in line
 
 
 def test_doctor_shows_versions_and_what_is_missing(

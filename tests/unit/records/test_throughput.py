@@ -102,6 +102,11 @@ def drop_images(root: Path) -> None:
     edit(summary_of(root, 1), change)
 
 
+#: A table of processes, by npu-smi of 2026.
+PROCESSES = """\
+| NPU     Chip              | Process id    | Process name       | Process memory(MB)    | Process id in container |
+| 0       0                 | 485946        | pytest             | 5175                  | NA                      |
+"""
 BROKEN: dict[str, BrokenCase] = {
     "eval_log that flatters": (
         write("eval_log.txt", "BS 1\nmiou: 54.115%\n"),
@@ -120,6 +125,16 @@ BROKEN: dict[str, BrokenCase] = {
         write("npu_smi.txt", result_folders.NPU_SMI.replace("| 0            934", "| 87           934")),
         WITHOUT,
         "87 % of its cores are in use",
+    ),
+    "a process on the device": (
+        write("npu_smi.txt", result_folders.NPU_SMI + PROCESSES),
+        WITHOUT,
+        "other processes run on it: pytest (485946)",
+    ),
+    "processes that cannot be read": (
+        write("npu_smi.txt", result_folders.NPU_SMI + PROCESSES.replace("| NA  ", "| root | NA  ")),
+        WITHOUT,
+        "the processes on it are not known",
     ),
     "another device": (
         write("npu_smi.txt", result_folders.NPU_SMI.replace("310P3", "310  ")),

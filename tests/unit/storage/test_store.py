@@ -9,6 +9,7 @@ import os
 import pickle
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -60,6 +61,16 @@ def test_get_or_build_builds_once(tmp_path: Path) -> None:
     assert make.times == 1
     assert recipes.files(first) == [MANIFEST, "model.onnx", "sub", "sub/notes.txt"]
     assert left_over(tmp_path) == []
+
+
+def test_get_or_build_entry_is_not_writable_by_others(tmp_path: Path) -> None:
+    """As ais_bench demands of its inputs."""
+    before = os.umask(0)
+    try:
+        entry = Store(tmp_path).get_or_build("bins", KEY, Builder())
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(entry.stat().st_mode) == 0o755
 
 
 def test_get_or_build_writes_the_manifest(tmp_path: Path) -> None:
