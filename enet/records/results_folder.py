@@ -191,14 +191,19 @@ def read_beginning(path: Path) -> str:
 
 
 def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> tuple[RecordedRun, ...]:
-    """Group summaries by run; those of several devices are in one folder, as ``device<N>_summary.json``."""
+    """Group summaries by run; those of several devices are in one folder, as ``device<D>_summary.json``."""
     groups: dict[Path, list[Summary]] = {}
     for summary in summaries:
-        is_shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
+        is_shared = ais_bench.OF_DEVICE.fullmatch(summary.path.stem)
         groups.setdefault(summary.path.parent if is_shared else summary.path, []).append(summary)
     runs: dict[int, RecordedRun] = {}
     for group in groups.values():
+        alone = None if len(group) == 1 else repeated_device(group)
+        group = [alone] if alone else group
         timings = [consistency.recorded_timing(summary, consoles) for summary in group]
+        if alone:
+            words = f"every device ran all inputs (no --divide_input 1), so device {alone.device}'s alone count"
+            timings = [replace(each, batch_size_source=f"{each.batch_size_source}; {words}") for each in timings]
         known = {timing.batch_size for timing in timings} - {0}
         if len(known) > 1:
             sizes = ", ".join(f"{timing.path} has {timing.batch_size}" for timing in timings)
@@ -211,6 +216,15 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
         runs[run.batch_size] = run
     return tuple(runs[size] for size in sorted(runs))
+
+
+def repeated_device(group: list[Summary]) -> Summary | None:
+    """The first device's summary if every device ran all inputs, as they do without ``--divide_input 1``; else None."""
+    first, *others = group
+    images = {infile for infile, _ in first.pairs}
+    is_divided = any(summary.options.get("divide_input") == "1" for summary in group)
+    is_same = all({infile for infile, _ in other.pairs} == images for other in others)
+    return first if images and is_same and not is_divided and not first.is_pure_inference else None
 
 
 def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> Iterator[RecordedTiming]:
