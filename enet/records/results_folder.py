@@ -16,7 +16,7 @@ from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.records import consistency, console, eval_log, raw_times, summary as ais_bench, trtexec
 from enet.records.device_timing import RecordedTiming
-from enet.records.parsing import MAX_BYTES, read_text
+from enet.records.parsing import MAX_BYTES, decode, read_text
 from enet.records.summary import Summary
 
 #: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
@@ -134,13 +134,14 @@ def scan(root: Path) -> ResultsFolder:
         raise InputError(f"--replay {root}: {problem}. Give the folder of one deliverable's results")
     consoles = [console.read(path) for path in printed]
     tables = [path for path in paths if may_hold_table(path, outputs) and has_table(path)]
-    logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
-    claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
+    logs = [timing for path, text in texts if trtexec.is_log(text) for timing in trtexec.read(path)]
+    claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text, path.name)]
     if not (summaries or logs):
         raise InputError(f"--replay {root}: no results. Give a folder with a summary of ais_bench or a trtexec log")
     states = [state for path in tables for state in npu_smi.parse(read_text(path).replace("\0", ""), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
-    runs, claimed = group_by_run(summaries, consoles), merge_claims(claims)
+    runs = group_by_run(summaries, consoles)
+    claimed = merge_claims(claims, [run.batch_size for run in runs])
     return ResultsFolder(root, runs, tuple(logs), tuple(states), claimed, simulated)
 
 
@@ -187,7 +188,8 @@ def read_beginning(path: Path) -> str:
             data = file.read(BEGINNING)
     except OSError:
         return ""
-    return "" if b"\0" in data else data.decode("utf-8", errors="replace")
+    text = decode(data)
+    return "" if "\0" in text else text
 
 
 def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> tuple[RecordedRun, ...]:
@@ -237,11 +239,20 @@ def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> I
         earlier |= names
 
 
-def merge_claims(claims: list[tuple[Path, dict[int, float]]]) -> dict[int, float]:
-    """Merge the claimed mIoU of all logs; an ``InputError`` if two differ on a batch size."""
+def merge_claims(claims: list[tuple[Path, dict[int, float]]], batch_sizes: list[int]) -> dict[int, float]:
+    """Merge the claimed mIoU of all logs; one that names no batch size is of the only run.
+
+    Raises:
+        InputError: two logs differ on a batch size, or one names none beside several runs.
+    """
     merged: dict[int, float] = {}
     for path, by_batch_size in claims:
-        for batch_size, percent in by_batch_size.items():
+        for named, percent in by_batch_size.items():
+            if not named and len(batch_sizes) > 1:
+                sizes = ", ".join(map(str, batch_sizes))
+                problem = f"claims an mIoU without its batch size, and there are runs of {sizes}"
+                raise InputError(f"{path}: {problem}. Write 'BS <batch size>' above it")
+            batch_size = named or next(iter(batch_sizes), 0)
             if merged.setdefault(batch_size, percent) != percent:
                 raise InputError(f"{path}: miou for batch {batch_size} differs from another log. Keep the right one")
     return merged

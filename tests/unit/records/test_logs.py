@@ -62,7 +62,7 @@ def test_trtexec_of_every_version_is_read(version: str, tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text(text)
     assert trtexec.is_log(text)
-    timed = trtexec.read(path)
+    (timed,) = trtexec.read(path)
     assert (timed.tool, timed.batch_size, timed.contradictions) == ("trtexec", batch, ())
     assert timed.share.mean_ms == trtexec.compute_times(text, path)["mean"] == mean
     assert trtexec.compute_times(text, path)["p99"] == p99
@@ -71,7 +71,7 @@ def test_trtexec_of_every_version_is_read(version: str, tmp_path: Path) -> None:
 def test_trtexec_without_command_line_has_no_batch_size(tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text("\n".join(TRT_7.splitlines()[1:-1]))
-    timed = trtexec.read(path)
+    (timed,) = trtexec.read(path)
     assert timed.batch_size == 0
     assert "the command line is not in the log" in timed.batch_size_source
 
@@ -88,7 +88,7 @@ def test_trtexec_cut_short_is_refused(cut: str, tmp_path: Path) -> None:
 def test_trtexec_mean_above_max_contradicts(tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text(TRT_10.replace("mean = 250.922", "mean = 150.922"))
-    assert trtexec.read(path).contradictions == ("the mean GPU compute time is not between min and max",)
+    assert trtexec.read(path)[0].contradictions == ("the mean GPU compute time is not between min and max",)
 
 
 LINES = {
