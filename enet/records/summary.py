@@ -167,7 +167,9 @@ def read(path: Path) -> Summary:
             clock = min(numbers[::2]) / 1000, max(numbers[1::2]) / 1000
     statistics = read_statistics(compute, path)
     if compute and "mean" not in statistics:
-        problem = problem or f"its NPU_compute_time has no mean, only {format_list(sorted(map(str, compute))) or 'nothing'}"
+        problem = (
+            problem or f"its NPU_compute_time has no mean, only {format_list(sorted(map(str, compute))) or 'nothing'}"
+        )
     if compute and "throughput" not in table:
         problem = problem or "it has no throughput"
     statistics.setdefault("mean", math.nan if compute else 0.0)  # `enet infer` writes none, as it times no device
@@ -206,7 +208,7 @@ def find_summary(path: Path) -> Path:
         return beside
     found = sorted(path.parent.glob("*_summary.json"))
     if len(found) > 1:
-        raise InputError(f"{path}: absent, and beside it are {format_list(each.name for each in found)}. Give one")
+        raise InputError(f"{path}: absent, and beside it are {format_list([each.name for each in found])}. Give one")
     return found[0] if found else path
 
 

@@ -58,7 +58,9 @@ def read(path: Path) -> list[RecordedTiming]:
         ended = next((found[-1] for found in reversed(statuses) if found), "RUNNING and nothing after it")
         raise InputError(f"{path}: trtexec says {ended}, expected PASSED. Run it again")
     has_status = any(statuses)
-    return [read_run(run, path) for run, found in zip(runs, statuses, strict=True) if "PASSED" in found or not has_status]
+    return [
+        read_run(run, path) for run, found in zip(runs, statuses, strict=True) if "PASSED" in found or not has_status
+    ]
 
 
 def split_runs(text: str) -> Iterator[str]:
