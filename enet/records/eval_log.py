@@ -1,6 +1,6 @@
 """Reader of logs of postprocessing: the mIoU that somebody computed, by batch size.
 
-The guide's ``eval_log.txt`` has "BS 1" above "miou: 54.115%". Its script ``ENet_postprocess.py`` prints a line an image,
+The guide's ``eval_log.txt`` has "BS 1" above "miou: 54.115%". Its ``ENet_postprocess.py`` prints a line an image,
 "Sample: 40, validation pixAcc: 90.146, mIoU: 68.897", of all images so far: the last one counts.
 """
 
@@ -22,8 +22,8 @@ SAMPLE_LINE = re.compile(
 #: Batch size in the name of a log that has none in its text.
 BATCH_IN_NAME = re.compile(r"bs_?(\d{1,9})(?!\d)", re.IGNORECASE)
 #: Names of files that are meant as such logs, and a figure in any other form.
-LOG_NAME = re.compile(r"eval|postprocess|miou|accuracy", re.IGNORECASE)
-FIGURE = re.compile(r"\b(?:miou|mean[ _]iou)\b[^\d\n]{0,12}\d", re.IGNORECASE)
+LOG_NAME = re.compile(r"eval_?log|miou", re.IGNORECASE)
+FIGURE = re.compile(r"\b(?:miou|mean[ _]iou)\b[^\d\n]{0,40}\d", re.IGNORECASE)
 
 
 def is_log(text: str, name: str = "") -> bool:
