@@ -129,9 +129,11 @@ def merge_outputs(summaries: Sequence[Summary]) -> dict[str, Path]:
             raise InputError(f"{summary.path}: without --input ais_bench feeds zeros (pure_infer_data). Give --input")
         outputs = output_files.find_outputs(summary)
         if outputs is None:
-            raise InputError(f"{summary.path}: none of the {len(summary.pairs)} listed outputs is here. Copy them too")
+            count = len(summary.pairs)
+            raise InputError(f"{summary.path}: none of the {count} listed outputs is here. Copy them too")
         if repeated := sorted(merged.keys() & outputs.keys()):
-            raise InputError(f"{summary.path}: {format_list(repeated)} also ran on another device. Run ais_bench again")
+            problem = f"{format_list(repeated)} also ran on another device"
+            raise InputError(f"{summary.path}: {problem}. Give one device's summary, or run with --divide_input 1")
         merged |= outputs
     return merged
 

@@ -143,26 +143,27 @@ def statistics_contradictions(summary: Summary) -> Iterator[str]:
         p99 = np.percentile(times, 99)
         raw = {"min": times.min(), "max": times.max(), "mean": times.mean(), "median": np.median(times), "p99": p99}
         for name, value in raw.items():
-            if not is_close(claimed[name], float(value)):
+            if name in claimed and not is_close(claimed[name], float(value)):
                 yield f"{name} is claimed as {claimed[name]:.7g} ms, but its raw times give {value:.7g}"
         if summary.count is not None and summary.count != len(times):
             yield f"{summary.count} executions are claimed, but there are {len(times)} raw times"
     elif (summary.count or 0) > 0 and claimed["mean"] <= 0:
         yield f"a mean of {claimed['mean']:.6g} ms"
-    ordered = [claimed[name] for name in ("min", "median", "p99", "max")]
+    ordered = [claimed[name] for name in ("min", "median", "p99", "max") if name in claimed]
     if any(a > b * (1 + ROUNDING) for a, b in pairwise(ordered)):
         yield "min, median, 99th percentile and max are not in order"
-    elif not claimed["min"] * (1 - ROUNDING) <= claimed["mean"] <= claimed["max"] * (1 + ROUNDING):
+    elif not claimed.get("min", 0) * (1 - ROUNDING) <= claimed["mean"] <= claimed.get("max", math.inf) * (1 + ROUNDING):
         yield "the mean is not between min and max"
 
 
-def clock_contradictions(share: DeviceTiming, consoles: Sequence[Console]) -> Iterator[str]:
-    """Yield a sentence if the executions together took longer than the clock of the run."""
+def clock_contradictions(share: DeviceTiming, consoles: Sequence[Console], threads: int = 1) -> Iterator[str]:
+    """Yield a sentence if the executions of this number of threads took longer than the clock of the run."""
     if share.started is None or share.ended is None:
         limits = [console.longest_seconds for console in consoles if console.longest_seconds is not None]
         source, limit = "progress bar", max(limits, default=math.inf)
     else:
         source, limit = "start and end", share.ended - share.started
+    limit *= threads
     busy = share.mean * share.executions / 1000
     if busy > limit * (1 + ROUNDING):
         yield f"{share.executions} executions of {share.mean:.6g} ms took {busy:.6g} s, {limit:.6g} s by the {source}"
@@ -184,13 +185,15 @@ def options_contradictions(summary: Summary, size: int) -> Iterator[str]:
 
 def time_problems(summary: Summary, executions: int) -> Iterator[str]:
     """Yield what speaks against the times having been read from a clock; of extremes alone if no others are kept."""
-    kept = [summary.statistics[name] for name in ("min", "mean", "median", "max")]
-    if summary.compute_ms:
+    kept = [summary.statistics[name] for name in ("min", "mean", "median", "max") if name in summary.statistics]
+    if summary.timing_problem:
+        yield summary.timing_problem
+    elif summary.compute_ms:
         yield from raw_times.problems(summary.compute_ms)
     elif summary.keeps_times and executions:
         yield "its list of times is missing, which this version of ais_bench writes: edited"
     elif executions >= raw_times.ENOUGH:
-        if kept[0] in (kept[1], kept[3]):  # a mean that is the least leaves no other time
+        if kept[0] == kept[-1] or kept[0] == summary.statistics["mean"]:  # a mean that is the least: no other time
             yield f"all {executions} times are {kept[0]:.6g} ms, which no clock gives"
         if digits := raw_times.rounded_digits(kept):
             yield f"its statistics are rounded to {digits} digits, but ais_bench writes all of them: edited"
@@ -221,6 +224,7 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
     own = [console for console in consoles if console.is_of(summary.folder.name, summary.statistics["mean"])]
     lines = [console.devices[summary.device] for console in consoles if summary.device in console.devices]
     line = next((line for line in lines if is_close(line.rate, summary.throughput)), None)  # not of another run
+    started, ended = (line.started, line.ended) if line else summary.clock or (None, None)
     pure = summary.is_pure_inference
     images = 0 if pure else len(summary.pairs)
     finding = find_batch_size(summary, own, images)
@@ -234,9 +238,13 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
         compute_ms=summary.compute_ms,
         mean_ms=summary.statistics["mean"],
         claimed=summary.throughput,
-        started=line.started if line else None,
-        ended=line.ended if line else None,
+        started=started,
+        ended=ended,
     )
+    contradictions: tuple[str, ...] = ()
+    if not summary.timing_problem:
+        on_clock = clock_contradictions(share, own, summary.int_option("threads", 1))
+        contradictions = (*find_contradictions(summary, own, finding), *on_clock)
     return RecordedTiming(
         tool="ais_bench",
         path=summary.path,
@@ -248,7 +256,7 @@ def recorded_timing(summary: Summary, consoles: Sequence[Console]) -> RecordedTi
         zero_input=pure or (bool(inputs) and not any(path.read_bytes().strip(b"\0") for path in inputs)),
         simulated=summary.simulated,
         batch_ambiguity=finding.ambiguity,
-        contradictions=(*find_contradictions(summary, own, finding), *clock_contradictions(share, own), *repeated[:1]),
+        contradictions=(*contradictions, *repeated[:1]),
         problems=tuple(time_problems(summary, finding.executions)),
         input_bytes=tuple(
             image

@@ -1,4 +1,4 @@
-"""Reader of saved console output of ais_bench (2022 and 2023): batch size, times, throughput."""
+"""Reader of saved console output of ais_bench (2022 to 2025): batch size, times, throughput."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ THROUGHPUT = re.compile(
     r"/NPU_compute_time(?:\.mean\((?P<mean>[^()]+)\))?\)?: (?P<rate>\S+)"
 )
 COMPUTE = re.compile(r"NPU_compute_time \(ms\): min = \S+ max = \S+ mean = ([^,\s]+)")
-DEVICE = re.compile(r"i:\d+ device_(\d+) throughput:(\S+) start_time:(\S+) end_time:(\S+)")
+DEVICE = re.compile(r"i:\d+ device_(\d+) throughput:(\S+)[ \t]+start_time:(\S+)[ \t]+end_time:(\S+)")
 #: End of a progress bar: all of the executions, and hours, minutes and seconds (rounded down).
 PROGRESS = re.compile(r"\b(\d{1,9})/(\d{1,9}) \[(?:(\d{1,4}):)?(\d{1,2}):(\d\d)<")
 #: Limit of runs in one file.

@@ -17,13 +17,24 @@ MAX_BYTES = 50_000_000
 def read_text(path: Path) -> str:
     """Read a text file of at most ``MAX_BYTES``, or raise an ``InputError``.
 
-    Bytes that are not UTF-8 are replaced, because other tools write into the same logs.
+    Bytes that are not UTF-8 are replaced, because other tools write into the same logs. A byte order mark says that a
+    text is UTF-16, as PowerShell redirects it.
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
-        return path.read_bytes().decode("utf-8", errors="replace")
+        return decode(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Copy it again") from error
+
+
+def decode(data: bytes) -> str:
+    """Text of a log, in the encoding that its byte order mark names, else in UTF-8.
+
+    >>> decode("ms".encode("utf-16")), decode(b"\\xef\\xbb\\xbfms"), decode(b"ms")
+    ('ms', 'ms', 'ms')
+    """
+    is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return data.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.records import consistency, console, eval_log, raw_times, summary as ais_bench, trtexec
 from enet.records.device_timing import RecordedTiming
-from enet.records.parsing import MAX_BYTES, read_text
+from enet.records.parsing import MAX_BYTES, decode, read_text
 from enet.records.summary import Summary
 
 #: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
@@ -134,13 +134,14 @@ def scan(root: Path) -> ResultsFolder:
         raise InputError(f"--replay {root}: {problem}. Give the folder of one deliverable's results")
     consoles = [console.read(path) for path in printed]
     tables = [path for path in paths if may_hold_table(path, outputs) and has_table(path)]
-    logs = [trtexec.read(path) for path, text in texts if trtexec.is_log(text)]
-    claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text)]
+    logs = [timing for path, text in texts if trtexec.is_log(text) for timing in trtexec.read(path)]
+    claims = [(path, eval_log.read(path)) for path, text in texts if eval_log.is_log(text, path.name)]
     if not (summaries or logs):
         raise InputError(f"--replay {root}: no results. Give a folder with a summary of ais_bench or a trtexec log")
     states = [state for path in tables for state in npu_smi.parse(read_text(path).replace("\0", ""), str(path))]
     simulated = any(simulation.is_simulated_om(path) for path in paths if path.suffix == ".om")
-    runs, claimed = group_by_run(summaries, consoles), merge_claims(claims)
+    runs = group_by_run(summaries, consoles)
+    claimed = merge_claims(claims, [run.batch_size for run in runs])
     return ResultsFolder(root, runs, tuple(logs), tuple(states), claimed, simulated)
 
 
@@ -187,18 +188,24 @@ def read_beginning(path: Path) -> str:
             data = file.read(BEGINNING)
     except OSError:
         return ""
-    return "" if b"\0" in data else data.decode("utf-8", errors="replace")
+    text = decode(data)
+    return "" if "\0" in text else text
 
 
 def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> tuple[RecordedRun, ...]:
-    """Group summaries by run; those of several devices are in one folder, as ``device<N>_summary.json``."""
+    """Group summaries by run; those of several devices are in one folder, as ``device<D>_summary.json``."""
     groups: dict[Path, list[Summary]] = {}
     for summary in summaries:
-        is_shared = re.fullmatch(r"device\d+_summary", summary.path.stem)
+        is_shared = ais_bench.OF_DEVICE.fullmatch(summary.path.stem)
         groups.setdefault(summary.path.parent if is_shared else summary.path, []).append(summary)
     runs: dict[int, RecordedRun] = {}
     for group in groups.values():
+        alone = None if len(group) == 1 else repeated_device(group)
+        group = [alone] if alone else group
         timings = [consistency.recorded_timing(summary, consoles) for summary in group]
+        if alone:
+            words = f"every device ran all inputs (no --divide_input 1), so device {alone.device}'s alone count"
+            timings = [replace(each, batch_size_source=f"{each.batch_size_source}; {words}") for each in timings]
         known = {timing.batch_size for timing in timings} - {0}
         if len(known) > 1:
             sizes = ", ".join(f"{timing.path} has {timing.batch_size}" for timing in timings)
@@ -213,6 +220,15 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
     return tuple(runs[size] for size in sorted(runs))
 
 
+def repeated_device(group: list[Summary]) -> Summary | None:
+    """The first device's summary if every device ran all inputs, as they do without ``--divide_input 1``; else None."""
+    first, *others = group
+    images = {infile for infile, _ in first.pairs}
+    is_divided = any(summary.options.get("divide_input") == "1" for summary in group)
+    is_same = all({infile for infile, _ in other.pairs} == images for other in others)
+    return first if images and is_same and not is_divided and not first.is_pure_inference else None
+
+
 def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> Iterator[RecordedTiming]:
     """Yield the timings, with a contradiction if a device ran an image that another one ran too."""
     earlier: set[str] = set()
@@ -223,11 +239,20 @@ def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> I
         earlier |= names
 
 
-def merge_claims(claims: list[tuple[Path, dict[int, float]]]) -> dict[int, float]:
-    """Merge the claimed mIoU of all logs; an ``InputError`` if two differ on a batch size."""
+def merge_claims(claims: list[tuple[Path, dict[int, float]]], batch_sizes: list[int]) -> dict[int, float]:
+    """Merge the claimed mIoU of all logs; one that names no batch size is of the only run.
+
+    Raises:
+        InputError: two logs differ on a batch size, or one names none beside several runs.
+    """
     merged: dict[int, float] = {}
     for path, by_batch_size in claims:
-        for batch_size, percent in by_batch_size.items():
+        for named, percent in by_batch_size.items():
+            if not named and len(batch_sizes) > 1:
+                sizes = ", ".join(map(str, batch_sizes))
+                problem = f"claims an mIoU without its batch size, and there are runs of {sizes}"
+                raise InputError(f"{path}: {problem}. Write 'BS <batch size>' above it")
+            batch_size = named or next(iter(batch_sizes), 0)
             if merged.setdefault(batch_size, percent) != percent:
                 raise InputError(f"{path}: miou for batch {batch_size} differs from another log. Keep the right one")
     return merged

@@ -1,21 +1,23 @@
 """Reader of ais_bench summaries of all versions: the output file of each input, execution times.
 
 Versions of 2022 put ``sumary.json`` into the folder of outputs and keep only statistics of the times; later ones put
-``<folder>_summary.json`` beside it and keep every time. The two oldest name outputs by number and drop a last batch
-that is not full.
+``<folder>_summary.json`` beside it and keep every time, since 2024 as start and end where they run several threads. The
+two oldest name outputs by number and drop a last batch that is not full.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from enet.ascend import simulation
-from enet.errors import InputError
+from enet.errors import InputError, format_list
 from enet.records import raw_times
 from enet.records.parsing import finite_number, read_json
 
@@ -23,18 +25,26 @@ from enet.records.parsing import finite_number, read_json
 NUMBERED_OUTPUT = re.compile(r"^(sample_id_\d+|input\d+)_output_\d+$")
 #: Listed in place of an input file if the run had none.
 NO_INPUT = "pure_infer_data"
+#: Name of the summary in the versions of 2022, as the guide has it.
+OLD_NAME = "sumary.json"
 #: Limit of folders in a listed path.
 MAX_LEVELS = 64
-#: Name of each statistic here, and its key in a summary.
-STATISTICS = {"min": "min", "max": "max", "mean": "mean", "median": "median", "p99": "percentile(99%)"}
+#: Name of each statistic here, and its key in a summary; forks name the percentile ``P99``.
+STATISTICS = {name: re.compile(name) for name in ("min", "max", "mean", "median")}
+STATISTICS["p99"] = re.compile(r"p(ercentile)?[ _(]{0,2}99%?\)?", re.IGNORECASE)
+#: Summary of one device of a run on several: device<D>, since 2024 device<D>_<index>.
+OF_DEVICE = re.compile(r"device(\d+)(_\d+)?_summary")
+#: Output of a run whose summary lists none, as those with --pipeline.
+OUTPUT = re.compile(r"(?P<image>.+)_0\.(bin|npy|txt)", re.IGNORECASE)
 #: Options of ais_bench that are needed here, in all spellings.
 OPTIONS = {"--batchsize": "batchsize", "--loop": "loop", "-l": "loop", "-r": "loop", "--dymBatch": "dymBatch"}
 OPTIONS |= dict.fromkeys(("--device", "--device_id", "-d"), "device")
 OPTIONS |= {f"--{name}": name for name in ("dymHW", "dymDims", "dymShape", "dymShape_range")}
+OPTIONS |= {f"--{name}": name for name in ("divide_input", "pipeline", "threads")}
 OPTIONS |= dict.fromkeys(("--model", "-m", "--om"), "model") | dict.fromkeys(("--input", "-i"), "input")
 
 #: Other options of ais_bench that begin as one of those, so that an abbreviation may mean them.
-OTHER_OPTIONS = ("--backend", "--debug", "--divide_input", "--dump", "--output")
+OTHER_OPTIONS = ("--backend", "--debug", "--dump", "--output")
 
 
 @dataclass(frozen=True)
@@ -43,12 +53,14 @@ class Summary:
 
     Attributes:
         folder: where the output files are now.
-        pairs: (input file, output file), as listed.
+        pairs: (input file, output file), as listed; of a run with --pipeline, which lists none, as their names say.
         options: of ais_bench's command line, by long name.
-        statistics: min, max, mean, median and p99 of the compute time, in ms.
+        statistics: of min, max, mean, median and p99 of the compute time, in ms, what is there.
         throughput: images/s, as ais_bench computed it.
         compute_ms: time of each execution in ms; empty if the version keeps none.
         count: number of executions; None if the version keeps none.
+        clock: first start and last end of an execution in seconds, by the tool's own clock; None if it keeps none.
+        timing_problem: why no time can be told, in words; empty if one can. Outputs do not depend on it.
     """
 
     path: Path
@@ -60,11 +72,15 @@ class Summary:
     compute_ms: tuple[float, ...]
     count: int | None
     simulated: bool
+    clock: tuple[float, float] | None = None
+    timing_problem: str = ""
 
     @cached_property
     def is_pure_inference(self) -> bool:
         """Whether the run had no input files and fed zeros."""
-        return not self.pairs or any(stem(infile) == NO_INPUT for infile, _ in self.pairs)
+        if not self.pairs:
+            return "input" not in self.options
+        return any(stem(infile) == NO_INPUT for infile, _ in self.pairs)
 
     @cached_property
     def drops_tail(self) -> bool:
@@ -79,7 +95,7 @@ class Summary:
     @property
     def device(self) -> str:
         """Number of the device, from the summary's name if there are several, else from the options."""
-        match = re.fullmatch(r"device(\d+)_summary", self.path.stem)
+        match = OF_DEVICE.fullmatch(self.path.stem)
         return match[1] if match else self.options.get("device", "")
 
     def int_option(self, name: str, default: int) -> int:
@@ -111,7 +127,7 @@ def stem(path: str) -> str:
 
 def is_summary(path: Path) -> bool:
     """Return True if a file has the name of a summary."""
-    return path.name == "sumary.json" or path.name.endswith("_summary.json")
+    return path.name == OLD_NAME or path.name.endswith("_summary.json")
 
 
 def read(path: Path) -> Summary:
@@ -123,36 +139,93 @@ def read(path: Path) -> Summary:
     """
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected an ais_bench summary. Give sumary.json or *_summary.json")
+    path = find_summary(path)
     table = read_json(path)
-    try:
-        pairs = [pair for entry in list(table["filesinfo"].values()) for pair in parse_entry(entry, path)]
-        compute = table.get("NPU_compute_time", {})  # `enet infer` writes none, as it times no device
-        statistics = {name: finite_number(compute[key] if compute else 0.0, path) for name, key in STATISTICS.items()}
-        listed, count = table.get("npu_compute_time_list"), compute.get("count")
-        times = tuple(finite_number(time, path) for time in ([] if listed is None else listed))
-        # Later versions name the summary after the folder and put it beside it, older ones put it inside.
-        folder = path.with_name(path.stem.removesuffix("_summary")) if path.stem.endswith("_summary") else path.parent
-        options = parse_options(table.get("args", []), path)
-        throughput = finite_number(table["throughput"] if compute else 0.0, path)
-        count = None if count is None else int(finite_number(count, path))
-        marked = simulation.is_marked(times) or simulation.is_marked([statistics["min"], statistics["max"]])
-        simulated = marked or table.get(simulation.KEY) is True or raw_times.is_scaled_simulation(times)
-        summary = Summary(path, folder, tuple(pairs), options, statistics, throughput, times, count, simulated)
-    except (KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise InputError(f"{path}: not an ais_bench summary ({reason}). Give sumary.json or *_summary.json") from error
+    entries, compute = table.get("filesinfo"), table.get("NPU_compute_time", {})
+    if not isinstance(entries, dict) or not isinstance(compute, dict):
+        what = "filesinfo" if not isinstance(entries, dict) else "NPU_compute_time"
+        raise InputError(f"{path}: not an ais_bench summary (no table {what}). Give sumary.json or *_summary.json")
+    pairs = [pair for entry in entries.values() for pair in parse_entry(entry, path)]
+    # Later versions name the summary after the folder and put it beside it, older ones put it inside.
+    folder = path.with_name(path.stem.removesuffix("_summary")) if path.stem.endswith("_summary") else path.parent
+    options = parse_options(table.get("args", []), path)
+    if not pairs and options.get("pipeline", "0") not in ("", "0") and "input" in options:
+        pairs = list(named_pairs(folder, options["input"]))
+    listed, count = table.get("npu_compute_time_list"), compute.get("count")
+    if listed is not None and not isinstance(listed, list | dict):
+        raise InputError(f"{path}: npu_compute_time_list={str(listed)[:40]!r}, expected a list. Run ais_bench again")
+    spans = [each for each in listed or () if isinstance(each, list)]
+    flat = chain.from_iterable(each if isinstance(each, list) else [each] for each in listed or ())
+    numbers = [finite_number(each, path) for each in flat]
+    problem, clock, times = "", None, tuple(numbers)
+    if spans:
+        times = ()
+        if len(spans) < len(listed or ()) or any(len(span) != 2 for span in spans):
+            problem = "its npu_compute_time_list holds neither times nor pairs of start and end"
+        else:
+            times = tuple(float(end) - float(start) for start, end in spans)
+            clock = min(numbers[::2]) / 1000, max(numbers[1::2]) / 1000
+    statistics = read_statistics(compute, path)
+    if compute and "mean" not in statistics:
+        problem = (
+            problem or f"its NPU_compute_time has no mean, only {format_list(sorted(map(str, compute))) or 'nothing'}"
+        )
+    if compute and "throughput" not in table:
+        problem = problem or "it has no throughput"
+    statistics.setdefault("mean", math.nan if compute else 0.0)  # `enet infer` writes none, as it times no device
+    throughput = finite_number(table.get("throughput", 0.0) if compute else 0.0, path)
+    count = None if count is None else int(finite_number(count, path))
+    extremes = [statistics[name] for name in ("min", "max") if name in statistics]
+    marked = any(simulation.is_marked(each) for each in (times, numbers, extremes) if each)
+    simulated = marked or table.get(simulation.KEY) is True or raw_times.is_scaled_simulation(times)
+    known = (path, folder, tuple(pairs), options, statistics, throughput, times, count, simulated)
+    summary = Summary(*known, clock=clock, timing_problem=problem)
     check_paths(summary)
     return summary
 
 
-def parse_entry(entry: Mapping[str, Any], path: Path) -> list[tuple[str, str]]:
+def read_statistics(compute: Mapping[str, Any], path: Path) -> dict[str, float]:
+    """Statistics of ``STATISTICS`` that a table holds, in ms."""
+    found = {}
+    for name, key in STATISTICS.items():
+        keys = [each for each in compute if key.fullmatch(each)]
+        if keys:
+            found[name] = finite_number(compute[keys[0]], path)
+    return found
+
+
+def find_summary(path: Path) -> Path:
+    """The summary that a path means: where the guide's ``<folder>/sumary.json`` is absent, the one beside it.
+
+    Raises:
+        InputError: several are beside it.
+    """
+    if path.name != OLD_NAME or path.exists():
+        return path
+    folder = path.absolute().parent
+    beside = path.parent.with_name(f"{folder.name}_summary.json") if path.parent.name else path
+    if beside.is_file():
+        return beside
+    found = sorted(path.parent.glob("*_summary.json"))
+    if len(found) > 1:
+        raise InputError(f"{path}: absent, and beside it are {format_list([each.name for each in found])}. Give one")
+    return found[0] if found else path
+
+
+def named_pairs(folder: Path, inputs: str) -> Iterator[tuple[str, str]]:
+    """Yield (input file, output file) by the names of the outputs that are in a folder, in order of name."""
+    names = sorted(path.name for path in folder.glob("*")) if folder.is_dir() else []
+    for match in filter(None, map(OUTPUT.fullmatch, names)):
+        yield f"{inputs.split(',')[0].rstrip('/')}/{match['image']}.bin", match[0]
+
+
+def parse_entry(entry: object, path: Path) -> list[tuple[str, str]]:
     """Pairs of input and output file in one entry; an error if it does not hold such pairs."""
-    inputs, outputs = entry["infiles"], entry["outfiles"]
-    if not (isinstance(inputs, list) and isinstance(outputs, list)):
-        raise TypeError("infiles and outfiles are not lists")
-    for name in (*inputs, *outputs):
-        if not isinstance(name, str):
-            raise TypeError(f"{name!r} is not a file name")
+    inputs, outputs = (entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles"))
+    is_list = isinstance(inputs, list) and isinstance(outputs, list)
+    if not is_list or not all(isinstance(name, str) for name in (*inputs, *outputs)):
+        problem = "an entry of filesinfo without the lists of names infiles and outfiles"
+        raise InputError(f"{path}: not an ais_bench summary ({problem}). Give sumary.json or *_summary.json")
     if len(inputs) != len(outputs):
         numbers = f"{len(outputs)} outputs for {len(inputs)} inputs ({', '.join(inputs)[:80]})"
         raise InputError(f"{path}: lists {numbers}, expected one each. Run the deliverable's own model")

@@ -7,6 +7,7 @@ and is scaled by ``--batch`` in implicit batch mode.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from enet.errors import InputError
@@ -26,8 +27,18 @@ SECTION_LINES = {
     **{name: re.compile(rf"{name}: (\S+) ms") for name in ("min", "max", "mean", "median")},
     "p99": re.compile(r"percentile: (\S+) ms at 99%"),
 }
-SHAPES = re.compile(r"--(?:opt)?[sS]hapes=[\w./:-]*?:(\d{1,9})x")
-BATCH = re.compile(r"--batch=(\d{1,9})")
+#: Where a run states its batch size, best first: the tensor that was filled, and options of the command line, of which
+#: ``--optShapes`` builds an engine, and is what runs only if there is no ``--shapes``.
+BATCHES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"[Ii]nput binding for \S{1,200} with dimensions (\d{1,9})x",
+        r"--shapes=[\'\"]?[\w./-]{1,200}:(\d{1,9})x",
+        r"Input inference shape: [^\s=]{1,200}=(\d{1,9})x",
+        r"--optShapes=[\'\"]?[\w./-]{1,200}:(\d{1,9})x",
+        r"--batch=(\d{1,9})\b",
+    )
+)
 
 
 def is_log(text: str) -> bool:
@@ -35,19 +46,42 @@ def is_log(text: str) -> bool:
     return "TensorRT.trtexec" in text or ("GPU Compute" in text and "[I]" in text)
 
 
-def read(path: Path) -> RecordedTiming:
-    """Read a log.
+def read(path: Path) -> list[RecordedTiming]:
+    """Read a log: each run in it that passed, in order.
 
     Raises:
-        InputError: the file cannot be read, the run failed, or the log has no GPU compute time.
+        InputError: the file cannot be read, no run passed, or one that did has no GPU compute time.
     """
-    text = read_text(path)
-    statuses = [(match[1], match["command"]) for match in STATUS.finditer(text)]
-    if statuses and not any(status == "PASSED" for status, _ in statuses):
-        raise InputError(f"{path}: trtexec says {statuses[-1][0]}, expected PASSED. Run it again")
+    runs = [run for run in split_runs(read_text(path)) if is_log(run)]
+    statuses = [[match[1] for match in STATUS.finditer(run) if match[1] != "RUNNING"] for run in runs]
+    if not any(status == "PASSED" for found in statuses for status in found) and any(map(STATUS.search, runs)):
+        ended = next((found[-1] for found in reversed(statuses) if found), "RUNNING and nothing after it")
+        raise InputError(f"{path}: trtexec says {ended}, expected PASSED. Run it again")
+    has_status = any(statuses)
+    return [
+        read_run(run, path) for run, found in zip(runs, statuses, strict=True) if "PASSED" in found or not has_status
+    ]
+
+
+def split_runs(text: str) -> Iterator[str]:
+    """Yield the text of each run: up to the line that says how it ended, or that the next one is running."""
+    lines: list[str] = []
+    for line in text.splitlines():
+        status = STATUS.search(line)
+        if status and status[1] == "RUNNING" and lines:
+            yield "\n".join(lines)
+            lines = []
+        lines.append(line)
+        if status and status[1] != "RUNNING":
+            yield "\n".join(lines)
+            lines = []
+    yield "\n".join(lines)
+
+
+def read_run(text: str, path: Path) -> RecordedTiming:
+    """Timing of one run; an ``InputError`` if it has no GPU compute time."""
     statistics = compute_times(text, path)
-    command = statuses[0][1] if statuses else ""
-    batch = SHAPES.search(command) or BATCH.search(command)
+    batch = next(filter(None, (pattern.search(text) for pattern in BATCHES)), None)
     is_ordered = statistics["min"] <= statistics["mean"] <= statistics["max"]
     return RecordedTiming(
         tool="trtexec",

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from enet.errors import InputError
-from enet.records import console, eval_log, trtexec
+from enet.records import console, eval_log, results_folder, trtexec
 
 TRT_7 = """\
 &&&& RUNNING TensorRT.trtexec # trtexec --onnx=enet.onnx --fp16 --shapes=image:{batch}x3x480x480
@@ -62,7 +62,7 @@ def test_trtexec_of_every_version_is_read(version: str, tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text(text)
     assert trtexec.is_log(text)
-    timed = trtexec.read(path)
+    (timed,) = trtexec.read(path)
     assert (timed.tool, timed.batch_size, timed.contradictions) == ("trtexec", batch, ())
     assert timed.share.mean_ms == trtexec.compute_times(text, path)["mean"] == mean
     assert trtexec.compute_times(text, path)["p99"] == p99
@@ -71,7 +71,7 @@ def test_trtexec_of_every_version_is_read(version: str, tmp_path: Path) -> None:
 def test_trtexec_without_command_line_has_no_batch_size(tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text("\n".join(TRT_7.splitlines()[1:-1]))
-    timed = trtexec.read(path)
+    (timed,) = trtexec.read(path)
     assert timed.batch_size == 0
     assert "the command line is not in the log" in timed.batch_size_source
 
@@ -88,7 +88,7 @@ def test_trtexec_cut_short_is_refused(cut: str, tmp_path: Path) -> None:
 def test_trtexec_mean_above_max_contradicts(tmp_path: Path) -> None:
     path = tmp_path / "t4.log"
     path.write_text(TRT_10.replace("mean = 250.922", "mean = 150.922"))
-    assert trtexec.read(path).contradictions == ("the mean GPU compute time is not between min and max",)
+    assert trtexec.read(path)[0].contradictions == ("the mean GPU compute time is not between min and max",)
 
 
 LINES = {
@@ -162,3 +162,79 @@ def test_eval_log_is_read_and_contradictions_refused(tmp_path: Path) -> None:
     path.write_text("BS 1\nmiou: 54.1%\nBS 1\nmiou: 54.2%\n")
     with pytest.raises(InputError, match="two different values of miou for batch 1"):
         eval_log.read(path)
+
+
+SAMPLES = "".join(f"Sample: {n}, validation pixAcc: 90.146, mIoU: {60 + n / 10:.3f}\n" for n in range(1, 41))
+#: Logs that claim an mIoU: name, text, and the figure in percent by batch size (0: not named) or words of the refusal.
+CLAIMS: dict[str, tuple[str, str, dict[int, float] | str]] = {
+    "the genuine script": ("out.txt", SAMPLES, {0: 64.0}),
+    "with Python's logging": ("out.txt", "2022-07-11 15:53:11,1 seg INFO: " + SAMPLES.splitlines()[0], {0: 60.1}),
+    "under the guide's line": ("out.txt", f"BS 1\n{SAMPLES}BS 16\n{SAMPLES}", {1: 64.0, 16: 64.0}),
+    "batch size in the name": ("eval_bs16.log", SAMPLES, {16: 64.0}),
+    "both forms": ("out.txt", f"BS 1\n{SAMPLES}BS 1\nmiou: 64.0%\n", {1: 64.0}),
+    "two figures": ("out.txt", f"BS 1\n{SAMPLES}BS 1\nmiou: 64.5%\n", "two different values of miou for batch 1"),
+    "over 100 %": ("out.txt", "Sample: 1, validation pixAcc: 90.1, mIoU: 168.9", "miou=168.9 %, expected 0..100 %"),
+    "not a number": ("out.txt", "Sample: 1, validation pixAcc: nan, mIoU: nan", "expected a finite number"),
+    "another form": ("eval_log.txt", "mean IoU of the model is 68.897\n", "claims an mIoU in an unknown form"),
+}
+
+
+@pytest.mark.parametrize("form", CLAIMS)
+def test_claimed_miou_of_every_form(form: str, tmp_path: Path) -> None:
+    name, text, expected = CLAIMS[form]
+    path = tmp_path / name
+    path.write_text(text)
+    assert eval_log.is_log(text, name)
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            eval_log.read(path)
+    else:
+        assert eval_log.read(path) == expected
+
+
+RUN = """\
+&&&& RUNNING TensorRT.trtexec [TensorRT v8401] # trtexec {options}
+{more}
+[09/11/2022-22:54:32] [I] GPU Compute Time: min = 1 ms, max = 9 ms, mean = {mean} ms, median = 2 ms, percentile(99%) = 8 ms
+&&&& {end} TensorRT.trtexec [TensorRT v8401] # trtexec {options}
+"""
+
+
+def trt_run(options: str = "--shapes=image:4x3x480x480", mean: int = 2, end: str = "PASSED", more: str = "") -> str:
+    return RUN.format(options=options, mean=mean, end=end, more=more)
+
+
+FAILED_RUN = "&&&& RUNNING TensorRT.trtexec # trtexec --batch=64\n&&&& FAILED TensorRT.trtexec # trtexec --batch=64\n"
+KILLED_RUN = trt_run(mean=7).rpartition("&&&&")[0]
+#: Logs of trtexec, and batch size and mean in ms of each run that passed.
+RUNS: dict[str, tuple[bytes, list[tuple[int, float]]]] = {
+    "several": ((trt_run() + trt_run("--shapes=image:8x3x480x480", 3)).encode(), [(4, 2), (8, 3)]),
+    "failed before passed": ((FAILED_RUN + trt_run()).encode(), [(4, 2)]),
+    "failed with times before passed": ((trt_run("--batch=64", 5, "FAILED") + trt_run()).encode(), [(4, 2)]),
+    "killed before passed": ((KILLED_RUN + trt_run()).encode(), [(4, 2)]),
+    "killed after passed": ((trt_run() + KILLED_RUN).encode(), [(4, 2)]),
+    "optShapes first": (trt_run("--optShapes=image:16x3x8x8 --shapes=image:4x3x8x8").encode(), [(4, 2)]),
+    "optShapes last": (
+        trt_run("--shapes=image:4x3x8x8 --minShapes=image:1x3x8x8 --optShapes=image:16x3x8x8").encode(),
+        [(4, 2)],
+    ),
+    "quoted": (trt_run("--shapes='image':4x3x8x8").encode(), [(4, 2)]),
+    "a static engine": (
+        trt_run("--loadEngine=e", more="[09/11/2022-22:54:30] [I] Input inference shape: image=8x3x480x480").encode(),
+        [(8, 2)],
+    ),
+    "the tensor that was filled": (
+        trt_run(more="[I] Input binding for image with dimensions 8x3x480x480 and type FP32 is created.").encode(),
+        [(8, 2)],
+    ),
+    "UTF-16": (trt_run().encode("utf-16"), [(4, 2)]),
+    "UTF-8 with a mark": (trt_run().encode("utf-8-sig"), [(4, 2)]),
+}
+
+
+@pytest.mark.parametrize("form", RUNS)
+def test_trtexec_is_read_run_by_run(form: str, tmp_path: Path) -> None:
+    data, expected = RUNS[form]
+    (tmp_path / "t4.log").write_bytes(data)
+    logs = results_folder.scan(tmp_path).logs
+    assert [(each.batch_size, each.share.mean_ms) for each in logs] == expected

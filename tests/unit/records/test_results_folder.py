@@ -21,7 +21,17 @@ from enet.records import results_folder
 from enet.records.throughput import throughput_from_folder
 from enet.selftest import result_folders
 from tests.unit.records import test_contradictory_records, test_output_files, test_summary, test_throughput
-from tests.unit.records.results import MS, REFUSED, WITHOUT, BrokenCase, check_broken, summary_of, verdicts, write
+from tests.unit.records.results import (
+    FAILS,
+    MS,
+    REFUSED,
+    WITHOUT,
+    BrokenCase,
+    check_broken,
+    summary_of,
+    verdicts,
+    write,
+)
 
 
 def test_good_folder_passes(good: Path, subject: Subject) -> None:
@@ -118,6 +128,16 @@ BROKEN: dict[str, BrokenCase] = {
     ),
     "eval_log of 101 %": (write("eval_log.txt", "BS 1\nmiou: 101%\n"), REFUSED, "miou=101 %, expected 0..100 %"),
     "two eval logs": (write("eval_log2.txt", "BS 1\nmiou: 1%\n"), REFUSED, "miou for batch 1 differs from another log"),
+    "a false figure of the genuine script": (
+        write("eval_log.txt", "BS 1\nSample: 5, validation pixAcc: 90.146, mIoU: 68.897\n"),
+        FAILS,
+        "the log beside the results claims 68.897 %",
+    ),
+    "a figure of no batch size": (
+        write("out.txt", "Sample: 5, validation pixAcc: 90.146, mIoU: 68.897\n"),
+        REFUSED,
+        "claims an mIoU without its batch size, and there are runs of 1, 4",
+    ),
     "a batch of no files": (
         write("console_bs1.txt", "[INFO] get filesperbatch files0 size:1 tensor0size:0 filesperbatch:0 runcount:0\n"),
         REFUSED,
