@@ -221,7 +221,8 @@ def named_pairs(folder: Path, inputs: str) -> Iterator[tuple[str, str]]:
 
 def parse_entry(entry: object, path: Path) -> list[tuple[str, str]]:
     """Pairs of input and output file in one entry; an error if it does not hold such pairs."""
-    inputs, outputs = (entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles"))
+    given: list[Any] = [entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles")]
+    inputs, outputs = given
     is_list = isinstance(inputs, list) and isinstance(outputs, list)
     if not is_list or not all(isinstance(name, str) for name in (*inputs, *outputs)):
         problem = "an entry of filesinfo without the lists of names infiles and outfiles"

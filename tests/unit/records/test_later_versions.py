@@ -70,6 +70,14 @@ def rename_percentile(table: dict[str, Any]) -> None:
     table["NPU_compute_time"]["P99"] = table["NPU_compute_time"].pop("percentile(99%)")
 
 
+def without_list(table: dict[str, Any]) -> None:
+    del table["npu_compute_time_list"]
+
+
+def turn_third(table: dict[str, Any]) -> None:
+    table["npu_compute_time_list"][2].reverse()
+
+
 #: A form of the timing, the outcome of throughput at batch 1 and words of its verdict. Outputs are scored in all.
 FORMS: dict[str, tuple[Callable[[dict[str, Any]], object], Outcome, str]] = {
     "pipeline and threads": (as_threads, Outcome.PASS, "by the clock"),
@@ -87,12 +95,12 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], object], Outcome, str]] = {
         "holds neither times nor pairs of start and end",
     ),
     "mean and count alone": (
-        lambda table: (as_threads(table), table.pop("npu_compute_time_list")),
+        lambda table: [change(table) for change in (as_threads, without_list)],
         Outcome.NO_EVIDENCE,
         "its list of times is missing",
     ),
     "a pair backwards": (
-        lambda table: (as_threads(table), table["npu_compute_time_list"][2].reverse()),
+        lambda table: [change(table) for change in (as_threads, turn_third)],
         Outcome.FAIL,
         "an execution of -",
     ),
