@@ -33,9 +33,9 @@ BATCHES = tuple(
     re.compile(pattern)
     for pattern in (
         r"[Ii]nput binding for \S{1,200} with dimensions (\d{1,9})x",
-        r"--shapes=[\'\"]?[\w./-]{1,200}:(\d{1,9})x",
+        r"--shapes=[\'\"]?[\w./-]{1,200}[\'\"]?:(\d{1,9})x",
         r"Input inference shape: [^\s=]{1,200}=(\d{1,9})x",
-        r"--optShapes=[\'\"]?[\w./-]{1,200}:(\d{1,9})x",
+        r"--optShapes=[\'\"]?[\w./-]{1,200}[\'\"]?:(\d{1,9})x",
         r"--batch=(\d{1,9})\b",
     )
 )
