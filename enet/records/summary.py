@@ -167,9 +167,7 @@ def read(path: Path) -> Summary:
             clock = min(numbers[::2]) / 1000, max(numbers[1::2]) / 1000
     statistics = read_statistics(compute, path)
     if compute and "mean" not in statistics:
-        problem = (
-            problem or f"its NPU_compute_time has no mean, only {format_list(sorted(map(str, compute))) or 'nothing'}"
-        )
+        problem = problem or f"its NPU_compute_time has no mean, only {format_list(sorted(compute))}"
     if compute and "throughput" not in table:
         problem = problem or "it has no throughput"
     statistics.setdefault("mean", math.nan if compute else 0.0)  # `enet infer` writes none, as it times no device
@@ -221,10 +219,9 @@ def named_pairs(folder: Path, inputs: str) -> Iterator[tuple[str, str]]:
 
 def parse_entry(entry: object, path: Path) -> list[tuple[str, str]]:
     """Pairs of input and output file in one entry; an error if it does not hold such pairs."""
-    given: list[Any] = [entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles")]
-    inputs, outputs = given
-    is_list = isinstance(inputs, list) and isinstance(outputs, list)
-    if not is_list or not all(isinstance(name, str) for name in (*inputs, *outputs)):
+    lists = [entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles")]
+    inputs, outputs = (each if isinstance(each, list) else [None] for each in lists)
+    if not all(isinstance(name, str) for name in (*inputs, *outputs)):
         problem = "an entry of filesinfo without the lists of names infiles and outfiles"
         raise InputError(f"{path}: not an ais_bench summary ({problem}). Give sumary.json or *_summary.json")
     if len(inputs) != len(outputs):
