@@ -219,13 +219,13 @@ def named_pairs(folder: Path, inputs: str) -> Iterator[tuple[str, str]]:
 
 def parse_entry(entry: object, path: Path) -> list[tuple[str, str]]:
     """Pairs of input and output file in one entry; an error if it does not hold such pairs."""
-    lists = [entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles")]
+    lists: list[Any] = [entry.get(key) if isinstance(entry, dict) else None for key in ("infiles", "outfiles")]
     inputs, outputs = (each if isinstance(each, list) else [None] for each in lists)
     if not all(isinstance(name, str) for name in (*inputs, *outputs)):
         problem = "an entry of filesinfo without the lists of names infiles and outfiles"
         raise InputError(f"{path}: not an ais_bench summary ({problem}). Give sumary.json or *_summary.json")
     if len(inputs) != len(outputs):
-        numbers = f"{len(outputs)} outputs for {len(inputs)} inputs ({', '.join(inputs)[:80]})"
+        numbers = f"{len(outputs)} outputs for {len(inputs)} inputs ({', '.join(map(str, inputs))[:80]})"
         raise InputError(f"{path}: lists {numbers}, expected one each. Run the deliverable's own model")
     return list(zip(inputs, outputs, strict=True))
 
