@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
 from enet.deliverable.toml_reader import expect, require
 from enet.errors import unknown_name_error
-
-if TYPE_CHECKING:
-    from enet.deliverable.dataset import DatasetSpec
 
 #: A label's key in the table: a value of 0..255, a colour of an RGB mask, or ``OTHERS``.
 Key = int | str | tuple[int, int, int]
@@ -62,9 +59,11 @@ def label_table(labels: Mapping[str, str], classes: Sequence[str]) -> dict[Key, 
     return table
 
 
-def check_folders(spec: DatasetSpec) -> None:
+def check_folders(spec: Any) -> None:
     """Check the keys of ``layout = "folders"``, and that other layouts have none of them.
 
+    Args:
+        spec: a ``DatasetSpec``, whose module imports this one.
     Raises:
         ValueError: a key is missing, has no effect, or its value is wrong.
     """
@@ -84,7 +83,7 @@ def check_folders(spec: DatasetSpec) -> None:
     check_classes(spec)
 
 
-def check_pattern(spec: DatasetSpec, name: str) -> None:
+def check_pattern(spec: Any, name: str) -> None:
     """Check that a pattern is relative and has only known parts in braces."""
     pattern = getattr(spec, name)
     if pattern is None:
@@ -100,7 +99,7 @@ def check_pattern(spec: DatasetSpec, name: str) -> None:
         expect(spec, name, "{stem}" in pattern, "{stem} in it, the part by which images and label maps pair")
 
 
-def check_classes(spec: DatasetSpec) -> None:
+def check_classes(spec: Any) -> None:
     """Check classes, their colours and the table of labels against each other."""
     names = spec.classes
     require(bool(names or spec.label_ids), "layout='folders', expected classes = [names], or label_ids = \"trainIds\"")
