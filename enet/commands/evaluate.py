@@ -54,6 +54,8 @@ def run(args: Namespace) -> int:
         if math.isnan(summary["miou"]):  # as in Cityscapes' public test labels
             raise InputError(f"split {split}: all pixels of its label maps are void. Choose a split with ground truth")
         common.print_accuracy(summary, args)
+        if count := accuracy.non_finite:
+            print(f"{count} images gave logits that are not finite numbers: no acceptance would count them")
         if labels and (folder := args.save_overlays):
             saved = report.pictures.save_overlays(accuracy, labels, images, subject.dataset.classes, folder, args.worst)
             print(f"Wrote the {len(saved)} worst images to {folder}")

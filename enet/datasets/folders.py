@@ -74,7 +74,7 @@ def list_samples(spec: DatasetSpec, root: Path, split: str) -> tuple[tuple[Sampl
 
 
 def read_list(path: Path) -> list[str]:
-    """Lines of a list that are not empty.
+    """Lines of a list that are neither empty nor comments.
 
     Raises:
         InputError: the file cannot be read, or has no line.
@@ -86,7 +86,7 @@ def read_list(path: Path) -> list[str]:
         raise InputError(f"list {path}: {error.strerror}. Check --data-root and [dataset] list") from error
     except UnicodeDecodeError as error:
         raise InputError(f"list {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
-    lines = [line for line in lines if line]
+    lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
         raise InputError(f"list {path}: no line. Check [dataset] list")
     return lines

@@ -156,7 +156,7 @@ class Plan:
         return self.of_checkpoint() if network.variant or network.golden else []
 
     def logits(self) -> list[Case]:
-        is_comparable = self.has_reference and self.gives_logits and (not self.delivered or DEFAULT in self.backends)
+        is_comparable = self.has_reference and self.gives_logits
         return [self.case(batch_size=n) for n in self.batch_sizes if is_comparable and self.serves(DEFAULT, n)]
 
     def other_formats(self) -> list[Case]:
@@ -208,15 +208,20 @@ class Plan:
             return True
         return not case.batch_size or baselines.load().column(limit.baseline).at(case.batch_size) is not None
 
-    def unasked(self, aspects: Collection[str]) -> list[str]:
-        """Titles of the gates that would be asked, too, if the delivered files had their checkpoint with them."""
-        if not self.delivered or self.has_reference:
-            return []
-        whole, own = (
-            {gate.title: None for gate, _ in plan.required() if gate.aspect in aspects}
-            for plan in (replace(self, has_reference=True), self)
-        )
-        return [title for title in whole if title not in own]
+    def unasked(self, aspects: Collection[str]) -> dict[str, list[str]]:
+        """By reason: titles of the gates that would be asked of delivered files, too, if more came with them."""
+        if not self.delivered:
+            return {}
+        plans = {
+            "the file gives no float32 logits": replace(self, gives_logits=True),
+            "the checkpoint is not here": replace(self, has_reference=True),
+        }
+        titles = {gate.title for gate, _ in self.required()}
+        found: dict[str, list[str]] = {}
+        for reason, plan in plans.items():
+            whole = {gate.title: None for gate, _ in plan.required() if gate.aspect in aspects}
+            found[reason] = [title for title in whole if title not in titles]
+        return {reason: left_out for reason, left_out in found.items() if left_out}
 
     def required(self) -> list[tuple[Gate, Case]]:
         """Every (gate, case) that an acceptance needs a PASS of, in the catalogue's order."""

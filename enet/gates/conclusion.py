@@ -115,8 +115,7 @@ def conclude(
     wrong = counts["FAIL"] or counts["NO EVIDENCE"] or broken or not_run or stopped
     looser = plan.deliverable.looser_rules
     rules = [f"by the deliverable's own, looser rules: {', '.join(looser)}"] if looser else []
-    left_out = plan.unasked(aspects)
-    unasked = [f"not asked, as the checkpoint is not here: {', '.join(left_out)}"] if left_out else []
+    unasked = [f"not asked, as {reason}: {', '.join(gates)}" for reason, gates in plan.unasked(aspects).items()]
     return Conclusion(
         accepted=bool(aspects) and aspects <= {gate.aspect for gate, _ in required} and not wrong,
         aspects=tuple(aspect for aspect in ASPECTS if aspect in aspects),

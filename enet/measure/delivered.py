@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,6 +82,14 @@ class Delivered:
         what = ", ".join(f"{path.name} is fixed to {each.batch}" for path, each in found.items())
         problem = what or f"{', '.join(path.name for path in self.om)} is not for it"
         raise InputError(f"backend {backend}: no delivered file for batch size {batch_size}: {problem}")
+
+    def used(self, asked: Iterable[tuple[str, int]]) -> set[Path]:
+        """The files that run, or are compiled, for backends and batch sizes; what has no file is left out."""
+        found = set()
+        for backend, batch_size in asked:
+            with contextlib.suppress(InputError):
+                found |= {chosen[0]} if (chosen := self.choose(backend, batch_size)) else set()
+        return found
 
     def lines(self) -> tuple[str, ...]:
         """SHA-256 and name of each file, as sha256sum prints them."""

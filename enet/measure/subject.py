@@ -21,6 +21,7 @@ from enet.datasets.bin_files import write_bin_files
 from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
 from enet.deliverable import Deliverable, IoFormat
+from enet.deliverable.network import TrustedNetwork
 from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, format_list, printable
 from enet.evidence import Accuracy, Provenance
@@ -88,6 +89,14 @@ class Subject:
             for kind, given, names in (("onnx", self.onnx, spec.artifact.onnx), ("om", self.om, spec.artifact.om))
         }
         return Delivered(spec, self.target, **named)
+
+    def named_files(self) -> tuple[str, ...]:
+        """SHA-256 and name of each delivered file, and of the user's own code, as they are now."""
+        spec = self.deliverable
+        code = (
+            [f"{code_sha256(spec.code[0])}  {spec.network.module}"] if isinstance(spec.network, TrustedNetwork) else []
+        )
+        return (*self.delivered.lines(), *code)
 
     @cached_property
     def given_root(self) -> Path | None:

@@ -42,6 +42,8 @@ COUNTERS = re.compile(
 BESIDE = re.compile(r"^(criterion|loss\w*|aux\w*|metrics?|\w+_metrics?|(train|val|test)_\w+)\.")
 #: Names of averaged weights. They are taken if there are no others, since those are what was trained.
 AVERAGED = re.compile(r"(?i)(?<![a-z])(ema|swa)(?![a-z])|averag|shadow|teacher")
+#: Names under which networks are usually saved.
+MAIN = re.compile(r"(^|\.)(state_dict|model_state_dict|model|net|network)$")
 #: Least share of keys in common with a known network, of all keys of both, for a checkpoint of an ENet.
 RELATED = 0.5
 
@@ -172,6 +174,8 @@ def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
     found = dict(state_dicts(content))
     if not found:
         raise InputError(f"weights {path}: {lacks_tensors(content)}")
+    if empty := [place for place, state in found.items() if any(value.is_meta for value in state.values())]:
+        raise InputError(f"weights {path}: {empty[0] or 'the state dict'} has no values (device meta). Save it again")
     wanted = {key for key in expected if not COUNTERS.search(key)}
     counts = {(place, prefix): n for place, state in found.items() for prefix, n in prefixes(state, wanted).items()}
     likely = [at for at, count in counts.items() if count == max(counts.values())]
@@ -181,6 +185,10 @@ def choose(path: Path, content: Any, expected: Mapping[str, Tensor]) -> State:
     if most < RELATED * len(wanted):  # another network, which the message is about
         return next(iter(states.values()), max(found.values(), key=len))
     best = {at: state for at, state in states.items() if fitting[at] == most}
+    for (place, _), count in counts.items():  # one that is called the network is not passed over without a word
+        if MAIN.search(place) and count >= RELATED * len(wanted) and place not in {at[0] for at in best}:
+            lacking = f"{place} does not fit in every key, but {next(iter(best))[0] or 'the rest of the file'} does"
+            raise InputError(f"weights {path}: {lacking}. Save the one that is meant alone, with torch.save")
     trained = {at: state for at, state in best.items() if not AVERAGED.search(".".join(at))} or best
     (used, state), *others = trained.items()
     names = [" ".join(filter(None, at)) or "the file's own" for at in (used, *(at for at in best if at != used))]

@@ -9,7 +9,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import inspect
+import shutil
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,10 +54,13 @@ def import_callable(path: Path, name: str) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look themselves up there
     sys.path.insert(0, str(path.parent))
+    cached, sys.pycache_prefix = sys.pycache_prefix, tempfile.mkdtemp()  # a __pycache__ beside it may be of other code
     try:
         spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent))
+        shutil.rmtree(sys.pycache_prefix, ignore_errors=True)
+        sys.pycache_prefix = cached
     found = getattr(module, name, None)
     if not callable(found):
         names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]

@@ -165,6 +165,8 @@ def load_problem(path: Path, start: bytes, error: Exception) -> str:
         return f"{error.strerror or error}. Give a checkpoint with --weights"
     if isinstance(error, OSError):  # torch seeks before the start of a cut file
         return "not a torch checkpoint (cut short)"
+    if "PytorchStreamReader" in str(error):
+        return "not a torch checkpoint (cut short or damaged). Copy the file again"
     reason = (str(error).strip().splitlines() or ["no reason given"])[0][:160]
     return f"not a torch checkpoint ({reason})"
 

@@ -34,8 +34,10 @@ def test_with_its_checkpoint_all_is_asked_but_other_formats() -> None:
     whole = required(replace(ONNX, delivered=False))
     del whole["io_formats"]
     assert required(ONNX) == whole
-    assert ONNX.unasked(["accuracy", "perf"]) == []
-    assert "onnx_logits" not in required(replace(ONNX, gives_logits=False))
+    assert ONNX.unasked(["accuracy", "perf"]) == {}
+    labels = replace(ONNX, gives_logits=False)
+    assert "onnx_logits" not in required(labels)
+    assert labels.unasked(["accuracy"]) == {"the file gives no float32 logits": ["ONNX logits"]}
 
 
 def test_without_its_checkpoint_the_conclusion_names_what_is_not_asked() -> None:
@@ -44,8 +46,8 @@ def test_without_its_checkpoint_the_conclusion_names_what_is_not_asked() -> None
         *("preprocessing", "miou", "batch_parity", "padded_tail", "equal_rows", "cached_files")
     ]
     left_out = ["reference mIoU", "network source", "ONNX logits", "agreement", "class IoU"]
-    assert plan.unasked(["accuracy"]) == left_out
-    assert plan.unasked(["perf"]) == ["speedup"]
+    assert plan.unasked(["accuracy"]) == {"the checkpoint is not here": left_out}
+    assert plan.unasked(["perf"]) == {"the checkpoint is not here": ["speedup"]}
     pairs = [((gate.name, str(case)), Outcome.PASS) for gate, case in plan.required() if gate.aspect == "accuracy"]
     conclusion = conclude(plan, pairs, asked=["accuracy"])
     assert conclusion.accepted
