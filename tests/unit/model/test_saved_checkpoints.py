@@ -173,6 +173,14 @@ def write_npz(path: Path, state: State) -> None:
 
 #: Writes a file, given its path and the state dict; and a part of the error.
 REFUSED: dict[str, tuple[Callable[[Path, State], object], str]] = {
+    "a network that nearly fits beside a whole one": (
+        lambda path, s: torch.save({"state_dict": dict(list(s.items())[1:]), "backup": others(s)}, path),
+        "state_dict does not fit in every key, but backup does",
+    ),
+    "no values": (
+        lambda path, s: torch.save({key: value.to("meta") for key, value in s.items()}, path),
+        "has no values (device meta)",
+    ),
     "whole network": (
         lambda path, s: torch.save(recipes.seeded("ascend"), path),
         "holds a whole pickled network (enet.model.architectures.ENet), and reading it would run code. Where its code",
