@@ -56,9 +56,10 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
     for kind, file in (each for each in found if isinstance(each, tuple)):
         by_kind[kind].append(file)
     problems = [f"{len(files)} {kind}: {format_list(files)}" for kind, files in by_kind.items()]
-    if dataset.layout == "folders":
+    if encoding := encoding_problem(dataset, counts):  # which explains the values that do not exist, too
+        problems.append(encoding)
+    elif dataset.layout == "folders":
         problems += [ADVICE[kind] for kind in by_kind if kind in ADVICE]
-    problems += filter(None, [encoding_problem(dataset, counts)])
     replace(dataset, problems=(*dataset.problems, *problems)).require_sound()
     train_ids = sorted(classes.train_ids.items())
     more = {"mask_colours": classes.mask_colours, "note": encoding_note(dataset, counts)}
