@@ -24,11 +24,7 @@ PLAIN: dict[object, dict[str, Any]] = {
 
 def schema() -> dict[str, Any]:
     """The schema of all keys: types, choices, defaults, and the comments on the fields."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "enet deliverable",
-        **table(Deliverable),
-    }
+    return {"$schema": DRAFT, "title": "enet deliverable", **table(Deliverable)}
 
 
 def table(kind: type[Any]) -> dict[str, Any]:

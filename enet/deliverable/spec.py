@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -100,7 +101,10 @@ class Deliverable:
         require(outputs >= classes, f"outputs={outputs}, {rule}")
         counts = {name: self.network.order.count(name) for name in self.dataset.class_names}
         wrong = [name for name, count in counts.items() if count != 1] if self.network.order else []
-        require(not wrong, f"order={list(self.network.order)}, expected once each: {format_list(wrong)}")
+        others = [name for name in self.network.order if name not in counts]
+        near = {name: get_close_matches(name, others, 1) for name in wrong}
+        meant = [f"{name} (for {found[0]!r}?)" if found else name for name, found in near.items()]
+        require(not wrong, f"order={len(self.network.order)} names, expected once each: {format_list(meant)}")
 
     @property
     def output_order(self) -> tuple[int, ...] | None:

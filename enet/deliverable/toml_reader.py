@@ -7,6 +7,7 @@ import re
 import sys
 import types
 import typing
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -40,7 +41,7 @@ def add_line_number(message: str, path: Path) -> str:
         keys.append(ast.literal_eval(named["key"]) if named["key"] else named[2])
     table: list[str] = []
     found = None
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if header := re.match(r"\s*\[{1,2}([^\[\]=]+)\]", line):
             table = plain_keys(header[1])
             if keys and table == keys[: len(table)]:
@@ -80,7 +81,7 @@ def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
-        return tables(path.read_text(encoding="utf-8"))
+        return tables(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:
@@ -149,7 +150,7 @@ def parse(kind: type[Any], table: object, where: str, **given: object) -> Any:
         try:
             values[key] = convert(hints[key], table[key], f"{where} [{key}]")
         except InputError as error:
-            mistakes += error.messages if isinstance(error, InputErrors) else [str(error)]
+            mistakes += messages_of(error)
     unknown = {name for name in (*known.keys() & table.keys(), *required) if name not in values}
     made, broken = make(kind, {**dict.fromkeys(unknown), **values, **given}, is_whole=not mistakes)
     broken = [message for message in broken if message.partition("=")[0] not in unknown]
@@ -207,10 +208,34 @@ def convert_items(kind: type[Any], hints: tuple[Any, ...], value: object, where:
     if kind is dict:
         if not isinstance(value, dict):
             raise InputError(f"{where}: {value!r}, expected a table")
-        return {key: convert(hints[1], item, f"{where} [{key}]") for key, item in value.items()}
+        pairs = {key: (hints[1], item, f"{where} [{key}]") for key, item in value.items()}
+        return dict(zip(pairs, convert_all(pairs.values()), strict=True))
     length = None if hints[-1] is ... else len(hints)
     if isinstance(value, str) and hints == (str, ...):
         value = [value]
     if not isinstance(value, list) or length not in (None, len(value)):
         raise InputError(f"{where}: {value!r}, expected a list of {length or 'one or more'} values")
-    return tuple(convert(hints[0], item, where) for item in value)
+    return tuple(convert_all((hints[0], item, where) for item in value))
+
+
+def convert_all(items: Iterable[tuple[Any, object, str]]) -> list[Any]:
+    """``convert`` each (hint, value, place).
+
+    Raises:
+        InputErrors: some are wrong; all of them are told.
+    """
+    found: list[Any] = []
+    mistakes: list[str] = []
+    for item in items:
+        try:
+            found.append(convert(*item))
+        except InputError as error:
+            mistakes += messages_of(error)
+    if mistakes:
+        raise InputErrors(list(dict.fromkeys(mistakes)))
+    return found
+
+
+def messages_of(error: InputError) -> Sequence[str]:
+    """The lines of an error, one for each mistake."""
+    return error.messages if isinstance(error, InputErrors) else [str(error)]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from enet.errors import format_list
 from enet.metrics.segmentation import Matrix
 
-#: Another order is told if in it at least so many classes would gain so much IoU (0..1) each, and so much on average.
-#: In untrained networks at most one does, in the included ones none.
-CLASSES, EACH, MEAN = 2, 0.1, 0.3
+#: Another order is told if in it at least so many classes would gain so much IoU (0..1) each, and so much on average,
+#: and have most of their pixels in their new outputs. Where labels do not depend on the truth, as of an untrained
+#: network, only one output can have most of the pixels of all classes.
+CLASSES, EACH, MEAN, MOST = 2, 0.1, 0.3, 0.5
 
 
 def order_hint(matrix: Matrix, classes: Sequence[str]) -> str:
@@ -31,7 +32,8 @@ def order_hint(matrix: Matrix, classes: Sequence[str]) -> str:
 
     _, outputs = linear_sum_assignment(ious[present], maximize=True)
     then = ious[present, outputs]
-    gains = then - now > EACH
+    recall = matrix[present, outputs] / matrix[present].sum(axis=1)
+    gains = (then - now > EACH) & (recall > MOST)
     if np.count_nonzero(gains) < CLASSES or (then - now)[gains].mean() < MEAN:
         return ""
     figures = f"mIoU over the classes in the images would be {100 * then.mean():.2f} %, not {100 * now.mean():.2f} %"
@@ -47,16 +49,16 @@ def iou_of_all_pairs(matrix: Matrix) -> NDArray[np.float64]:
 
 def in_words(present: NDArray[np.intp], outputs: NDArray[np.intp], classes: Sequence[str]) -> str:
     """The order of outputs that was found, as a shift if it is one, else by the classes that have moved."""
+    place = dict(zip(present.tolist(), outputs.tolist(), strict=True))
+    moved = {a: b for a, b in place.items() if a != b}
+    pairs = [f"{classes[a]} and {classes[b]}" for a, b in moved.items() if a < b and moved.get(b) == a]
+    if 2 * len(pairs) == len(moved):
+        return f"classes look exchanged: {format_list(pairs, first=3)}"
     count = len(classes)
     shifts = (outputs - present) % count
     common = int(np.bincount(shifts).argmax())
     if common and np.count_nonzero(shifts == common) >= 0.7 * len(present):
         step = common if common <= count // 2 else common - count
         return f"the classes look shifted: class i is in output i {'+' if step > 0 else '-'} {abs(step)}"
-    place = dict(zip(present.tolist(), outputs.tolist(), strict=True))
-    moved = {a: b for a, b in place.items() if a != b}
-    pairs = [f"{classes[a]} and {classes[b]}" for a, b in moved.items() if a < b and moved.get(b) == a]
-    if 2 * len(pairs) == len(moved):
-        return f"classes look exchanged: {format_list(pairs, first=3)}"
     found = [f"{classes[a]} in the place of {classes[b]}" for a, b in moved.items()]
     return f"the classes look permuted: {format_list(found, first=3)}"

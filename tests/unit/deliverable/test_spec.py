@@ -398,3 +398,26 @@ def test_what_is_surely_a_slip_is_a_warning_with_its_line(old: str, new: str, wo
 
 def test_included_files_have_no_slips() -> None:
     assert [load(name).slips() for name in deliverable.builtin_names()] == 5 * [[]]
+
+
+@pytest.mark.parametrize("text", ["\ufeff" + WHOLE, WHOLE.replace("\n", "\r\n")], ids=["BOM", "CRLF"])
+def test_files_of_other_editors(text: str, tmp_path: Path) -> None:
+    assert load(str(written(tmp_path, text))).name == "mine"
+    wrong = refused(written(tmp_path, text.replace("outputs = 20", "outputs = 0")))
+    assert ":8 [network]: outputs=0" in wrong
+
+
+def test_every_wrong_item_of_a_table_is_told(tmp_path: Path) -> None:
+    path = written(
+        tmp_path, changed('absent_classes = "skip"', 'class_iou_percent = {road = "a", car = 5, sky = true}')
+    )
+    with pytest.raises(InputError) as caught:
+        load(str(path))
+    assert [re.search(r"\[(\w+)\]: ", line)[1] for line in str(caught.value).split("\n")] == ["road", "sky"]  # type: ignore[index]
+
+
+def test_order_names_what_is_missing_and_what_may_be_meant(tmp_path: Path) -> None:
+    names = ["void", *LAYOUT_FACTS["cityscapes"].names]
+    names[-2] = "motorcyle"
+    path = written(tmp_path, changed("outputs = 20", f"outputs = 20\norder = {names}"))
+    assert "expected once each: motorcycle (for 'motorcyle'?)" in refused(path)

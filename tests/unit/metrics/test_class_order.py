@@ -80,3 +80,13 @@ def test_two_exchanged_classes_of_many_are_named() -> None:
 
 def test_no_hint_without_pixels() -> None:
     assert order_hint(np.zeros((19, 19), np.int64), NAMES) == ""
+
+
+@pytest.mark.parametrize("present", [2, 3, 5])
+@pytest.mark.parametrize("seed", range(20))
+def test_no_hint_for_untrained_networks_on_images_with_few_classes(seed: int, present: int) -> None:
+    rng = np.random.default_rng(seed)
+    outputs, found = rng.dirichlet(np.full(19, 0.2)), np.zeros((19, 19), np.int64)
+    for row in rng.choice(19, present, replace=False):
+        found[row] = rng.multinomial(rng.integers(1000, 100_000), outputs)
+    assert order_hint(found, NAMES) == ""
