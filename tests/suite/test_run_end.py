@@ -191,7 +191,7 @@ def test_a_look_at_a_part_ends_with_0(records: Path, tmp_path: Path) -> None:
 TOO_EARLY = {
     "unknown option": (["--wieghts", "x"], 4),
     "value of another type": (["--batch-size", "x"], 4),
-    "unknown deliverable": (["--deliverable", "scene"], 4),
+    "unknown deliverable": (["--deliverable", "scene"], 2),
     "no such records": (["--replay", "absent"], 2),
     "a crash while collecting": (["--ignore-glob", "x", "-p", "red_crash"], 3),
 }
