@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from enet.backends import DEVICE_BACKENDS, REFERENCE
 from enet.deliverable import Deliverable, Target
+from enet.deliverable.network import TrustedNetwork
 from enet.errors import InputError
 from enet.model.files import content_hash
+from enet.storage.user_code import code_sha256
 
 if TYPE_CHECKING:
     from enet.backends.interface import Interface
@@ -30,6 +32,15 @@ class Delivered:
     target: Target
     onnx: tuple[Path, ...] = ()
     om: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, deliverable: Deliverable, target: Target, onnx: Sequence[Path], om: Sequence[Path]) -> Delivered:
+        """The given files, or those that the deliverable names."""
+        folder, named = deliverable.path.parent, deliverable.artifact
+        paths = (
+            tuple(given) or tuple(folder / n for n in names) for given, names in ((onnx, named.onnx), (om, named.om))
+        )
+        return cls(deliverable, target, *paths)
 
     def __bool__(self) -> bool:
         return bool(self.onnx or self.om)
@@ -92,8 +103,12 @@ class Delivered:
         return found
 
     def lines(self) -> tuple[str, ...]:
-        """SHA-256 and name of each file, as sha256sum prints them."""
-        return tuple(f"{content_hash(path)}  {path.name}" for path in (*self.onnx, *self.om))
+        """SHA-256 and name of each file, as sha256sum prints them, and of the user's own code, as they are now."""
+        files = [f"{content_hash(path)}  {path.name}" for path in (*self.onnx, *self.om)]
+        spec = self.deliverable
+        if isinstance(spec.network, TrustedNetwork):
+            files.append(f"{code_sha256(spec.code[0])}  {spec.network.module}")
+        return tuple(files)
 
 
 def require_ending(ending: str, files: tuple[Path, ...]) -> None:

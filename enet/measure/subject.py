@@ -21,7 +21,6 @@ from enet.datasets.bin_files import write_bin_files
 from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
 from enet.deliverable import Deliverable, IoFormat
-from enet.deliverable.network import TrustedNetwork
 from enet.deliverable.target import Precision, Target
 from enet.errors import InputError, format_list, printable
 from enet.evidence import Accuracy, Provenance
@@ -83,20 +82,7 @@ class Subject:
     @cached_property
     def delivered(self) -> Delivered:
         """The files that were handed over, read once."""
-        spec = self.deliverable
-        named = {
-            kind: given or tuple(spec.path.parent / name for name in names)
-            for kind, given, names in (("onnx", self.onnx, spec.artifact.onnx), ("om", self.om, spec.artifact.om))
-        }
-        return Delivered(spec, self.target, **named)
-
-    def named_files(self) -> tuple[str, ...]:
-        """SHA-256 and name of each delivered file, and of the user's own code, as they are now."""
-        spec = self.deliverable
-        code = (
-            [f"{code_sha256(spec.code[0])}  {spec.network.module}"] if isinstance(spec.network, TrustedNetwork) else []
-        )
-        return (*self.delivered.lines(), *code)
+        return Delivered.of(self.deliverable, self.target, self.onnx, self.om)
 
     @cached_property
     def given_root(self) -> Path | None:
