@@ -93,6 +93,19 @@ class Interface:
         """Whether the logits can be compared with PyTorch's, value by value."""
         return self.gives == "logits" and self.output_dtype != "float16" and not self.is_half
 
+    @property
+    def bin_files(self) -> Literal["float", "uint8"]:
+        """The kind of the guide's preprocessed files that it takes; an ``InputError`` if it takes others."""
+        form = (self.input_dtype, self.layout, self.spec.channels, self.spec.pixels)
+        if form == ("float32", "NCHW", "RGB", "normalised"):
+            return "float"
+        if form[:3] == ("uint8", "NHWC", "RGB"):
+            return "uint8"
+        files = "normalised float32 (3, H, W) or uint8 RGB (H, W, 3)"
+        raise InputError(
+            f"{self.path}: input {' '.join(form)}, but files for ais_bench have {files}: it cannot be timed"
+        )
+
     def images(self, batch: NDArray[np.uint8], normalise: Normalise) -> NDArray[Any]:
         """The input for RGB images, uint8, shape (N, H, W, 3)."""
         if self.input_dtype != "uint8" and self.spec.pixels == "normalised":

@@ -30,7 +30,7 @@ def measure(subject: Subject, batch_size: int, backend: str = DEVICE_BACKENDS[0]
         ToolFailed: a tool failed.
     """
     artifact, target, engine = subject.artifact(backend, batch_size), subject.target, backends.get(backend)
-    inputs = subject.bin_files(artifact.io_format.input)
+    inputs = subject.bin_files(artifact.interface.bin_files if artifact.interface else artifact.io_format.input)
     make_folder(subject.store.root)
     with tempfile.TemporaryDirectory(dir=subject.store.root, prefix=".timing") as folder:
         run = FolderRun(artifact.path, inputs, Path(folder) / "run", batch_size, target.devices)

@@ -177,3 +177,11 @@ def test_labels_that_are_none_are_refused_and_never_wrap_around(dtype: str, valu
 def test_a_result_of_another_shape_is_refused(seen: tuple[int, ...], batch_size: int, words: str) -> None:
     with pytest.raises(InputError, match=re.escape(f"mine.onnx: output 'class' {words}")):
         reading(result=shape(CLASS, None, None, None, None)).result(np.zeros(seen, np.float32), batch_size, (4, 4))
+
+
+def test_bin_files_that_a_model_takes() -> None:
+    nhwc = shape(IMAGE, 1, 480, 480, 3, dtype="uint8")
+    assert (reading().bin_files, reading(nhwc).bin_files) == ("float", "uint8")
+    for image, spec in ((shape(IMAGE, 1, 480, 480, 3), SPEC), (IMAGE, stating(channels="BGR"))):
+        with pytest.raises(InputError, match="it cannot be timed"):
+            _ = reading(image, spec=spec).bin_files
