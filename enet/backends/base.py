@@ -19,7 +19,7 @@ from enet.backends.registry import BACKENDS, DEFAULT, DEVICE_BACKENDS, QUANTISIN
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import DeviceState, Precision, Target
 from enet.errors import BackendUnavailable, InputError, unknown_name_error
-from enet.model.files import content_hash
+from enet.model.files import content_hash, named_hash
 from enet.model.onnx_cache import get_onnx
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_file
@@ -244,7 +244,7 @@ class Backend(ABC):
         more |= {"sha256": request.content_hash(path), "backend": self.info.name, "interface": request.interface}
         more["weights_sha256"] = hash_file(request.weights) if request.weights else ""
         if request.delivered is not None:
-            more["delivered"] = f"{content_hash(request.delivered)}  {request.delivered.name}"
+            more["delivered"] = named_hash(request.delivered)
         if request.interface is not None and request.interface.is_half:
             more["precision"] = "fp16"
         return Artifact(path=path, batch_size=request.batch_size, io_format=request.io_format, **more)

@@ -13,7 +13,7 @@ from enet.backends import DEVICE_BACKENDS, REFERENCE
 from enet.deliverable import Deliverable, Target
 from enet.deliverable.network import TrustedNetwork
 from enet.errors import InputError
-from enet.model.files import content_hash
+from enet.model.files import named_hash
 from enet.storage.user_code import code_sha256
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Delivered:
 
     def lines(self) -> tuple[str, ...]:
         """SHA-256 and name of each file, as sha256sum prints them, and of the user's own code, as they are now."""
-        files = [f"{content_hash(path)}  {path.name}" for path in (*self.onnx, *self.om)]
+        files = [*map(named_hash, (*self.onnx, *self.om))]
         spec = self.deliverable
         if isinstance(spec.network, TrustedNetwork):
             files.append(f"{code_sha256(spec.code[0])}  {spec.network.module}")

@@ -23,7 +23,7 @@ def list_files(root: Path, spec: DatasetSpec, split: str) -> list[Named]:
     lines = None
     if spec.list:
         text = (root / spec.list.format(split=split)).read_text(encoding="utf-8-sig")
-        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        lines = [line.strip() for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
     if not (spec.image_files and spec.label_files):
         return sorted(from_line(root, line) for line in lines or ())
     image_pattern = spec.image_files.replace("{split}", split)

@@ -15,3 +15,8 @@ def content_hash(path: Path) -> str:
 
     files = external_files(path)
     return hash_json([hash_file(path), *map(hash_file, files)]) if files else hash_file(path)
+
+
+def named_hash(path: Path) -> str:
+    """SHA-256 and name of a model file, as sha256sum prints them."""
+    return f"{content_hash(path)}  {path.name}"

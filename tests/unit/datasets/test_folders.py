@@ -360,3 +360,14 @@ def test_colours_of_pictures(tmp_path: Path) -> None:
     assert len({*many.colours}) == 255
     assert many.train_ids[254] == 254
     assert many.train_ids[255] == IGNORE
+
+
+def test_comments_in_a_list_are_no_images_for_the_pipeline_and_the_oracle(tmp_path: Path) -> None:
+    for kind in ("a", "b"):
+        (tmp_path / kind).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / kind / "x.png")
+    (tmp_path / "val.txt").write_text("# image label\na/x.png b/x.png\n")
+    spec = DatasetSpec(layout="folders", images=1, list="{split}.txt", classes=("p", "q"))
+    found = datasets.find(datasets.declared_layout(spec), tmp_path, "val")
+    assert [sample.image for sample in found.samples] == [tmp_path / "a" / "x.png"]
+    assert [image for _, image, _ in reference_folders.list_files(tmp_path, spec, "val")] == [tmp_path / "a" / "x.png"]
