@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,18 +17,26 @@ from enet.metrics.segmentation import Matrix
 CLASSES, EACH, MEAN, MOST = 2, 0.1, 0.3, 0.5
 
 
-def order_hint(matrix: Matrix, classes: Sequence[str]) -> str:
-    """Say in a sentence in which order of outputs mIoU would be far better; empty if there is none.
+class Order(NamedTuple):
+    """Classes that other outputs fit far better, these outputs, and IoU of all classes that occur, now and then."""
+
+    classes: NDArray[np.intp]
+    outputs: NDArray[np.intp]
+    now: NDArray[np.float64]
+    then: NDArray[np.float64]
+
+
+def better_order(matrix: Matrix) -> Order | None:
+    """The order of the outputs that explains the errors; None if no other one is far better.
 
     Args:
         matrix: confusion matrix, int64, shape (classes, classes); row = ground truth, column = prediction.
-        classes: their names.
     """
     ious = iou_of_all_pairs(matrix)
     present = np.flatnonzero(matrix.sum(axis=1))
     now = ious[present, present]
     if np.count_nonzero(ious[present].max(axis=1, initial=0) - now > EACH) < CLASSES:
-        return ""  # no order can be so much better
+        return None  # no order can be so much better
     from scipy.optimize import linear_sum_assignment  # here, because it takes long to import and is rarely needed
 
     _, outputs = linear_sum_assignment(ious[present], maximize=True)
@@ -35,9 +44,22 @@ def order_hint(matrix: Matrix, classes: Sequence[str]) -> str:
     recall = matrix[present, outputs] / matrix[present].sum(axis=1)
     gains = (then - now > EACH) & (recall > MOST)
     if np.count_nonzero(gains) < CLASSES or (then - now)[gains].mean() < MEAN:
+        return None
+    return Order(present[gains], outputs[gains], now, then)
+
+
+def order_hint(matrix: Matrix, classes: Sequence[str]) -> str:
+    """Say in a sentence in which order of outputs mIoU would be far better; empty if there is none.
+
+    Args:
+        matrix: as for ``better_order``.
+        classes: their names.
+    """
+    if (order := better_order(matrix)) is None:
         return ""
-    figures = f"mIoU over the classes in the images would be {100 * then.mean():.2f} %, not {100 * now.mean():.2f} %"
-    words = in_words(present[gains], outputs[gains], classes)
+    then, now = 100 * order.then.mean(), 100 * order.now.mean()
+    figures = f"mIoU over the classes in the images would be {then:.2f} %, not {now:.2f} %"
+    words = in_words(order.classes, order.outputs, classes)
     return f"{words}: {figures}. Check the order of the classes, or state [network] order"
 
 

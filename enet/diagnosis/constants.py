@@ -1,0 +1,79 @@
+"""The constants of an ONNX file, compared with the weights of the checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import fx, nn
+
+from enet.diagnosis.result import Finding
+from enet.errors import format_list
+from enet.model import export
+from enet.model.folding import fold_batch_norms
+
+#: Weights whose correlation with the checkpoint's is at least this are of the same training.
+SAME_TRAINING = 0.5
+#: Largest difference of two constants that are the same, as a share of the largest value: rounding of float32.
+ROUNDING = 1e-5
+
+Constants = dict[str, NDArray[np.float64]]
+
+
+def of_file(path: Path) -> Constants:
+    """The weights in an ONNX file: its constants of floating point with four axes."""
+    tensors = onnx.load(path).graph.initializer
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
+    return {
+        name: array.astype(np.float64) for name, array in arrays.items() if array.dtype.kind == "f" and array.ndim == 4
+    }
+
+
+def of_network(network: nn.Module) -> Constants:
+    """The weights that an export of the network has: as they are, with batch normalisation folded, as phases."""
+    found = {name: value.detach().double().numpy() for name, value in network.state_dict().items() if value.ndim == 4}
+    try:
+        graph = export.Graph()
+        export.emit(fold_batch_norms(fx.symbolic_trace(network)), graph, export.INPUT)
+    except Exception:  # of own code that torch.fx cannot trace, or with layers that only torch's exporter knows
+        return found
+    folded = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.constants}
+    return found | {f"{name}, folded": array.astype(np.float64) for name, array in folded.items() if array.ndim == 4}
+
+
+def compare(path: Path, network: nn.Module) -> Finding | None:
+    """Whether the weights of an ONNX file are the checkpoint's, whatever their names; None if they are, or if no
+    weights can be compared."""
+    ours, theirs = of_file(path), of_network(network)
+    known = [value for value in theirs.values() if value.size]
+    unlike = {}
+    for name, value in ours.items():
+        same_shape = [other for other in known if other.shape == value.shape]
+        if same_shape:
+            nearest = min(same_shape, key=lambda other: float(np.abs(other - value).mean()))
+            if np.abs(nearest - value).max() > ROUNDING * np.abs(nearest).max():
+                unlike[name] = nearest
+    if not unlike:
+        return None
+    total = len(ours)
+    if 2 * len(unlike) < total:
+        counts = [
+            f"{name} ({np.count_nonzero(np.abs(nearest - ours[name]) > ROUNDING * np.abs(nearest).max())} of {nearest.size} values)"
+            for name, nearest in unlike.items()
+        ]
+        sentence = (
+            f"{len(unlike)} of {total} weights of the ONNX are not the checkpoint's: {format_list(counts, first=3)}"
+        )
+        return Finding(cause="weights changed in the export", sentence=sentence)
+    pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items() if nearest.size > 1]
+    alike = float(np.median([np.corrcoef(*pair)[0, 1] for pair in pairs if pair[0].std() and pair[1].std()] or [0]))
+    kin = (
+        "but are like them: another epoch of the same training"
+        if alike >= SAME_TRAINING
+        else "nor like them: another training"
+    )
+    sentence = f"{len(unlike)} of {total} weights of the ONNX are not the checkpoint's, {kin} (correlation {alike:.2f})"
+    return Finding(cause="another checkpoint", sentence=sentence)

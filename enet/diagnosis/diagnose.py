@@ -1,0 +1,238 @@
+"""The course of a diagnosis: cheap questions first, then hypotheses, then one sentence."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from enet.backends import REFERENCE, Artifact
+from enet.backends.pytorch import PyTorchModel
+from enet.datasets.image_source import ImageSource
+from enet.diagnosis import constants, questions
+from enet.diagnosis.bench import SECONDS, Bench, open_bench
+from enet.diagnosis.hypotheses import INPUT, NETWORK, TRUTH
+from enet.diagnosis.outputs import distance, label_distance, miou, score
+from enet.diagnosis.result import Diagnosis, Finding
+from enet.diagnosis.trials import Ranking, explain_difference, explain_loss
+from enet.errors import format_list
+from enet.evidence import Accuracy
+from enet.measure.subject import Subject
+from enet.metrics import segmentation
+from enet.model import onnx_cache
+
+#: An artifact that differs from PyTorch by no more is an exact port: of logits in float32, with a max-unpool, which a
+#: near-tie of two values turns over, and of labels if the artifact computes in float16 or INT8.
+EXACT, EXACT_UNPOOLING, EXACT_ROUNDED = 1e-5, 2e-3, {"fp16": 0.02, "int8": 0.1}
+
+INPUT_NAMES = {each.name for each in INPUT}
+NETWORK_NAMES = {each.name for each in NETWORK}
+TRUTH_NAMES = {each.name for each in TRUTH}
+
+
+def diagnose(
+    subject: Subject, artifact: Artifact, source: ImageSource, run: Accuracy | None = None, *, seconds: float = SECONDS
+) -> Diagnosis:
+    """Find out why an artifact's accuracy is not what it should be.
+
+    Args:
+        source: the images that the artifact gets, as this suite prepares them.
+        run: of the artifact over all of them; tells the worst images. None: some are taken evenly from the split.
+        seconds: after which no further hypothesis is tried.
+    Raises:
+        InputError: the artifact cannot be loaded, or an image cannot be read.
+    """
+    begin = time.monotonic()
+    with open_bench(subject, artifact, source, run, seconds) as bench:
+        found, ranking, facts = investigate(bench, artifact)
+        return Diagnosis(
+            artifact=f"{artifact.backend}, batch {artifact.batch_size}",
+            cause=found.cause,
+            sentence=found.sentence,
+            facts=tuple(facts),
+            rows=ranking.rows,
+            images=tuple(photo.name for photo in bench.photos),
+            left_out=tuple(dict.fromkeys(bench.left_out)),
+            seconds=time.monotonic() - begin,
+        )
+
+
+def investigate(bench: Bench, artifact: Artifact) -> tuple[Finding, Ranking, list[str]]:
+    """The cause, the hypotheses that were tried, and what else is known."""
+    facts = questions.compare_hashes(bench)
+    if bench.reference is None:
+        facts.append(f"PyTorch is not compared: {bench.no_reference}")
+    first = (questions.count_images, name_preprocessing, questions.check_outputs, questions.check_scoring)
+    for question in first:
+        if (finding := question(bench)) is not None:
+            return finding, Ranking(), facts
+    ranking, is_exact = Ranking(), artifact.backend == REFERENCE
+    if bench.expected and not is_exact:
+        is_exact = is_exact_port(bench, artifact)
+        facts.append(agreement_in_words(bench, is_exact))
+        if not is_exact:
+            ranking = explain_difference(bench)
+            if (finding := name_difference(bench, artifact, ranking)) is not None:
+                return finding, ranking, facts
+    loss = lost_miou(bench)
+    if loss is not None and abs(loss) <= tolerance(bench):
+        words = f"mIoU {100 * measured(bench):.2f} % is what the deliverable states"
+        if is_exact or not bench.expected:
+            return Finding(cause="", sentence=f"nothing to explain: {words}"), ranking, facts
+        return (
+            Finding(cause="", sentence=nothing_helps(ranking, f"{words}; but the artifact is not PyTorch's")),
+            ranking,
+            facts,
+        )
+    if (finding := questions.check_labels(bench)) is not None:
+        return finding, ranking, facts
+    by_loss = explain_loss(bench, loss)
+    if (finding := name_loss(bench, by_loss, is_exact=is_exact)) is not None:
+        return finding, by_loss, facts
+    ranking = ranking if ranking.rows and not is_exact else by_loss
+    if is_exact and artifact.backend != REFERENCE:
+        facts += suspects(bench)
+        return (
+            Finding(cause="", sentence="the port is exact: look at checkpoint or data. " + nothing_helps(by_loss)),
+            by_loss,
+            facts,
+        )
+    return Finding(cause="", sentence=nothing_helps(ranking)), ranking, facts
+
+
+def measured(bench: Bench) -> float:
+    """mIoU of the run in 0..1; NaN if it is not known."""
+    return bench.run.miou if bench.run is not None else float("nan")
+
+
+def tolerance(bench: Bench) -> float:
+    """Accepted difference to the stated mIoU, in 0..1."""
+    spec = bench.subject.deliverable
+    return spec.reference.miou_percent / 100 * spec.tolerances.miou_relative
+
+
+def lost_miou(bench: Bench) -> float | None:
+    """By how much mIoU over the split is below the stated one, in 0..1; None if it is not known."""
+    return None if bench.run is None else bench.subject.deliverable.reference.miou_percent / 100 - measured(bench)
+
+
+def name_preprocessing(bench: Bench) -> Finding | None:
+    """Compare this suite's preprocessing with the reference recipe; name the change that it makes."""
+    step, name = questions.compare_preprocessing(bench)
+    if not step:
+        return None
+    loaded = [bench.source.load(photo.index) for photo in bench.photos]
+    given = bench.run_artifact(
+        np.stack([image for image, _ in loaded]), lambda images, _: bench.artifact.normalise(images)
+    )
+    figures = (figure(bench, given, [label for _, label in loaded]), figure(bench, bench.seen, bench.truths))
+    words = f"gives {name}" if name else f"differs in its {step}, and no hypothesis says how"
+    return Finding(
+        cause=name or f"preprocessing: {step}",
+        sentence=f"this suite's own preprocessing {words}: {compared(*figures, len(bench.photos), 'by the reference recipe')}",
+    )
+
+
+def figure(bench, outputs, truths) -> float:
+    return miou([score(*pair, bench.classes) for pair in zip(outputs, truths, strict=True)])
+
+
+def compared(before: float, after: float, images: int, how: str) -> str:
+    """mIoU with and without something, in words."""
+    return f"{how} mIoU is {100 * after:.2f} % instead of {100 * before:.2f} % on these {images} images"
+
+
+def is_exact_port(bench: Bench, artifact: Artifact) -> bool:
+    """Whether the artifact gives what PyTorch gives, up to rounding."""
+    pairs = list(zip(bench.seen, bench.expected, strict=True))
+    if not bench.is_exact_type:
+        limit = EXACT_ROUNDED.get(artifact.precision, EXACT_ROUNDED["fp16"])
+        return float(np.mean([label_distance(*pair) for pair in pairs])) <= limit
+    unpools = any(isinstance(module, nn.MaxUnpool2d) for module in network_of(bench).modules())
+    return float(np.mean([distance(*pair) for pair in pairs])) <= (EXACT_UNPOOLING if unpools else EXACT)
+
+
+def network_of(bench: Bench) -> nn.Module:
+    model = bench.reference.model if bench.reference else None
+    return model.network if isinstance(model, PyTorchModel) else nn.Module()
+
+
+def agreement_in_words(bench: Bench, is_exact: bool) -> str:
+    share = 100 * float(np.mean([label_distance(*pair) for pair in zip(bench.seen, bench.expected, strict=True)]))
+    if is_exact:
+        return f"the port is exact: {100 - share:.4f} % of the labels are PyTorch's, for the same input"
+    return f"for the same input the artifact differs from PyTorch in {share:.4f} % of the labels"
+
+
+def name_difference(bench: Bench, artifact: Artifact, ranking: Ranking) -> Finding | None:
+    """The cause of the difference to PyTorch."""
+    count = len(bench.photos)
+    if (row := ranking.best) is not None:
+        if row.ran == "artifact":
+            words = f"with {row.name} {compared(*row.miou, count, '')}".replace("  ", " ")
+            return Finding(cause=row.name, sentence=f"{words}, and is PyTorch's: the artifact was built for {row.name}")
+        before, after = (100 * value for value in row.miou)
+        words = (
+            f"PyTorch with {row.name} gives what the artifact gives ({100 * row.left:.2g} % of the difference is left)"
+        )
+        figures = f"mIoU falls from {before:.2f} to {after:.2f} % on these {count} images"
+        return Finding(cause=row.name, sentence=f"{words}; {figures}: the artifact has {row.name}")
+    if ranking.rivals:
+        return undecided(ranking)
+    path = onnx_of(bench.subject, artifact)
+    return constants.compare(path, network_of(bench)) if path is not None else None
+
+
+def onnx_of(subject: Subject, artifact: Artifact) -> Path | None:
+    """The ONNX that the artifact is, or was made from; None if it is not here."""
+    if artifact.interface is not None:
+        return artifact.path if artifact.path.suffix == ".onnx" else None
+    return onnx_cache.get_onnx(subject.deliverable, subject.weights, artifact.io_format, subject.store)
+
+
+def undecided(ranking: Ranking) -> Finding:
+    names = [row.name for row in ranking.rivals]
+    sentence = f"one of these is the cause, but these images do not tell them apart: {format_list(names)}"
+    return Finding(cause="", sentence=sentence)
+
+
+def name_loss(bench: Bench, ranking: Ranking, *, is_exact: bool) -> Finding | None:
+    """The cause of an mIoU that is too low."""
+    if (row := ranking.best) is None:
+        return undecided(ranking) if ranking.rivals else None
+    figures = compared(*row.miou, row.images, "")[1:]
+    who = "the checkpoint" if is_exact else "the artifact"
+    if row.name in INPUT_NAMES:
+        port = "the port is exact, and " if is_exact else ""
+        return Finding(cause=row.name, sentence=f"with {row.name} {figures}: {port}{who} was built for {row.name}")
+    if row.name in NETWORK_NAMES:
+        return Finding(cause=row.name, sentence=f"with {row.name} {figures}: the checkpoint was trained so")
+    if row.name in TRUTH_NAMES:
+        return Finding(cause=row.name, sentence=f"with {row.name} {figures}: the label maps are encoded so")
+    return Finding(cause=row.name, sentence=f"with {row.name} {figures}: {who} gives its output so")
+
+
+def nothing_helps(ranking: Ranking, also: str = "") -> str:
+    """Say that no hypothesis explains the result."""
+    best = ""
+    if ranking.rows:
+        row = ranking.rows[0]
+        best = f"; the best, {row.name}, leaves {min(100, 100 * row.left):.0f} %"
+    words = f"none of {len(ranking.rows)} hypotheses explains it{best}"
+    return f"{also}, and {words}" if also else words
+
+
+def suspects(bench: Bench) -> list[str]:
+    """What speaks for the data, and what for the checkpoint, if the port is exact."""
+    if bench.run is None or len(bench.run.images) < 4:
+        return []
+    by_image = np.array([segmentation.miou(matrix, "skip") for matrix in bench.run.matrices])
+    low = np.flatnonzero(by_image < 0.5 * np.nanmedian(by_image))
+    if len(low) and len(low) <= len(by_image) // 4:
+        names = format_list([bench.run.images[index] for index in low], first=3)
+        return [
+            f"{len(low)} of {len(by_image)} images have less than half of the median's mIoU ({names}): look at data"
+        ]
+    return ["all images are about equally affected: this speaks for the checkpoint, or for how the data were made"]

@@ -1,0 +1,310 @@
+"""The table of hypotheses: what may be wrong, each a change of one stage on the way from a photograph to a score.
+
+To add one, add a row. Names are those of the injected faults (``enet.selftest.planted``) where both have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from enet.datasets.preprocess import window
+from enet.deliverable import Preprocessing
+from enet.diagnosis import networks
+from enet.diagnosis.recipe import DECLARED, Floats, Pixels, ToFloats, normalise, pixels
+from enet.measure.reference_preprocessing import train_ids
+
+#: "pixels": photograph to uint8; "values": uint8 to floats; "layout": order of the floats; "network"; "logits";
+#: "labels"; "truth": file of a label map to train ids; "scoring".
+Stage = Literal["pixels", "values", "layout", "network", "logits", "labels", "truth", "scoring"]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A change of one stage.
+
+    Attributes:
+        name: in words that fit behind "with".
+        change: the changed step, by stage.
+
+            * pixels: ``(photograph, Preprocessing) -> uint8 (H, W, 3)``
+            * values: ``(uint8 (N, H, W, 3), Preprocessing) -> float32 (N, 3, H, W)``
+            * layout: ``float32 (N, 3, H, W) -> float32`` of the same shape
+            * network: see ``networks.Change``
+            * logits: ``(float32, the artifact's) -> float32`` of the same shape
+            * labels: ``uint8 (H, W) -> uint8 (H, W)``
+            * truth: ``(path, Preprocessing, train ids by label value) -> uint8 (H, W)``
+            * scoring: ``(labels, truth) -> (labels, truth)``
+    """
+
+    name: str
+    stage: Stage
+    change: Callable[..., Any]
+
+
+def of(stage: Stage, table: Mapping[str, Callable[..., Any]]) -> list[Hypothesis]:
+    return [Hypothesis(name, stage, change) for name, change in table.items()]
+
+
+# Photograph to pixels.
+
+
+def then(change: Callable[[Pixels], Pixels]) -> Callable[[Image.Image, Preprocessing], Pixels]:
+    """Change the pixels after scaling and cropping."""
+    return lambda image, spec: np.ascontiguousarray(change(pixels(image, spec)))
+
+
+def resized_by(scale: Callable[[Image.Image, tuple[int, int]], Image.Image]) -> Callable[..., Pixels]:
+    """Scale in another way, then crop."""
+
+    def change(image: Image.Image, spec: Preprocessing) -> Pixels:
+        place = window(image.size, spec)
+        return np.array(place.cut(scale(image, place.scaled)))
+
+    return change
+
+
+def by_pillow(kernel: Image.Resampling) -> Callable[..., Pixels]:
+    return resized_by(lambda image, size: image.resize(size, kernel))
+
+
+def by_opencv(kernel: int) -> Callable[..., Pixels]:
+    return resized_by(lambda image, size: Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=kernel)))
+
+
+def shifted(right: int, down: int) -> Callable[..., Pixels]:
+    """Crop some pixels further to the right or down; outside the photograph is black."""
+
+    def change(image: Image.Image, spec: Preprocessing) -> Pixels:
+        place = window(image.size, spec)
+        (left, top), (width, height) = place.crop, place.size
+        box = (left + right, top + down, left + right + width, top + down + height)
+        return np.array(image.resize(place.scaled, Image.Resampling.BILINEAR).crop(box))
+
+    return change
+
+
+def cropped(image: Image.Image, spec: Preprocessing, size: tuple[int, int]) -> Pixels:
+    """Crop the centre of the photograph itself, and scale that."""
+    left, top = ((whole - part) // 2 for whole, part in zip(image.size, size, strict=True))
+    part = image.crop((left, top, left + size[0], top + size[1]))
+    return np.array(part.resize(spec.size, Image.Resampling.BILINEAR))
+
+
+def resized_after_crop(image: Image.Image, spec: Preprocessing) -> Pixels:
+    """Crop half of the shorter side, in the shape of the input, at the photograph's size."""
+    side = min(image.size) // 2
+    longest = max(spec.size)
+    return cropped(image, spec, (side * spec.size[0] // longest, side * spec.size[1] // longest))
+
+
+def letterboxed(image: Image.Image, spec: Preprocessing) -> Pixels:
+    """Fit the whole photograph in, and fill the rest with black."""
+    scale = min(side / whole for side, whole in zip(spec.size, image.size, strict=True))
+    small = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BILINEAR)
+    canvas = Image.new("RGB", spec.size)
+    canvas.paste(small, tuple((side - used) // 2 for side, used in zip(spec.size, small.size, strict=True)))
+    return np.array(canvas)
+
+
+SHIFTS = {"to the right": (1, 0), "to the left": (-1, 0), "down": (0, 1), "up": (0, -1)}
+
+PIXELS = of(
+    "pixels",
+    {
+        "BGR input": then(lambda image: image[..., ::-1]),
+        "mirrored input": then(lambda image: image[:, ::-1]),
+        "input upside down": then(lambda image: image[::-1]),
+        "input resized by bicubic": by_pillow(Image.Resampling.BICUBIC),
+        "input resized by nearest neighbour": by_pillow(Image.Resampling.NEAREST),
+        "input resized by area": by_opencv(cv2.INTER_AREA),
+        "input not antialiased (OpenCV's bilinear)": by_opencv(cv2.INTER_LINEAR),
+        "input resized after the crop": resized_after_crop,
+        "input cropped without resizing": lambda image, spec: cropped(image, spec, spec.size),
+        "input squashed instead of cropped": lambda image, spec: np.array(
+            image.resize(spec.size, Image.Resampling.BILINEAR)
+        ),
+        "input letterboxed instead of cropped": letterboxed,
+        **{
+            f"input with the crop shifted by {by} {where}": shifted(by * right, by * down)
+            for by in (1, 8)
+            for where, (right, down) in SHIFTS.items()
+        },
+    },
+)
+
+
+# Pixels to floats.
+
+DATA_SETS = {
+    "ImageNet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "Cityscapes": ((0.28689, 0.32513, 0.28389), (0.18696, 0.19017, 0.18720)),
+    "CamVid": ((0.41189, 0.42513, 0.43267), (0.27414, 0.28506, 0.28285)),
+}
+ZERO, HALF, ONE = (0.0,) * 3, (0.5,) * 3, (1.0,) * 3
+
+
+def table(mean: Any = None, std: Any = None, divisor: float = 255) -> ToFloats:
+    """Normalise by other constants; None: the deliverable's."""
+    return lambda images, spec: normalise(images, spec.mean if mean is None else mean, std or spec.std, divisor)
+
+
+def twice(images: Pixels, spec: Preprocessing) -> Floats:
+    once = normalise(images, spec.mean, spec.std)
+    mean, std = (np.array(side, np.float32).reshape(3, 1, 1) for side in (spec.mean, spec.std))
+    return (once - mean) / std
+
+
+VALUES = of(
+    "values",
+    {
+        "input without mean": table(mean=ZERO),
+        "input without std": table(std=ONE),
+        "input without std in its scale, but in its shift": lambda images, spec: normalise(
+            images, np.divide(spec.mean, spec.std), ONE
+        ),
+        "input without mean and std, 0..1": DECLARED["0..1"],
+        "input without mean and std, 0..255": DECLARED["0..255"],
+        "input not divided by 255": table(divisor=1),
+        "input divided by 255 twice": table(divisor=255 * 255),
+        "input divided by 256": table(divisor=256),
+        "input normalised twice": twice,
+        "input with mean and std in the order BGR": lambda images, spec: normalise(
+            images, spec.mean[::-1], spec.std[::-1]
+        ),
+        "input with means in 0..255 and no std": lambda images, spec: normalise(
+            images, np.multiply(spec.mean, 255), ONE, 1
+        ),
+        "input with mean and std of 0.5, -1..1": table(HALF, HALF),
+        **{f"input with mean and std of {name}": table(*constants) for name, constants in DATA_SETS.items()},
+    },
+)
+
+LAYOUT = of(
+    "layout",
+    {
+        "input whose buffer is NHWC": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(x.shape),
+        "input whose buffer is NCHW, read as NHWC": lambda x: np.ascontiguousarray(
+            x.reshape(len(x), *x.shape[2:], 3).transpose(0, 3, 1, 2)
+        ),
+        "input with height and width exchanged": lambda x: np.ascontiguousarray(x.swapaxes(2, 3).reshape(x.shape)),
+    },
+)
+
+
+# The network, its logits and its labels.
+
+NETWORK = of(
+    "network",
+    {
+        **{f"epsilon {value:g} in batch normalisation": networks.set_epsilon(value) for value in (1e-3, 0.1, 1e-6)},
+        "batch normalisation in training mode": networks.use_batch_statistics,
+        "weights rounded to fp16": networks.round_weights(torch.float16),
+        "weights rounded to bfloat16": networks.round_weights(torch.bfloat16),
+        "half pixels rounded up in upsampling": networks.upsample_by(networks.rounded_up),
+        "align corners in upsampling": networks.upsample_by(networks.aligned_corners),
+        "bilinear upsampling": networks.upsample_bilinear,
+        "padding on the other side": networks.pad_other_side,
+        "dilation lost": networks.lose_dilation,
+        "pooling by maximum, as in another variant": networks.pool_by_maximum,
+        "ReLU for PReLU": networks.ignore_slopes,
+    },
+)
+
+
+def saturated(logits: Floats, seen: Floats) -> Floats:
+    return np.clip(logits, seen.min(), seen.max())
+
+
+LOGITS = of(
+    "logits",
+    {
+        "logits saturated": saturated,
+        "logits in half precision": lambda logits, _: logits.astype(np.float16).astype(np.float32),
+    },
+)
+
+
+def rolled(rows: int, columns: int) -> Callable[[Pixels], Pixels]:
+    return lambda labels: np.roll(labels, (rows, columns), (0, 1))
+
+
+LABELS = of(
+    "labels",
+    {
+        "labels off by one, counted from 1": lambda labels: labels + np.uint8(1),
+        "labels off by one, the first class left out": lambda labels: labels - np.uint8(1),
+        "mirrored output": lambda labels: labels[:, ::-1],
+        "output upside down": lambda labels: labels[::-1],
+        "output with height and width exchanged": lambda labels: np.ascontiguousarray(labels.T).reshape(labels.shape),
+        **{f"output moved by 1 {where}": rolled(down, right) for where, (right, down) in SHIFTS.items()},
+    },
+)
+
+
+# Truth and scoring.
+
+
+def smoothed(path: Path, spec: Preprocessing, ids: Mapping[Any, int]) -> NDArray[np.uint8]:
+    """Resize label maps by bilinear interpolation, which makes classes of means of classes."""
+    with Image.open(path) as file:
+        place = window(file.size, spec)
+        label = np.array(place.cut(file.resize(place.scaled, Image.Resampling.BILINEAR)))
+    lookup = np.full(256, 255, np.uint8)
+    for value, train_id in ids.items():
+        lookup[value] = train_id
+    return lookup[label]
+
+
+def encoded(change: Callable[[Mapping[Any, int]], Mapping[Any, int]]) -> Callable[..., NDArray[np.uint8]]:
+    """Give label values another meaning."""
+    return lambda path, spec, ids: train_ids(path, spec, change(ids))
+
+
+def classes_in(ids: Mapping[Any, int]) -> list[int]:
+    return sorted({train_id for train_id in ids.values() if train_id != 255})
+
+
+def moved_ids(by: int) -> Callable[[Mapping[Any, int]], Mapping[Any, int]]:
+    return lambda ids: {key + by: train_id for key, train_id in ids.items() if 0 <= key + by < 255}
+
+
+TRUTH = of(
+    "truth",
+    {
+        "label maps smoothed": smoothed,
+        "train ids as label ids": encoded(lambda ids: {train_id: train_id for train_id in classes_in(ids)}),
+        "label maps whose first value is void": encoded(moved_ids(1)),
+        "label maps whose values begin one too low": encoded(moved_ids(-1)),
+    },
+)
+
+
+def middle(side: int) -> slice:
+    return slice(side // 4, -(side // 4))
+
+
+SCORING = of(
+    "scoring",
+    {
+        "ignored pixels counted as the first class": lambda labels, truth: (
+            labels,
+            np.where(truth == 255, 0, truth).astype(np.uint8),
+        ),
+        "the border not scored": lambda labels, truth: tuple(
+            np.ascontiguousarray(side[middle(side.shape[0]), middle(side.shape[1])]) for side in (labels, truth)
+        ),
+    },
+)
+
+#: Changes of the input, by which an artifact or a checkpoint may have been built.
+INPUT = [*PIXELS, *VALUES, *LAYOUT]
+HYPOTHESES = [*INPUT, *NETWORK, *LOGITS, *LABELS, *TRUTH, *SCORING]

@@ -1,0 +1,67 @@
+"""The result of a diagnosis: a sentence, the cause, what speaks for it, and the table of what was tried."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from enet.diagnosis.trials import Row
+
+#: Rows of the table that are printed.
+SHOWN = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A cause, in a few words of the table of hypotheses or in those of a question, and the sentence that names it."""
+
+    cause: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What a diagnosis found.
+
+    Attributes:
+        artifact: which one, in words.
+        cause: in a few words; empty if nothing explains the result, or nothing is wrong.
+        sentence: the result.
+        facts: what else is known, one sentence each.
+        rows: hypotheses that were tried, the best first.
+        images: names of the images that were looked at.
+        left_out: hypotheses that time did not allow.
+        seconds: of the whole diagnosis.
+    """
+
+    artifact: str
+    cause: str
+    sentence: str
+    facts: tuple[str, ...] = ()
+    rows: tuple[Row, ...] = ()
+    images: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"rows": [row.to_json() for row in self.rows]}
+
+    def lines(self, width: int = 80) -> list[str]:
+        """The result as text."""
+        found = textwrap.wrap(f"diagnosis of {self.artifact}: {self.sentence}", width)
+        for fact in self.facts:
+            found += textwrap.wrap(fact, width, initial_indent="  - ", subsequent_indent="    ")
+        if self.rows:
+            found.append(f"{'tried':<42} {'ran':<8} {'mIoU before, with':>17} {'images':>3} {'s':>4}"[:width])
+            found += [table_line(row) for row in self.rows[:SHOWN]]
+            if len(self.rows) > SHOWN:
+                found.append(f"and {len(self.rows) - SHOWN} more that explain less")
+        if self.left_out:
+            found += textwrap.wrap(f"not tried, as time ran out: {', '.join(self.left_out)}", width)
+        return [*found, f"{len(self.images)} images, {self.seconds:.1f} s"]
+
+
+def table_line(row: Row) -> str:
+    before, after = (f"{100 * value:.2f}" for value in row.miou)
+    return f"{row.name[:42]:<42} {row.ran:<8} {before:>8} {after:>8} {row.images:>6} {row.seconds:>4.1f}"

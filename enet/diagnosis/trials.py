@@ -1,0 +1,281 @@
+"""Try hypotheses on the bench's images, rank them, and say when one is clearly the cause.
+
+There are two questions. Where PyTorch is right, its output is the aim (``explain_difference``): which change of the
+input makes the artifact give PyTorch's output, or which fault makes PyTorch give the artifact's? Otherwise the ground
+truth is the aim (``explain_loss``): which change raises mIoU?
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enet.diagnosis.bench import Bench
+from enet.diagnosis.hypotheses import INPUT, LABELS, LOGITS, NETWORK, TRUTH, Hypothesis
+from enet.diagnosis.outputs import Output, distance, label_distance, miou, score
+from enet.metrics import class_order
+from enet.metrics.segmentation import Matrix
+
+#: A cause is named only if it removes at least this share of what is to be explained, ...
+LEAST_REPAIR = 0.5
+#: ... and leaves at most this share of what the next best one leaves; ...
+LEAST_LEAD = 0.5
+#: ... of mIoU, the best one gains at least so much, in 0..1, and the next best at most this share of its gain.
+LEAST_GAIN, LARGEST_SECOND = 0.02, 0.75
+#: Without a known loss of mIoU over the split, the best one must gain so much.
+LEAST_UNASKED_GAIN = 0.1
+#: Share of the pixels that must differ before orders and places of labels are compared.
+LEAST_LABELS = 1e-3
+#: Hypotheses are first tried on two images; so many of the best then on all.
+FINALISTS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A hypothesis that was tried.
+
+    Attributes:
+        name: as in ``Hypothesis``.
+        ran: what ran with it: "artifact", "PyTorch", or "-" if nothing was run again.
+        miou: mean IoU on these images, before and with it, in 0..1.
+        left: what is left with it of the difference or loss that is to be explained; 0 nothing, 1 all.
+        better: number of images that come nearer to the aim.
+        images: number of images.
+        seconds: of this trial.
+    """
+
+    name: str
+    ran: str
+    miou: tuple[float, float]
+    left: float
+    better: int
+    images: int
+    seconds: float
+    by_image: tuple[float, ...] = ()
+
+    @property
+    def is_consistent(self) -> bool:
+        """Whether it helps on all images, or, of four and more, on all but one."""
+        return self.better >= self.images - (self.images >= 4)
+
+    def to_json(self) -> dict[str, Any]:
+        before, after = self.miou
+        names = ("name", "ran", "left", "images", "seconds")
+        return {name: getattr(self, name) for name in names} | {"miou_before": before, "miou_after": after}
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Hypotheses that were tried, the best first.
+
+    Attributes:
+        best: the first, if it is clearly the cause.
+        rivals: the first ones, if they explain it but cannot be told apart.
+    """
+
+    rows: tuple[Row, ...] = ()
+    best: Row | None = None
+    rivals: tuple[Row, ...] = ()
+
+
+Attempt = Callable[[Hypothesis, list[int]], Row | None]
+
+
+def search(bench: Bench, hypotheses: Iterable[Hypothesis], attempt: Attempt) -> list[Row]:
+    """Try all on two images, and the best on all images; the best first. Those left out for lack of time are noted."""
+    everything = list(range(len(bench.photos)))
+    few = sorted({0, len(everything) // 2})
+    found: list[tuple[Row, Hypothesis]] = []
+    for hypothesis in hypotheses:
+        if bench.is_late:
+            bench.left_out.append(hypothesis.name)
+        elif (row := attempt(hypothesis, few)) is not None:
+            found.append((row, hypothesis))
+    found.sort(key=lambda pair: pair[0].left)
+    if few == everything:
+        return [row for row, _ in found]
+    rows = [attempt(hypothesis, everything) or row for row, hypothesis in found[:FINALISTS]]
+    return [*sorted(rows, key=lambda row: row.left), *(row for row, _ in found[FINALISTS:])]
+
+
+def explain_difference(bench: Bench) -> Ranking:
+    """Find what makes the artifact differ from PyTorch; needs both."""
+    to_try = [*INPUT, *NETWORK, *LOGITS, *LABELS, *order_of_classes([each.labels for each in bench.expected], bench)]
+    rows = search(bench, to_try, lambda hypothesis, rows: try_difference(bench, hypothesis, rows))
+    return judge(
+        rows, lambda row: row.left <= 1 - LEAST_REPAIR, lambda best, other: best.left <= LEAST_LEAD * other.left
+    )
+
+
+def judge(rows: list[Row], explains: Callable[[Row], bool], leads: Callable[[Row, Row], bool]) -> Ranking:
+    """Decide whether the first row is the cause, or which ones may be."""
+    sound = [row for row in rows if explains(row) and row.is_consistent]
+    if not sound or sound[0] is not rows[0]:
+        return Ranking(tuple(rows))
+    rivals = [row for row in rows[1:FINALISTS] if not leads(rows[0], row)]
+    return Ranking(tuple(rows), None, (rows[0], *rivals)) if rivals else Ranking(tuple(rows), rows[0])
+
+
+def try_difference(bench: Bench, hypothesis: Hypothesis, rows: list[int]) -> Row | None:
+    """Try one on some photos; None if it does not apply."""
+    seen, expected = [bench.seen[row] for row in rows], [bench.expected[row] for row in rows]
+    begin, ran = time.monotonic(), "PyTorch"
+    aim, start = seen, expected
+    measure = label_distance if hypothesis.stage == "labels" else distance
+    before = [measure(one, other) for one, other in zip(seen, expected, strict=True)]
+    if hypothesis.stage == "labels" and np.mean(before) < LEAST_LABELS:
+        return None
+    if hypothesis.stage == "network":
+        found = list(bench.run_reference(bench.pixels[rows], change=hypothesis.change))
+    elif hypothesis.stage == "values" and not bench.takes_floats:  # its values are made inside the artifact
+        found = list(bench.run_reference(bench.pixels[rows], hypothesis.change))
+    elif hypothesis.stage in ("pixels", "values", "layout"):
+        found, aim, start, ran = run_input(bench, hypothesis, rows), expected, seen, "artifact"
+    elif hypothesis.stage == "logits":
+        pairs = list(zip(expected, seen, strict=True))
+        found = [changed_logits(hypothesis, one, other) for one, other in pairs if logits_are_finite(one, other)]
+    else:
+        found = [Output(hypothesis.change(each.labels)) for each in expected]
+    if len(found) != len(rows):
+        return None
+    after = [measure(one, other) for one, other in zip(found, aim, strict=True)]
+    truths = [bench.truths[row] for row in rows]
+    figures = [
+        miou([score(*pair, bench.classes) for pair in zip(side, truths, strict=True)]) for side in (start, found)
+    ]
+    left = sum(after) / sum(before) if sum(before) else 1.0
+    return row_of(
+        hypothesis, ran, (figures[0], figures[1]), left, [-each for each in before], [-each for each in after], begin
+    )
+
+
+def row_of(
+    hypothesis: Hypothesis,
+    ran: str,
+    figures: tuple[float, float],
+    left: float,
+    before: Sequence[float],
+    after: Sequence[float],
+    begin: float,
+) -> Row:
+    """A row; ``before`` and ``after`` are larger where an image is nearer to the aim."""
+    better = sum(new > old for old, new in zip(before, after, strict=True))
+    seconds = time.monotonic() - begin
+    return Row(
+        name=hypothesis.name,
+        ran=ran,
+        miou=figures,
+        left=left,
+        better=better,
+        images=len(after),
+        seconds=seconds,
+        by_image=tuple(after),
+    )
+
+
+def logits_are_finite(one: Output, other: Output) -> bool:
+    return one.logits is not None and other.logits is not None and not other.non_finite
+
+
+def changed_logits(hypothesis: Hypothesis, expected: Output, seen: Output) -> Output:
+    """PyTorch's logits, changed; its labels are left as they are, since not all of their pixels' logits are kept."""
+    return Output(expected.labels, hypothesis.change(expected.logits, seen.logits))
+
+
+def run_input(bench: Bench, hypothesis: Hypothesis, rows: list[int]) -> list[Output]:
+    """The artifact's results for changed input; none if its input cannot be changed so."""
+    spec = bench.subject.deliverable.preprocessing
+    images, to_floats = bench.pixels[rows], bench.to_floats
+    if hypothesis.stage == "pixels":
+        images = np.stack([hypothesis.change(bench.photos[row].image, spec) for row in rows])
+    elif not bench.takes_floats:
+        return []
+    elif hypothesis.stage == "values":
+        to_floats = hypothesis.change
+    else:
+        return list(bench.run_artifact(images, lambda given, spec: hypothesis.change(bench.to_floats(given, spec))))
+    return list(bench.run_artifact(images, to_floats))
+
+
+def explain_loss(bench: Bench, loss: float | None) -> Ranking:
+    """Find what raises the artifact's mIoU.
+
+    Args:
+        loss: by how much mIoU over the split is below the stated one, in 0..1; None: not known.
+    """
+    to_try = [*INPUT, *LABELS, *TRUTH, *order_of_classes(bench.truths, bench)]
+    is_reference = bench.reference is bench.artifact or is_same(bench)
+    to_try += NETWORK if bench.reference is not None and is_reference else []
+    least = max(LEAST_GAIN, LEAST_REPAIR * loss) if loss is not None else LEAST_UNASKED_GAIN
+
+    def gain(row: Row) -> float:
+        return row.miou[1] - row.miou[0]
+
+    def leads(best: Row, other: Row) -> bool:
+        if gain(other) <= LARGEST_SECOND * gain(best):
+            return True
+        pairs = list(zip(best.by_image, other.by_image, strict=False))
+        wins = sum(one > two for one, two in pairs)
+        return wins >= len(pairs) - (len(pairs) >= 4) and gain(best) - gain(other) >= LEAST_GAIN / 2
+
+    rows = search(bench, to_try, lambda hypothesis, rows: try_loss(bench, hypothesis, rows, loss or 1.0))
+    return judge(rows, lambda row: gain(row) >= least, leads)
+
+
+def is_same(bench: Bench) -> bool:
+    """Whether the artifact gives PyTorch's labels on these images, but for a few pixels at borders."""
+    pairs = zip(bench.seen, bench.expected, strict=False)
+    return bool(bench.expected) and all(label_distance(one, other) <= 0.01 for one, other in pairs)
+
+
+def try_loss(bench: Bench, hypothesis: Hypothesis, rows: list[int], loss: float) -> Row | None:
+    """Try one on some photos; None if it does not apply."""
+    begin, ran = time.monotonic(), "artifact"
+    found, truths = [bench.seen[row] for row in rows], [bench.truths[row] for row in rows]
+    aims: list[NDArray[np.uint8]] = truths
+    if hypothesis.stage == "network":
+        found, ran = list(bench.run_reference(bench.pixels[rows], change=hypothesis.change)), "PyTorch"
+    elif hypothesis.stage == "labels":  # if labels come out so, they fit truth that is changed in the same way
+        aims, ran = [np.where(each == 255, each, hypothesis.change(each)).astype(np.uint8) for each in truths], "-"
+    elif hypothesis.stage == "truth":
+        aims, ran = changed_truth(bench, hypothesis, rows), "-"
+    else:
+        found = run_input(bench, hypothesis, rows)
+    if len(found) != len(rows) or len(aims) != len(rows):
+        return None
+    classes = bench.classes
+    before = [score(bench.seen[row], bench.truths[row], classes) for row in rows]
+    after = [score(*pair, classes) for pair in zip(found, aims, strict=True)]
+    figures = miou(before), miou(after)
+    if not np.isfinite(figures).all():
+        return None
+    left = 1 - (figures[1] - figures[0]) / loss
+    each: list[list[float]] = [[miou([matrix]) for matrix in side] for side in (before, after)]
+    return row_of(hypothesis, ran, figures, left, each[0], each[1], begin)
+
+
+def changed_truth(bench: Bench, hypothesis: Hypothesis, rows: list[int]) -> list[NDArray[np.uint8]]:
+    """Train ids by another reading of the files; none if label maps are not of single values."""
+    ids = bench.label_ids
+    if not all(isinstance(key, int) for key in ids):
+        return []
+    spec = bench.subject.deliverable.preprocessing
+    return [hypothesis.change(bench.photos[row].label, spec, ids) for row in rows]
+
+
+def order_of_classes(expected: Sequence[NDArray[np.uint8]], bench: Bench) -> list[Hypothesis]:
+    """The order of the artifact's classes that fits expected label maps best, as a hypothesis; none if it is right."""
+    pairs = zip(bench.seen, expected, strict=True)
+    matrix: Matrix = np.sum([score(*pair, bench.classes) for pair in pairs], axis=0)[:-1, :-1]
+    order = class_order.better_order(matrix)
+    if order is None or {*(order.outputs - order.classes).tolist()} in ({1}, {-1}):  # which the table has
+        return []
+    table = np.arange(256, dtype=np.uint8)
+    table[order.classes] = order.outputs
+    words = class_order.in_words(order.classes, order.outputs, bench.subject.dataset.classes.names)
+    return [Hypothesis(f"another order: {words}", "labels", lambda labels: table[labels])]

@@ -1,0 +1,109 @@
+"""The table of hits: each injected fault, and whether the diagnosis names it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from enet.backends import DEFAULT
+from enet.diagnosis import Diagnosis, diagnose
+from enet.errors import EnetError
+from enet.gates import Plan
+from enet.measure import measure_split
+from enet.measure.subject import Subject
+from enet.selftest.acceptance import small, with_own_cache
+from enet.selftest.planted import FAULTS, Fault
+from enet.selftest.table import Row
+
+#: Number of images, so that a batch of four has a tail; pixels of a side in a whole and in a quick self-test; a scene.
+IMAGES, SIDE, QUICK_SIDE, SCENE = 10, 480, 96, (2048, 1024)
+
+#: Causes that name a fault rightly, by the fault's name; of those that are refused, words of the message.
+CAUSES = {
+    "bgr": ("BGR input",),
+    "no mean": ("input without mean",),
+    "no std": ("input without std",),
+    "std of another data set": ("input with mean and std of Cityscapes",),
+    "divided by 256": ("input divided by 256",),
+    "crop shifted by 1": ("input with the crop shifted by 1 to the right",),
+    "crop shifted by 8": ("input with the crop shifted by 8 to the right",),
+    "bicubic": ("input resized by bicubic",),
+    "not antialiased": ("input not antialiased (OpenCV's bilinear)",),
+    "resized after the crop": ("input resized after the crop",),
+    "uint8 overflow": ("input with uint8 overflow",),
+    "mirrored": ("mirrored input",),
+    "label maps smoothed": ("label maps smoothed",),
+    "label of another image": ("label of another image",),
+    "images missing": ("images missing",),
+    "label missing": ("without a label",),
+    "images duplicated": ("images duplicated",),
+    "train ids as label ids": ("train ids, not label ids",),
+    "image cut short": ("damaged image", "truncated"),
+    "wrong epsilon": ("epsilon 0.1 in batch normalisation",),
+    "tensorflow epsilon": ("epsilon 0.001 in batch normalisation",),
+    "classes swapped in the export": ("another order: classes look exchanged: road and sidewalk",),
+    "weights rounded to fp16": ("weights rounded to fp16",),
+    "one bit flipped": ("weights changed in the export",),
+    "half pixels rounded up": ("half pixels rounded up in upsampling",),
+    "align corners": ("align corners in upsampling",),
+    "padding on the other side": ("padding on the other side",),
+    "dilation lost": ("dilation lost",),
+    "labels off by one": ("labels off by one, counted from 1",),
+    "normalisation in the graph without std": ("input without std in its scale, but in its shift",),
+    "one logit NaN": ("logits not finite",),
+    "one image constant": ("one image constant",),
+    "saturated": ("logits saturated",),
+    "half precision": ("logits in half precision",),
+    "result of the previous call": ("result of the previous call",),
+    "ignored pixels counted": ("ignored pixels counted as the first class",),
+    "border not scored": ("the border not scored",),
+}
+
+#: Stages whose faults are to be named.
+STAGES = ("preprocessing", "export", "data", "device", "scoring")
+
+
+def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
+    """First sound runs, which accuse nobody; then each fault that is injected into the product."""
+    subject = small(folder, images=IMAGES, side=QUICK_SIDE if quick else SIDE, scene=SCENE)
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        cause = first_cause(with_own_cache(subject, Path(own)))
+    yield Row(name="none", stage="none", expected="no cause", observed=cause or "no cause", ok=not cause)
+    for fault in FAULTS:
+        if fault.stage in STAGES and fault.inject is not None:
+            with tempfile.TemporaryDirectory(dir=folder) as own:
+                yield check_fault(fault, subject, Path(own))
+
+
+def check_fault(fault: Fault, subject: Subject, folder: Path) -> Row:
+    """Inject a fault and diagnose the subject that has it."""
+    causes = CAUSES.get(fault.name, ())
+    assert fault.inject is not None
+    try:
+        with fault.inject(with_own_cache(subject, folder / "cache"), folder) as faulty:
+            cause = first_cause(faulty)
+            is_named = cause in causes
+    except EnetError as error:  # refused before anything is measured: then the message has to name the cause
+        cause = str(error)
+        is_named = any(words in cause for words in causes)
+    observed = cause or "no cause"
+    return Row(name=fault.name, stage=fault.stage, expected=" or ".join(causes), observed=observed, ok=is_named)
+
+
+def first_cause(subject: Subject) -> str:
+    """The first cause that a diagnosis names: of batch 1, then of a larger batch, then of the other formats."""
+    return next((each.cause for each in diagnoses(subject) if each.cause), "")
+
+
+def diagnoses(subject: Subject) -> Iterator[Diagnosis]:
+    """Diagnoses of the artifacts that an acceptance measures, one after the other."""
+    spec, source = subject.deliverable, subject.prepared()
+    plan = Plan(deliverable=spec, backends=(DEFAULT,), delivered=bool(subject.delivered))
+    for size in spec.batch_sizes:
+        artifact = subject.artifact(DEFAULT, size)
+        run = measure_split(subject, artifact, source)
+        yield diagnose(subject, artifact, source, run)
+    for case in plan.other_formats():
+        yield diagnose(subject, subject.artifact(DEFAULT, 1, case.io_format), source, run)
