@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,12 @@ Constants = dict[str, NDArray[np.float64]]
 
 def of_file(path: Path) -> Constants:
     """The weights in an ONNX file: its constants of floating point with four axes."""
-    tensors = onnx.load(path).graph.initializer
-    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in tensors}
-    return {
-        name: array.astype(np.float64) for name, array in arrays.items() if array.dtype.kind == "f" and array.ndim == 4
-    }
+    return weights_among(onnx.load(path).graph.initializer)
+
+
+def weights_among(tensors: Iterable[onnx.TensorProto]) -> Constants:
+    arrays = [(tensor.name, numpy_helper.to_array(tensor)) for tensor in tensors]
+    return {name: array.astype(np.float64) for name, array in arrays if array.dtype.kind == "f" and array.ndim == 4}
 
 
 def of_network(network: nn.Module) -> Constants:
@@ -40,8 +42,7 @@ def of_network(network: nn.Module) -> Constants:
         export.emit(fold_batch_norms(fx.symbolic_trace(network)), graph, export.INPUT)
     except Exception:  # of own code that torch.fx cannot trace, or with layers that only torch's exporter knows
         return found
-    folded = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.constants}
-    return found | {f"{name}, folded": array.astype(np.float64) for name, array in folded.items() if array.ndim == 4}
+    return found | {f"{name}, folded": array for name, array in weights_among(graph.constants).items()}
 
 
 def compare(path: Path, network: nn.Module) -> Finding | None:
@@ -54,26 +55,20 @@ def compare(path: Path, network: nn.Module) -> Finding | None:
         same_shape = [other for other in known if other.shape == value.shape]
         if same_shape:
             nearest = min(same_shape, key=lambda other: float(np.abs(other - value).mean()))
-            if np.abs(nearest - value).max() > ROUNDING * np.abs(nearest).max():
+            if apart(value, nearest).any():
                 unlike[name] = nearest
     if not unlike:
         return None
-    total = len(ours)
-    if 2 * len(unlike) < total:
-        counts = [
-            f"{name} ({np.count_nonzero(np.abs(nearest - ours[name]) > ROUNDING * np.abs(nearest).max())} of {nearest.size} values)"
-            for name, nearest in unlike.items()
-        ]
-        sentence = (
-            f"{len(unlike)} of {total} weights of the ONNX are not the checkpoint's: {format_list(counts, first=3)}"
-        )
-        return Finding(cause="weights changed in the export", sentence=sentence)
-    pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items() if nearest.size > 1]
+    what = f"{len(unlike)} of {len(ours)} weights of the ONNX are not the checkpoint's"
+    if 2 * len(unlike) < len(ours):
+        counts = [f"{name} ({np.count_nonzero(apart(ours[name], unlike[name]))} values)" for name in unlike]
+        return Finding(cause="weights changed in the export", sentence=f"{what}: {format_list(counts, first=3)}")
+    pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items()]
     alike = float(np.median([np.corrcoef(*pair)[0, 1] for pair in pairs if pair[0].std() and pair[1].std()] or [0]))
-    kin = (
-        "but are like them: another epoch of the same training"
-        if alike >= SAME_TRAINING
-        else "nor like them: another training"
-    )
-    sentence = f"{len(unlike)} of {total} weights of the ONNX are not the checkpoint's, {kin} (correlation {alike:.2f})"
-    return Finding(cause="another checkpoint", sentence=sentence)
+    kin = "but like them: another epoch" if alike >= SAME_TRAINING else "nor like them: another training"
+    return Finding(cause="another checkpoint", sentence=f"{what}, {kin} (median correlation {alike:.2f})")
+
+
+def apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which values differ by more than rounding."""
+    return np.abs(one - other) > ROUNDING * np.abs(other).max()

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from enet.backends import REFERENCE, Artifact
@@ -14,7 +15,7 @@ from enet.datasets.image_source import ImageSource
 from enet.diagnosis import constants, questions
 from enet.diagnosis.bench import SECONDS, Bench, open_bench
 from enet.diagnosis.hypotheses import INPUT, NETWORK, TRUTH
-from enet.diagnosis.outputs import distance, label_distance, miou, score
+from enet.diagnosis.outputs import Outputs, distance, label_distance, miou, score
 from enet.diagnosis.result import Diagnosis, Finding
 from enet.diagnosis.trials import Ranking, explain_difference, explain_loss
 from enet.errors import format_list
@@ -64,42 +65,49 @@ def investigate(bench: Bench, artifact: Artifact) -> tuple[Finding, Ranking, lis
     facts = questions.compare_hashes(bench)
     if bench.reference is None:
         facts.append(f"PyTorch is not compared: {bench.no_reference}")
-    first = (questions.count_images, name_preprocessing, questions.check_outputs, questions.check_scoring)
-    for question in first:
+    for question in (questions.count_images, name_preprocessing, questions.check_outputs, questions.check_scoring):
         if (finding := question(bench)) is not None:
             return finding, Ranking(), facts
-    ranking, is_exact = Ranking(), artifact.backend == REFERENCE
-    if bench.expected and not is_exact:
-        is_exact = is_exact_port(bench, artifact)
-        facts.append(agreement_in_words(bench, is_exact))
-        if not is_exact:
-            ranking = explain_difference(bench)
-            if (finding := name_difference(bench, artifact, ranking)) is not None:
-                return finding, ranking, facts
+    is_exact = artifact.backend == REFERENCE or (bool(bench.expected) and is_exact_port(bench, artifact))
+    if not bench.expected or artifact.backend == REFERENCE:
+        return investigate_loss(bench, facts, is_exact=is_exact)
+    facts.append(agreement_in_words(bench, is_exact=is_exact))
+    if is_exact:
+        return investigate_loss(bench, facts, is_exact=True)
+    ranking = explain_difference(bench)
+    if (finding := name_difference(bench, artifact, ranking)) is not None:
+        return finding, ranking, facts
+    finding, by_loss, facts = investigate_loss(bench, facts, is_exact=False)
+    if finding.cause:
+        return finding, by_loss, facts
+    best = (
+        f"; the best, {ranking.rows[0].name}, leaves {100 * ranking.rows[0].left:.0f} % of it" if ranking.rows else ""
+    )
+    sentence = f"none of {len(ranking.rows)} hypotheses explains how the artifact differs from PyTorch{best}"
+    return Finding(cause="", sentence=sentence), ranking, facts
+
+
+def investigate_loss(bench: Bench, facts: list[str], *, is_exact: bool) -> tuple[Finding, Ranking, list[str]]:
+    """The same, of an mIoU that is not what the deliverable states.
+
+    Args:
+        is_exact: the artifact gives what PyTorch gives.
+    """
     loss = lost_miou(bench)
     if loss is not None and abs(loss) <= tolerance(bench):
         words = f"mIoU {100 * measured(bench):.2f} % is what the deliverable states"
-        if is_exact or not bench.expected:
-            return Finding(cause="", sentence=f"nothing to explain: {words}"), ranking, facts
-        return (
-            Finding(cause="", sentence=nothing_helps(ranking, f"{words}; but the artifact is not PyTorch's")),
-            ranking,
-            facts,
-        )
+        return Finding(cause="", sentence=f"nothing to explain: {words}"), Ranking(), facts
     if (finding := questions.check_labels(bench)) is not None:
+        return finding, Ranking(), facts
+    ranking = explain_loss(bench, loss)
+    if (finding := name_loss(ranking, is_exact=is_exact)) is not None:
         return finding, ranking, facts
-    by_loss = explain_loss(bench, loss)
-    if (finding := name_loss(bench, by_loss, is_exact=is_exact)) is not None:
-        return finding, by_loss, facts
-    ranking = ranking if ranking.rows and not is_exact else by_loss
-    if is_exact and artifact.backend != REFERENCE:
-        facts += suspects(bench)
-        return (
-            Finding(cause="", sentence="the port is exact: look at checkpoint or data. " + nothing_helps(by_loss)),
-            by_loss,
-            facts,
-        )
-    return Finding(cause="", sentence=nothing_helps(ranking)), ranking, facts
+    gain = max((after - before for before, after in (row.miou for row in ranking.rows)), default=0.0)
+    sentence = f"none of {len(ranking.rows)} hypotheses repairs mIoU: the best gains {100 * gain:.2f} pp"
+    if is_exact:
+        sentence = f"the port is exact: look at checkpoint or data; {sentence}"
+        facts = [*facts, *suspects(bench)]
+    return Finding(cause="", sentence=sentence), ranking, facts
 
 
 def measured(bench: Bench) -> float:
@@ -129,19 +137,17 @@ def name_preprocessing(bench: Bench) -> Finding | None:
     )
     figures = (figure(bench, given, [label for _, label in loaded]), figure(bench, bench.seen, bench.truths))
     words = f"gives {name}" if name else f"differs in its {step}, and no hypothesis says how"
-    return Finding(
-        cause=name or f"preprocessing: {step}",
-        sentence=f"this suite's own preprocessing {words}: {compared(*figures, len(bench.photos), 'by the reference recipe')}",
-    )
+    effect = compared(*figures, len(bench.photos), "by the reference recipe ")
+    return Finding(cause=name or f"preprocessing: {step}", sentence=f"this suite's own preprocessing {words}: {effect}")
 
 
-def figure(bench, outputs, truths) -> float:
+def figure(bench: Bench, outputs: Outputs, truths: list[NDArray[np.uint8]]) -> float:
     return miou([score(*pair, bench.classes) for pair in zip(outputs, truths, strict=True)])
 
 
-def compared(before: float, after: float, images: int, how: str) -> str:
+def compared(before: float, after: float, images: int, how: str = "") -> str:
     """mIoU with and without something, in words."""
-    return f"{how} mIoU is {100 * after:.2f} % instead of {100 * before:.2f} % on these {images} images"
+    return f"{how}mIoU is {100 * after:.2f} % instead of {100 * before:.2f} % on these {images} images"
 
 
 def is_exact_port(bench: Bench, artifact: Artifact) -> bool:
@@ -159,7 +165,7 @@ def network_of(bench: Bench) -> nn.Module:
     return model.network if isinstance(model, PyTorchModel) else nn.Module()
 
 
-def agreement_in_words(bench: Bench, is_exact: bool) -> str:
+def agreement_in_words(bench: Bench, *, is_exact: bool) -> str:
     share = 100 * float(np.mean([label_distance(*pair) for pair in zip(bench.seen, bench.expected, strict=True)]))
     if is_exact:
         return f"the port is exact: {100 - share:.4f} % of the labels are PyTorch's, for the same input"
@@ -171,7 +177,7 @@ def name_difference(bench: Bench, artifact: Artifact, ranking: Ranking) -> Findi
     count = len(bench.photos)
     if (row := ranking.best) is not None:
         if row.ran == "artifact":
-            words = f"with {row.name} {compared(*row.miou, count, '')}".replace("  ", " ")
+            words = f"with {row.name} {compared(*row.miou, count)}"
             return Finding(cause=row.name, sentence=f"{words}, and is PyTorch's: the artifact was built for {row.name}")
         before, after = (100 * value for value in row.miou)
         words = (
@@ -198,11 +204,11 @@ def undecided(ranking: Ranking) -> Finding:
     return Finding(cause="", sentence=sentence)
 
 
-def name_loss(bench: Bench, ranking: Ranking, *, is_exact: bool) -> Finding | None:
+def name_loss(ranking: Ranking, *, is_exact: bool) -> Finding | None:
     """The cause of an mIoU that is too low."""
     if (row := ranking.best) is None:
         return undecided(ranking) if ranking.rivals else None
-    figures = compared(*row.miou, row.images, "")[1:]
+    figures = compared(*row.miou, row.images)
     who = "the checkpoint" if is_exact else "the artifact"
     if row.name in INPUT_NAMES:
         port = "the port is exact, and " if is_exact else ""
@@ -212,16 +218,6 @@ def name_loss(bench: Bench, ranking: Ranking, *, is_exact: bool) -> Finding | No
     if row.name in TRUTH_NAMES:
         return Finding(cause=row.name, sentence=f"with {row.name} {figures}: the label maps are encoded so")
     return Finding(cause=row.name, sentence=f"with {row.name} {figures}: {who} gives its output so")
-
-
-def nothing_helps(ranking: Ranking, also: str = "") -> str:
-    """Say that no hypothesis explains the result."""
-    best = ""
-    if ranking.rows:
-        row = ranking.rows[0]
-        best = f"; the best, {row.name}, leaves {min(100, 100 * row.left):.0f} %"
-    words = f"none of {len(ranking.rows)} hypotheses explains it{best}"
-    return f"{also}, and {words}" if also else words
 
 
 def suspects(bench: Bench) -> list[str]:

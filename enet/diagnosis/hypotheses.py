@@ -111,7 +111,7 @@ def letterboxed(image: Image.Image, spec: Preprocessing) -> Pixels:
     scale = min(side / whole for side, whole in zip(spec.size, image.size, strict=True))
     small = image.resize([max(1, round(side * scale)) for side in image.size], Image.Resampling.BILINEAR)
     canvas = Image.new("RGB", spec.size)
-    canvas.paste(small, tuple((side - used) // 2 for side, used in zip(spec.size, small.size, strict=True)))
+    canvas.paste(small, ((spec.size[0] - small.width) // 2, (spec.size[1] - small.height) // 2))
     return np.array(canvas)
 
 

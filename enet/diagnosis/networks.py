@@ -55,6 +55,7 @@ def round_weights(dtype: torch.dtype) -> Change:
     def change(network: nn.Module) -> nn.Module | None:
         try:
             folded = fold_batch_norms(fx.symbolic_trace(network)).float()
+            folded.recompile()
         except Exception:  # of own code that torch.fx cannot trace
             return None
         with torch.no_grad():

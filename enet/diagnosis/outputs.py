@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class Output:
     non_finite: int = 0
 
     @classmethod
-    def of(cls, result: NDArray[np.float32] | NDArray[np.uint8], classes: int) -> Output:
+    def of(cls, result: NDArray[Any], classes: int) -> Output:
         """The result of one image: logits, float32 (C, H, W), or labels, uint8 (H, W)."""
         if result.ndim == 2:
             return cls(result.astype(np.uint8))

@@ -127,7 +127,7 @@ def check_outputs(bench: Bench) -> Finding | None:
         return Finding(cause="one image constant", sentence=f"{sentence} ({len(constant)} of {len(names)} images)")
     if bench.expected and (moved := moved_results(bench.seen, bench.expected)):
         which = format_list([f"{names[row]} gets that of {names[other]}" for row, other in moved.items()], first=3)
-        is_previous = all(other == row - 1 for row, other in moved.items())
+        is_previous = len(moved) > 1 and all(other == row - 1 for row, other in moved.items() if row)
         cause = "result of the previous call" if is_previous else "results of other images"
         return Finding(cause=cause, sentence=f"{cause}: {which} ({len(moved)} of {len(names)} images)")
     return None
@@ -179,7 +179,8 @@ def check_scoring(bench: Bench) -> Finding | None:
             return None
         is_same &= np.array_equal(confusion_matrix(labels, truth, classes), counted)
         for each in SCORING:
-            found[each.name] &= np.array_equal(confusion_matrix(*each.change(labels, truth), classes=classes), counted)
+            prediction, target = each.change(labels, truth)
+            found[each.name] &= np.array_equal(confusion_matrix(prediction, target, classes), counted)
     if is_same or not any(found.values()):
         return None
     (cause, *_) = (name for name, fits in found.items() if fits)

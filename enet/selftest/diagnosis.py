@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from enet.backends import DEFAULT
@@ -37,10 +36,10 @@ CAUSES = {
     "label maps smoothed": ("label maps smoothed",),
     "label of another image": ("label of another image",),
     "images missing": ("images missing",),
-    "label missing": ("without a label",),
+    "label missing": ("without label",),
     "images duplicated": ("images duplicated",),
     "train ids as label ids": ("train ids, not label ids",),
-    "image cut short": ("damaged image", "truncated"),
+    "image cut short": ("not a complete image",),
     "wrong epsilon": ("epsilon 0.1 in batch normalisation",),
     "tensorflow epsilon": ("epsilon 0.001 in batch normalisation",),
     "classes swapped in the export": ("another order: classes look exchanged: road and sidewalk",),
