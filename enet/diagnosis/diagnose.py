@@ -65,7 +65,8 @@ def investigate(bench: Bench, artifact: Artifact) -> tuple[Finding, Ranking, lis
     facts = questions.compare_hashes(bench)
     if bench.reference is None:
         facts.append(f"PyTorch is not compared: {bench.no_reference}")
-    for question in (questions.count_images, name_preprocessing, questions.check_outputs, questions.check_scoring):
+    before = questions.count_images, name_preprocessing
+    for question in (*before, questions.check_outputs, questions.check_rows, questions.check_scoring):
         if (finding := question(bench)) is not None:
             return finding, Ranking(), facts
     is_exact = artifact.backend == REFERENCE or (bool(bench.expected) and is_exact_port(bench, artifact))
@@ -99,6 +100,9 @@ def investigate_loss(bench: Bench, facts: list[str], *, is_exact: bool) -> tuple
         return Finding(cause="", sentence=f"nothing to explain: {words}"), Ranking(), facts
     if (finding := questions.check_labels(bench)) is not None:
         return finding, Ranking(), facts
+    if loss is not None and loss < 0:
+        words = f"mIoU {100 * measured(bench):.2f} % is above what the deliverable states: another model, or other data"
+        return Finding(cause="", sentence=words), Ranking(), facts
     ranking = explain_loss(bench, loss)
     if (finding := name_loss(ranking, is_exact=is_exact)) is not None:
         return finding, ranking, facts
@@ -136,7 +140,7 @@ def name_preprocessing(bench: Bench) -> Finding | None:
         np.stack([image for image, _ in loaded]), lambda images, _: bench.artifact.normalise(images)
     )
     figures = (figure(bench, given, [label for _, label in loaded]), figure(bench, bench.seen, bench.truths))
-    words = f"gives {name}" if name else f"differs in its {step}, and no hypothesis says how"
+    words = f"has {name}" if name else f"differs in its {step}, and no hypothesis says how"
     effect = compared(*figures, len(bench.photos), "by the reference recipe ")
     return Finding(cause=name or f"preprocessing: {step}", sentence=f"this suite's own preprocessing {words}: {effect}")
 
@@ -174,17 +178,14 @@ def agreement_in_words(bench: Bench, *, is_exact: bool) -> str:
 
 def name_difference(bench: Bench, artifact: Artifact, ranking: Ranking) -> Finding | None:
     """The cause of the difference to PyTorch."""
-    count = len(bench.photos)
     if (row := ranking.best) is not None:
+        figures = compared(*row.miou, row.images)
         if row.ran == "artifact":
-            words = f"with {row.name} {compared(*row.miou, count)}"
-            return Finding(cause=row.name, sentence=f"{words}, and is PyTorch's: the artifact was built for {row.name}")
-        before, after = (100 * value for value in row.miou)
-        words = (
-            f"PyTorch with {row.name} gives what the artifact gives ({100 * row.left:.2g} % of the difference is left)"
-        )
-        figures = f"mIoU falls from {before:.2f} to {after:.2f} % on these {count} images"
-        return Finding(cause=row.name, sentence=f"{words}; {figures}: the artifact has {row.name}")
+            sentence = f"with {row.name} {figures}, and is PyTorch's: the artifact was built for {row.name}"
+        else:
+            left = f"{100 * row.left:.2g} % of the difference is left"
+            sentence = f"the artifact has this fault: {row.name}. PyTorch with it gives the same ({left}); {figures}"
+        return Finding(cause=row.name, sentence=sentence)
     if ranking.rivals:
         return undecided(ranking)
     path = onnx_of(bench.subject, artifact)
@@ -201,7 +202,7 @@ def onnx_of(subject: Subject, artifact: Artifact) -> Path | None:
 def undecided(ranking: Ranking) -> Finding:
     names = [row.name for row in ranking.rivals]
     sentence = f"one of these is the cause, but these images do not tell them apart: {format_list(names)}"
-    return Finding(cause="", sentence=sentence)
+    return Finding(cause=" or ".join(names), sentence=sentence)
 
 
 def name_loss(ranking: Ranking, *, is_exact: bool) -> Finding | None:

@@ -122,19 +122,17 @@ PIXELS = of(
     {
         "BGR input": then(lambda image: image[..., ::-1]),
         "mirrored input": then(lambda image: image[:, ::-1]),
-        "input upside down": then(lambda image: image[::-1]),
-        "input resized by bicubic": by_pillow(Image.Resampling.BICUBIC),
-        "input resized by nearest neighbour": by_pillow(Image.Resampling.NEAREST),
-        "input resized by area": by_opencv(cv2.INTER_AREA),
-        "input not antialiased (OpenCV's bilinear)": by_opencv(cv2.INTER_LINEAR),
-        "input resized after the crop": resized_after_crop,
-        "input cropped without resizing": lambda image, spec: cropped(image, spec, spec.size),
-        "input squashed instead of cropped": lambda image, spec: np.array(
-            image.resize(spec.size, Image.Resampling.BILINEAR)
-        ),
-        "input letterboxed instead of cropped": letterboxed,
+        "upside-down input": then(lambda image: image[::-1]),
+        "bicubic resizing": by_pillow(Image.Resampling.BICUBIC),
+        "nearest-neighbour resizing": by_pillow(Image.Resampling.NEAREST),
+        "resizing by area": by_opencv(cv2.INTER_AREA),
+        "resizing that is not antialiased (OpenCV's)": by_opencv(cv2.INTER_LINEAR),
+        "resizing after the crop": resized_after_crop,
+        "a crop without resizing": lambda image, spec: cropped(image, spec, spec.size),
+        "squashing instead of a crop": lambda image, spec: np.array(image.resize(spec.size, Image.Resampling.BILINEAR)),
+        "letterboxing instead of a crop": letterboxed,
         **{
-            f"input with the crop shifted by {by} {where}": shifted(by * right, by * down)
+            f"the crop shifted by {by} {where}": shifted(by * right, by * down)
             for by in (1, 8)
             for where, (right, down) in SHIFTS.items()
         },
@@ -166,36 +164,33 @@ def twice(images: Pixels, spec: Preprocessing) -> Floats:
 VALUES = of(
     "values",
     {
-        "input without mean": table(mean=ZERO),
-        "input without std": table(std=ONE),
-        "input without std in its scale, but in its shift": lambda images, spec: normalise(
+        "the mean left out": table(mean=ZERO),
+        "the std left out": table(std=ONE),
+        "the std left out of the scale alone": lambda images, spec: normalise(
             images, np.divide(spec.mean, spec.std), ONE
         ),
-        "input without mean and std, 0..1": DECLARED["0..1"],
-        "input without mean and std, 0..255": DECLARED["0..255"],
-        "input not divided by 255": table(divisor=1),
-        "input divided by 255 twice": table(divisor=255 * 255),
-        "input divided by 256": table(divisor=256),
-        "input normalised twice": twice,
-        "input with mean and std in the order BGR": lambda images, spec: normalise(
-            images, spec.mean[::-1], spec.std[::-1]
-        ),
-        "input with means in 0..255 and no std": lambda images, spec: normalise(
-            images, np.multiply(spec.mean, 255), ONE, 1
-        ),
-        "input with mean and std of 0.5, -1..1": table(HALF, HALF),
-        **{f"input with mean and std of {name}": table(*constants) for name, constants in DATA_SETS.items()},
+        "mean and std left out (0..1)": DECLARED["0..1"],
+        "/255, mean and std left out (0..255)": DECLARED["0..255"],
+        "/255 left out": table(divisor=1),
+        "/255 twice": table(divisor=255 * 255),
+        "/256 instead of /255": table(divisor=256),
+        "normalisation twice": twice,
+        "mean and std in the order BGR": lambda images, spec: normalise(images, spec.mean[::-1], spec.std[::-1]),
+        "means of 0..255 and no std": lambda images, spec: normalise(images, np.multiply(spec.mean, 255), ONE, 1),
+        "mean and std of 0.5 (-1..1)": table(HALF, HALF),
+        **{f"mean and std of {name}": table(*constants) for name, constants in DATA_SETS.items()},
     },
 )
 
 LAYOUT = of(
     "layout",
     {
-        "input whose buffer is NHWC": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(x.shape),
-        "input whose buffer is NCHW, read as NHWC": lambda x: np.ascontiguousarray(
+        "the normalised channels swapped (BGR)": lambda x: np.ascontiguousarray(x[:, ::-1]),
+        "an NHWC buffer as input": lambda x: np.ascontiguousarray(x.transpose(0, 2, 3, 1)).reshape(x.shape),
+        "an NCHW buffer read as NHWC": lambda x: np.ascontiguousarray(
             x.reshape(len(x), *x.shape[2:], 3).transpose(0, 3, 1, 2)
         ),
-        "input with height and width exchanged": lambda x: np.ascontiguousarray(x.swapaxes(2, 3).reshape(x.shape)),
+        "height and width of the input exchanged": lambda x: np.ascontiguousarray(x.swapaxes(2, 3).reshape(x.shape)),
     },
 )
 
@@ -243,9 +238,9 @@ LABELS = of(
         "labels off by one, counted from 1": lambda labels: labels + np.uint8(1),
         "labels off by one, the first class left out": lambda labels: labels - np.uint8(1),
         "mirrored output": lambda labels: labels[:, ::-1],
-        "output upside down": lambda labels: labels[::-1],
-        "output with height and width exchanged": lambda labels: np.ascontiguousarray(labels.T).reshape(labels.shape),
-        **{f"output moved by 1 {where}": rolled(down, right) for where, (right, down) in SHIFTS.items()},
+        "upside-down output": lambda labels: labels[::-1],
+        "height and width of the output exchanged": lambda labels: np.ascontiguousarray(labels.T).reshape(labels.shape),
+        **{f"the output moved by 1 {where}": rolled(down, right) for where, (right, down) in SHIFTS.items()},
     },
 )
 

@@ -7,7 +7,7 @@ import numpy as np
 from enet.datasets.preprocess import Normalise, resize_labels
 from enet.diagnosis.bench import Bench
 from enet.diagnosis.hypotheses import PIXELS, SCORING, TRUTH, VALUES
-from enet.diagnosis.outputs import Output, label_distance, miou, score
+from enet.diagnosis.outputs import Output, distance, label_distance, miou, score
 from enet.diagnosis.recipe import Pixels, normalise
 from enet.diagnosis.result import Finding
 from enet.errors import format_list
@@ -18,6 +18,8 @@ from enet.storage.files import hash_file
 LARGEST_LEFT = 0.1
 #: Label maps of so many other images of the split are compared with a prediction, at every fourth pixel.
 MOST_LABELS, STEP = 200, 4
+#: Images in a batch whose rows are compared, and how far logits may be apart from those of the image alone.
+MOST_ROWS, SAME_ROW, SAME_ROW_ROUNDED = 4, 1e-4, 0.05
 #: A prediction that fits another image's label map by so much mIoU more than its own belongs to that image.
 CLEARLY_BETTER = 0.15
 
@@ -102,7 +104,7 @@ def name_pixels(bench: Bench, images: Pixels) -> str:
 
     spec, before = bench.subject.deliverable.preprocessing, apart(bench.pixels)
     shift = np.bincount((images - bench.pixels).ravel(), minlength=256).argmax().astype(np.uint8)
-    found = {"input with uint8 overflow": left_of(before, apart(bench.pixels + shift))} if shift else {}
+    found = {"uint8 overflow": left_of(before, apart(bench.pixels + shift))} if shift else {}
     for each in PIXELS:
         other = np.stack([each.change(photo.image, spec) for photo in bench.photos])
         found[each.name] = left_of(before, apart(other))
@@ -144,6 +146,43 @@ def moved_results(seen: list[Output], expected: list[Output]) -> dict[int, int]:
     return moved
 
 
+def check_rows(bench: Bench) -> Finding | None:
+    """Rows of a batch whose result is not that of the same image alone."""
+    size, count = bench.artifact.batch_size, min(MOST_ROWS, len(bench.photos))
+    if size == 1 or count < 2:
+        return None
+    alone = [bench.run_artifact(bench.pixels[[row]])[0] for row in range(count)]
+    full, tail = np.resize(np.arange(count), size), np.arange(min(size - 1, count))
+    for what, rows in (("a full batch", full), ("a batch that is not full", tail)):
+        results = bench.run_artifact(bench.pixels[rows])
+        limit = SAME_ROW if bench.is_exact_type else SAME_ROW_ROUNDED
+        wrong = [row for row, photo in enumerate(rows) if not distance(results[row], alone[photo]) <= limit]
+        if wrong:
+            nearest = [int(np.argmin([distance(result, other) for other in alone])) for result in results]
+            cause = name_rows(rows.tolist(), wrong, nearest, is_full=rows is full)
+            return Finding(
+                cause=cause, sentence=f"{cause}: in {what}, {len(wrong)} of {len(rows)} rows are not as alone"
+            )
+    return None
+
+
+def name_rows(rows: list[int], wrong: list[int], nearest: list[int], *, is_full: bool) -> str:
+    """What happened to the rows of a batch.
+
+    Args:
+        rows: the image in each row.
+        wrong: rows whose result is not that of their image.
+        nearest: the image whose result each row's is nearest to.
+    """
+    if not is_full:
+        return "tail rows"
+    if all(image == rows[0] for image in nearest) and any(image != rows[0] for image in rows):
+        return "first row repeated"
+    if wrong == [len(rows) - 1]:
+        return "last row of a batch"
+    return "rows permuted" if sum(nearest[row] != rows[row] for row in wrong) > len(wrong) // 2 else "rows of a batch"
+
+
 def check_labels(bench: Bench) -> Finding | None:
     """Label maps that belong to other images, by how well predictions fit them."""
     outputs = bench.expected or bench.seen
@@ -168,21 +207,28 @@ def check_labels(bench: Bench) -> Finding | None:
 
 def check_scoring(bench: Bench) -> Finding | None:
     """The run's confusion matrices, counted again from the artifact's labels."""
-    if bench.run is None or len(bench.run.images) != len(bench.source.names):
+    count = len(bench.source.names)
+    if bench.run is None or len(bench.run.images) != count:
         return None
-    classes, found = bench.classes, {each.name: True for each in SCORING}
-    is_same = True
+    classes, fitting, differing = bench.classes, {each.name for each in SCORING}, []
     for photo, output in zip(bench.photos, bench.seen, strict=True):
         _, truth = bench.source.load(photo.index)
         labels, counted = resize_labels(output.labels, truth.shape), bench.run.matrices[photo.index]
         if labels.max(initial=0) >= classes:
             return None
-        is_same &= np.array_equal(confusion_matrix(labels, truth, classes), counted)
+        if not np.array_equal(confusion_matrix(labels, truth, classes), counted):
+            differing.append(photo)
         for each in SCORING:
             prediction, target = each.change(labels, truth)
-            found[each.name] &= np.array_equal(confusion_matrix(prediction, target, classes), counted)
-    if is_same or not any(found.values()):
-        return None
-    (cause, *_) = (name for name, fits in found.items() if fits)
-    sentence = f"the run was scored with {cause}: counted again, its label maps have another confusion matrix"
-    return Finding(cause=cause, sentence=sentence)
+            if not np.array_equal(confusion_matrix(prediction, target, classes), counted):
+                fitting.discard(each.name)
+    tail = count % bench.artifact.batch_size
+    if differing and fitting:
+        cause = min(fitting)
+        sentence = f"the run was scored with {cause}: counted again, its label maps have another confusion matrix"
+        return Finding(cause=cause, sentence=sentence)
+    if differing and all(photo.index >= count - tail for photo in differing):
+        names = format_list([photo.name for photo in differing])
+        sentence = f"tail rows: of the last {tail} images, {names} had another result in the run than now"
+        return Finding(cause="tail rows", sentence=sentence)
+    return None

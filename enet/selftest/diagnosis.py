@@ -22,16 +22,16 @@ IMAGES, SIDE, QUICK_SIDE, SCENE = 10, 480, 96, (2048, 1024)
 #: Causes that name a fault rightly, by the fault's name; of those that are refused, words of the message.
 CAUSES = {
     "bgr": ("BGR input",),
-    "no mean": ("input without mean",),
-    "no std": ("input without std",),
-    "std of another data set": ("input with mean and std of Cityscapes",),
-    "divided by 256": ("input divided by 256",),
-    "crop shifted by 1": ("input with the crop shifted by 1 to the right",),
-    "crop shifted by 8": ("input with the crop shifted by 8 to the right",),
-    "bicubic": ("input resized by bicubic",),
-    "not antialiased": ("input not antialiased (OpenCV's bilinear)",),
-    "resized after the crop": ("input resized after the crop",),
-    "uint8 overflow": ("input with uint8 overflow",),
+    "no mean": ("the mean left out",),
+    "no std": ("the std left out",),
+    "std of another data set": ("mean and std of Cityscapes",),
+    "divided by 256": ("/256 instead of /255",),
+    "crop shifted by 1": ("the crop shifted by 1 to the right",),
+    "crop shifted by 8": ("the crop shifted by 8 to the right",),
+    "bicubic": ("bicubic resizing",),
+    "not antialiased": ("resizing that is not antialiased (OpenCV's)",),
+    "resized after the crop": ("resizing after the crop",),
+    "uint8 overflow": ("uint8 overflow",),
     "mirrored": ("mirrored input",),
     "label maps smoothed": ("label maps smoothed",),
     "label of another image": ("label of another image",),
@@ -42,7 +42,7 @@ CAUSES = {
     "image cut short": ("not a complete image",),
     "wrong epsilon": ("epsilon 0.1 in batch normalisation",),
     "tensorflow epsilon": ("epsilon 0.001 in batch normalisation",),
-    "classes swapped in the export": ("another order: classes look exchanged: road and sidewalk",),
+    "classes swapped in the export": ("classes exchanged: road and sidewalk",),
     "weights rounded to fp16": ("weights rounded to fp16",),
     "one bit flipped": ("weights changed in the export",),
     "half pixels rounded up": ("half pixels rounded up in upsampling",),
@@ -50,7 +50,12 @@ CAUSES = {
     "padding on the other side": ("padding on the other side",),
     "dilation lost": ("dilation lost",),
     "labels off by one": ("labels off by one, counted from 1",),
-    "normalisation in the graph without std": ("input without std in its scale, but in its shift",),
+    "normalisation in the graph without std": ("the std left out of the scale alone",),
+    "rows permuted": ("rows permuted",),
+    "first row repeated": ("first row repeated",),
+    "tail dropped": ("tail rows",),
+    "tail padded in front": ("tail rows",),
+    "last row less precise": ("last row of a batch",),
     "one logit NaN": ("logits not finite",),
     "one image constant": ("one image constant",),
     "saturated": ("logits saturated",),
@@ -61,7 +66,7 @@ CAUSES = {
 }
 
 #: Stages whose faults are to be named.
-STAGES = ("preprocessing", "export", "data", "device", "scoring")
+STAGES = ("preprocessing", "export", "data", "batching", "device", "scoring")
 
 
 def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
