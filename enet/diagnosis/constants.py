@@ -16,8 +16,16 @@ from enet.errors import format_list
 from enet.model import export
 from enet.model.folding import fold_batch_norms
 
-#: Weights whose correlation with the checkpoint's is at least this are of the same training.
-SAME_TRAINING = 0.5
+#: What weights are, by the least correlation with the checkpoint's: in words, and as a cause.
+KIN = (
+    (
+        0.999,
+        "but nearly: rounded, folded in another way, or of a neighbouring epoch",
+        "weights nearly the checkpoint's",
+    ),
+    (0.5, "but like them: another epoch of the same training", "another checkpoint"),
+    (-1.0, "nor like them: another training", "another checkpoint"),
+)
 #: Largest difference of two constants that are the same, as a share of the largest value: rounding of float32.
 ROUNDING = 1e-5
 
@@ -65,8 +73,8 @@ def compare(path: Path, network: nn.Module) -> Finding | None:
         return Finding(cause="weights changed in the export", sentence=f"{what}: {format_list(counts, first=3)}")
     pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items()]
     alike = float(np.median([np.corrcoef(*pair)[0, 1] for pair in pairs if pair[0].std() and pair[1].std()] or [0]))
-    kin = "but like them: another epoch" if alike >= SAME_TRAINING else "nor like them: another training"
-    return Finding(cause="another checkpoint", sentence=f"{what}, {kin} (median correlation {alike:.2f})")
+    kin, cause = next(words for least, *words in KIN if alike >= least)
+    return Finding(cause=cause, sentence=f"{what}, {kin} (median correlation {alike:.3f})")
 
 
 def apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -126,7 +126,7 @@ PIXELS = of(
         "bicubic resizing": by_pillow(Image.Resampling.BICUBIC),
         "nearest-neighbour resizing": by_pillow(Image.Resampling.NEAREST),
         "resizing by area": by_opencv(cv2.INTER_AREA),
-        "resizing that is not antialiased (OpenCV's)": by_opencv(cv2.INTER_LINEAR),
+        "resizing without antialiasing (OpenCV)": by_opencv(cv2.INTER_LINEAR),
         "resizing after the crop": resized_after_crop,
         "a crop without resizing": lambda image, spec: cropped(image, spec, spec.size),
         "squashing instead of a crop": lambda image, spec: np.array(image.resize(spec.size, Image.Resampling.BILINEAR)),
@@ -209,7 +209,7 @@ NETWORK = of(
         "bilinear upsampling": networks.upsample_bilinear,
         "padding on the other side": networks.pad_other_side,
         "dilation lost": networks.lose_dilation,
-        "pooling by maximum, as in another variant": networks.pool_by_maximum,
+        "pooling by maximum (another variant)": networks.pool_by_maximum,
         "ReLU for PReLU": networks.ignore_slopes,
     },
 )
@@ -236,7 +236,7 @@ LABELS = of(
     "labels",
     {
         "labels off by one, counted from 1": lambda labels: labels + np.uint8(1),
-        "labels off by one, the first class left out": lambda labels: labels - np.uint8(1),
+        "labels off by one, first class left out": lambda labels: labels - np.uint8(1),
         "mirrored output": lambda labels: labels[:, ::-1],
         "upside-down output": lambda labels: labels[::-1],
         "height and width of the output exchanged": lambda labels: np.ascontiguousarray(labels.T).reshape(labels.shape),
@@ -277,8 +277,8 @@ TRUTH = of(
     {
         "label maps smoothed": smoothed,
         "train ids as label ids": encoded(lambda ids: {train_id: train_id for train_id in classes_in(ids)}),
-        "label maps whose first value is void": encoded(moved_ids(1)),
-        "label maps whose values begin one too low": encoded(moved_ids(-1)),
+        "label values whose first is void": encoded(moved_ids(1)),
+        "label values that begin one too low": encoded(moved_ids(-1)),
     },
 )
 

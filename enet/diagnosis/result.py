@@ -53,7 +53,7 @@ class Diagnosis:
         for fact in self.facts:
             found += textwrap.wrap(fact, width, initial_indent="  - ", subsequent_indent="    ")
         if self.rows:
-            found.append(f"{'tried':<42} {'ran':<8} {'mIoU before, with':>17} {'images':>3} {'s':>4}"[:width])
+            found.append(f"{'tried':<40} {'ran':<8} {'mIoU':>8} {'with it':>8} {'images':>6} {'s':>5}")
             found += [table_line(row) for row in self.rows[:SHOWN]]
             if len(self.rows) > SHOWN:
                 found.append(f"and {len(self.rows) - SHOWN} more that explain less")
@@ -64,4 +64,8 @@ class Diagnosis:
 
 def table_line(row: Row) -> str:
     before, after = (f"{100 * value:.2f}" for value in row.miou)
-    return f"{row.name[:42]:<42} {row.ran:<8} {before:>8} {after:>8} {row.images:>6} {row.seconds:>4.1f}"
+    return f"{shorten(row.name, 40):<40} {row.ran:<8} {before:>8} {after:>8} {row.images:>6} {row.seconds:>5.1f}"
+
+
+def shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -19,6 +19,9 @@ from enet.selftest.table import Row
 #: Number of images, so that a batch of four has a tail; pixels of a side in a whole and in a quick self-test; a scene.
 IMAGES, SIDE, QUICK_SIDE, SCENE = 10, 480, 96, (2048, 1024)
 
+#: Time of a diagnosis: all hypotheses are tried, also on a busy machine.
+SECONDS = 600.0
+
 #: Causes that name a fault rightly, by the fault's name; of those that are refused, words of the message.
 CAUSES = {
     "bgr": ("BGR input",),
@@ -29,7 +32,7 @@ CAUSES = {
     "crop shifted by 1": ("the crop shifted by 1 to the right",),
     "crop shifted by 8": ("the crop shifted by 8 to the right",),
     "bicubic": ("bicubic resizing",),
-    "not antialiased": ("resizing that is not antialiased (OpenCV's)",),
+    "not antialiased": ("resizing without antialiasing (OpenCV)",),
     "resized after the crop": ("resizing after the crop",),
     "uint8 overflow": ("uint8 overflow",),
     "mirrored": ("mirrored input",),
@@ -108,6 +111,7 @@ def diagnoses(subject: Subject) -> Iterator[Diagnosis]:
     for size in spec.batch_sizes:
         artifact = subject.artifact(DEFAULT, size)
         run = measure_split(subject, artifact, source)
-        yield diagnose(subject, artifact, source, run)
+        yield diagnose(subject, artifact, source, run, seconds=SECONDS)
     for case in plan.other_formats():
-        yield diagnose(subject, subject.artifact(DEFAULT, 1, case.io_format), source, run)
+        artifact = subject.artifact(DEFAULT, 1, case.io_format)
+        yield diagnose(subject, artifact, source, run, seconds=SECONDS)
