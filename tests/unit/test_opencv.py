@@ -66,7 +66,8 @@ def test_doctor_names_two_distributions_and_the_line_that_keeps_the_users_own(
     assert warning.split(maxsplit=1) == [
         "warning",
         "opencv-python and opencv-python-headless overwrite each other's files; opencv-python 4.10.0.84 serves. "
-        "Repair: pip uninstall -y opencv-python opencv-python-headless && pip install --no-deps opencv-python==4.10.0.84",
+        "Repair: pip uninstall -y opencv-python opencv-python-headless && "
+        "pip install --no-deps opencv-python==4.10.0.84",
     ]
     assert cores.split()[0] == "cores"
     assert enet("doctor", "--json") == 0
