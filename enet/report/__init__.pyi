@@ -1,4 +1,5 @@
 from . import comparison as comparison, pictures as pictures
+from .annotations import workflow_commands as workflow_commands
 from .contents import SCHEMA as SCHEMA, Contents as Contents, read as read, signed as signed
 from .markdown import summary as summary
 from .page import compare as compare, write as write
