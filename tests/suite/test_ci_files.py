@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+import enet
 from enet.selftest import tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,3 +116,26 @@ def test_hook_finds_mistakes_in_every_file(repository: Path) -> None:
         " deliverables/bad.toml",
         " deliverables/worse.toml",
     ]
+
+
+# GitLab has a tag of its own.
+yaml.add_constructor("!reference", lambda loader, node: loader.construct_sequence(node), yaml.SafeLoader)
+PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+EXAMPLES = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)]
+
+
+def test_examples_in_the_docs_use_what_the_files_offer() -> None:
+    workflow, gitlab, hooks = EXAMPLES
+    (used,) = (
+        each for each in workflow["jobs"]["accept"]["steps"] if each.get("uses", "").startswith("OWNER/enet/ci@")
+    )
+    assert set(used["with"]) <= set(ACTION["inputs"])
+    assert gitlab["include"][0]["file"] == "ci/gitlab.yml"
+    job = gitlab["accept"]
+    assert job["extends"] == ".enet-accept"
+    assert set(job["variables"]) <= set(GITLAB["variables"])
+    assert job["before_script"][-1] == [".enet-accept", "before_script"]
+    (hook,) = hooks["repos"][0]["hooks"]
+    assert hook["id"] == HOOK["id"]
+    versions = {hooks["repos"][0]["rev"], gitlab["include"][0]["ref"], job["variables"]["ENET_REF"]}
+    assert versions == {used["uses"].partition("@")[2]} == {f"v{enet.__version__}"}
