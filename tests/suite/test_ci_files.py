@@ -88,6 +88,28 @@ def test_action_annotates_what_did_not_pass_and_keeps_the_exit_code(repository: 
     assert all((repository / path).exists() for path in kept.split())
 
 
+@pytest.mark.parametrize("script", [step("Accept")["run"], "\n".join(GITLAB["script"])], ids=["github", "gitlab"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("", []),
+        ("--look", ["--look"]),
+        ("-m perf\n --data-root 'my data'\n", ["-m", "perf", "--data-root", "my data"]),
+        ('-k "a or b" $(touch x) *', ["-k", "a or b", "$(touch", "x)", "*"]),
+        ('--data-root "my data', None),
+    ],
+)
+def test_arguments_are_split_but_not_expanded(
+    script: str, arguments: str, words: list[str] | None, tmp_path: Path
+) -> None:
+    """What cannot be split ends the job before anything is judged."""
+    script = script.replace("enet accept", "printf '%s\\n'")
+    done = shell(script, tmp_path, ARGUMENTS=arguments, ENET_ARGUMENTS=arguments, GITHUB_STEP_SUMMARY="s")
+    own = done.stdout.splitlines()[4 if "--markdown-summary" not in script else 6 :]
+    assert (own if done.returncode == 0 else None) == words
+    assert not (tmp_path / "x").exists()
+
+
 def test_gitlab_job_ends_with_the_conclusion(repository: Path) -> None:
     arguments = "--deliverable mine.toml --data-root 'my data' -k 'no test'"
     done = shell("\n".join(GITLAB["script"]), repository, ENET_ARGUMENTS=arguments)
