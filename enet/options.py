@@ -11,6 +11,7 @@ from typing import Any
 
 from enet.deliverable import MAX_BATCH
 from enet.deliverable.target import Target
+from enet.storage.files import STANDARD_OUTPUT
 
 #: ``add_argument`` of a parser, or ``addoption`` of pytest's.
 AddOption = Callable[..., Any]
@@ -32,6 +33,11 @@ def file_path(text: str) -> Path:
     if not Path(text).name:
         raise ArgumentTypeError(f"{text!r}, expected the path of a file")
     return Path(text)
+
+
+def written_path(text: str) -> Path:
+    """Path of a file that is written; ``-`` is standard output."""
+    return STANDARD_OUTPUT if text == "-" else file_path(text)
 
 
 def several(parse: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
@@ -68,6 +74,7 @@ devices = several(whole_number(0, 255))
 
 #: Settings of an option whose value is a file or a folder, or whose help is its default.
 FILE: dict[str, Any] = {"type": file_path, "metavar": "FILE"}
+WRITTEN_FILE: dict[str, Any] = {**FILE, "type": written_path}
 DIR: dict[str, Any] = {"type": Path, "metavar": "DIR"}
 SHOW_DEFAULT: dict[str, Any] = {"help": "default: %(default)s"}
 

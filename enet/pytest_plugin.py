@@ -20,7 +20,7 @@ import pytest
 
 from enet.backends import DEFAULT
 from enet.errors import EnetError
-from enet.options import DIR, FILE, add_subject, batch_size, positive
+from enet.options import DIR, FILE, WRITTEN_FILE, add_subject, batch_size, positive
 from enet.storage import run_folder
 
 EVIDENCE = Path(".enet/evidence")
@@ -52,10 +52,10 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
     add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
     add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
-    add("--record-baseline", **FILE, help="write this run's speeds, for --baseline of a later run")
+    add("--record-baseline", **WRITTEN_FILE, help="write this run's speeds, for --baseline of a later run")
     add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")
-    add("--html-report", **FILE, help="write an HTML report of this run")
-    add("--markdown-summary", **FILE, help="write the verdicts as Markdown, for the page of a CI run")
+    add("--html-report", **WRITTEN_FILE, help="write an HTML report of this run")
+    add("--markdown-summary", **WRITTEN_FILE, help="write the verdicts as Markdown, for the page of a CI run")
     add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
 
 

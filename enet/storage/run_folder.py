@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from enet.errors import InputError
-from enet.storage.files import make_folder
+from enet.storage.files import is_standard_output, make_folder
 
 #: The conclusion, in the folder of the evidence.
 VERDICTS = "verdicts.json"
@@ -48,25 +48,33 @@ def claim(folder: Path) -> FileLock:
 
 
 def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None:
-    """Delete what an earlier run concluded: its verdicts and its reports. Only plain files are deleted.
+    """Delete what an earlier run concluded: its verdicts and its reports.
 
-    A link to a plain file is emptied; devices and pipes hold nothing that could be read later.
+    Reports are emptied, so that links and mounted files stay what they are, and owner and permissions are kept. Devices
+    and pipes hold nothing that could be read later.
 
     Raises:
         InputError: a file cannot be deleted, or another run uses the folder.
     """
     for path in filter(None, reports):
-        delete(path)
+        if path.is_file() and not is_standard_output(path) and not empty(path):
+            delete(path)
     if folder.exists():
         claim(folder).release()
         delete(folder / VERDICTS)
 
 
+def empty(path: Path) -> bool:
+    """Empty a file; return False if it cannot be written."""
+    try:
+        path.write_bytes(b"")
+    except OSError:
+        return False
+    return True
+
+
 def delete(path: Path) -> None:
     try:
-        if path.is_symlink() and path.is_file():
-            path.write_bytes(b"")
-        elif path.is_file():
-            path.unlink()
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}, and it is of an earlier run. Give another path") from error

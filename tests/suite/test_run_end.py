@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from enet import report
 from enet.datasets.scenes import scene_paths
 from enet.selftest import result_folders
 from enet.storage import run_folder
@@ -230,6 +231,11 @@ WITHOUT_EFFECT = {
     "a batch size of records": (["--replay", ".", "--batch-size", "1"], "Leave out --batch-size"),
     "one file for two": (["--html-report", "x.html", "--junit-xml", "x.html"], "x.html: has another content"),
     "a file among the evidence": (["--junit-xml", ".enet/verdicts.json", "--evidence", ".enet"], "another content"),
+    "a report onto a folder": (["--html-report", "tests"], "tests: cannot be written (Is a directory)"),
+    "a report below a file": (
+        ["--junit-xml", "tox.ini/x"],
+        "tox.ini/x: cannot be written (tox.ini: cannot be created)",
+    ),
     "no file": (["--markdown-summary", ""], "expected the path of a file"),
     "times that are not kept": (
         ["--benchmark-json", os.devnull, "-n", "1"],
@@ -246,11 +252,23 @@ def test_what_cannot_happen_is_refused(what: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for option in ("--html-report", "--markdown-summary"):
-        run = judge(records, tmp_path, "-m", "perf", option, tmp_path / "file" / "x")
+    for option in ("--html-report", "--markdown-summary", "--junit-xml"):
+        run = judge(records, tmp_path, "-m", "perf", option, "/dev/full")
         assert run.code == 1, run.printed
-        assert f"not written: {tmp_path / 'file'}" in run.printed
+        assert run.table is not None
+        assert run.table["conclusion"] == (
+            f"NOT ACCEPTED: a file that was asked for is not written; all {GATES} gates passed"
+        )
+        assert run.table["conclusion"] in run.printed
+        assert "cannot be written (No space left on device)" in run.printed
+
+
+def test_a_summary_on_standard_output_is_there_alone(records: Path, tmp_path: Path) -> None:
+    inputs = ["--replay", records, "--evidence", tmp_path / "evidence", "-m", "perf"]
+    done = run_pytest(*inputs, "--markdown-summary", "-", env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == report.summary(report.read(tmp_path / "evidence"))
+    assert "verdict on scenes" in done.stderr
 
 
 def test_a_folder_in_use_is_refused(records: Path, tmp_path: Path) -> None:
