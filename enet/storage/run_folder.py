@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from enet.errors import InputError
-from enet.storage.files import is_standard_output, make_folder
+from enet.storage.files import is_standard_output, make_folder, write_text
 
 #: The conclusion, in the folder of the evidence.
 VERDICTS = "verdicts.json"
 LOCK = ".lock"
+#: What the evidence is of, a JSON object; the evidence itself ends in ``.json``.
+OWNER = ".deliverable"
 #: Environment variable that hands the run's id to the processes that work for it.
 RUN = "ENET_RUN_ID"
 
@@ -45,6 +49,52 @@ def claim(folder: Path) -> FileLock:
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror}). Give a folder of your own") from error
     return lock
+
+
+def take_over(folder: Path, owner: Mapping[str, str]) -> str:
+    """Delete the evidence of another deliverable, so that the folder never holds that of two; keep what is not ours.
+
+    Args:
+        owner: what identifies the deliverable, by what it is called; ``deliverable`` is its name.
+    Returns:
+        What the deleted evidence was of; empty if there was none.
+    Raises:
+        InputError: a file cannot be deleted or written.
+    """
+    try:
+        earlier = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        name = str(earlier["deliverable"])
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier, name = None, ""
+    if earlier == owner:
+        return ""
+    write_text(folder / OWNER, json.dumps(dict(owner)))
+    if earlier is None:
+        return ""
+    for path in [*evidence_files(folder)]:
+        delete(path)
+    changed = [key for key in owner if earlier.get(key) != owner[key]]
+    return name if name != owner["deliverable"] else f"{name} with other {' and '.join(changed)}"
+
+
+def evidence_files(folder: Path) -> Iterator[Path]:
+    """The files of evidence and of pictures that the suite has written into a folder; not those of anybody else."""
+    for path in folder.glob("*.json"):
+        if isinstance(table := read_table(path), dict) and {"kind", "schema", "run"} <= table.keys():
+            yield path
+    for index in folder.glob("pictures/*/index.json"):
+        if isinstance(table := read_table(index), dict) and {"time", "images", "legend"} <= table.keys():
+            stems = [glob.escape(Path(str(image["stem"])).name) for image in table["images"]]
+            yield from (path for stem in stems for path in index.parent.glob(f"{stem}-*"))
+            yield index
+
+
+def read_table(path: Path) -> object:
+    """The content of a JSON file; None if it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
 def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None:

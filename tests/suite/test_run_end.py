@@ -63,12 +63,17 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def test_all_passed_is_accepted(records: Path, tmp_path: Path) -> None:
-    page, summary = tmp_path / "report.html", tmp_path / "summary.md"
+    """Also in a folder with the evidence of another deliverable, which does not stay there without a word."""
+    page, summary, folder = tmp_path / "report.html", tmp_path / "summary.md", tmp_path / "evidence"
+    folder.mkdir()
+    (folder / run_folder.OWNER).write_text('{"deliverable": "camvid"}')
+    (folder / "accuracy-camvid.json").write_text('{"kind": "accuracy", "schema": 6, "run": "earlier"}')
     run = judge(records, tmp_path, "-m", "perf", "--html-report", page, "--markdown-summary", summary)
     assert run.code == 0, run.printed
+    assert f"warning: {folder}: this run replaces the evidence of camvid." in run.printed
     assert run.table is not None
     assert (run.table["accepted"], run.table["aspects"], run.table["counts"]["PASS"]) == (True, ["perf"], GATES)
-    for file in (page, summary, *(tmp_path / "evidence").glob("*.json")):
+    for file in (page, summary, *folder.glob("*.json")):
         assert run.table["run"] in file.read_text(), file
 
 
