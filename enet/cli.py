@@ -15,9 +15,10 @@ from typing import Any
 
 import shtab
 
-from enet import __version__, streams
+from enet import __version__
 from enet.commands import COMMANDS
 from enet.errors import InputError, run_command
+from enet.storage import streams
 from enet.storage.files import is_standard_output, require_writable
 
 #: Names of the options whose value is a file that is written, if it is a path: ``--json`` is a flag of some commands.
@@ -51,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line, by default this process's; return the exit code."""
+    streams.use_utf8()
     return run_command("enet", lambda: run(build_parser().parse_args(words)))
 
 

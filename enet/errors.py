@@ -8,8 +8,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 
-from enet import streams
-
 
 class EnetError(Exception):
     """Base class of errors for the user. The command line prints the message, one line, and exits with 2."""
@@ -75,12 +73,11 @@ def printable(text: str) -> str:
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:
-    """Run a command, in UTF-8, and print an expected error, each mistake as one line that begins with ``name``.
+    """Run a command and print an expected error, each mistake as one line that begins with ``name``.
 
     Returns:
         The exit code: the command's own; 2 for errors that the user can correct; 130 if interrupted.
     """
-    streams.use_utf8()
     try:
         return command()
     except BrokenPipeError:  # the reader of the output has ended, as in `enet … | head`

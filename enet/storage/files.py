@@ -12,8 +12,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from enet import streams
 from enet.errors import InputError
+from enet.storage import streams
 
 #: Permissions of folders that ais_bench reads from and writes to: it refuses an input that a group or others may write,
 #: and a folder for outputs that others may read, too.

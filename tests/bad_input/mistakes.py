@@ -53,6 +53,7 @@ CASES = [
     case("missing deliverable", "evaluate --deliverable {bad}/none.toml", "none.toml: No such file"),
     case("folder as deliverable", "evaluate --deliverable {bad}/", "directory"),
     case("broken TOML", BAD_TOML, "bad.toml: not valid TOML", file("bad.toml", b"name = [")),
+    case("TOML in UTF-16 without its mark", BAD_TOML, "not valid TOML", file("bad.toml", b"a\0=\0001\0")),
     case("TOML of another encoding", BAD_TOML, "not UTF-8 at byte 8", file("bad.toml", b'name = "\xe4"')),
     case("misspelt key", BAD_TOML, "did you mean 'size'?", toml("size =", "sise =")),
     case("misspelt variant", BAD_TOML, "did you mean 'ascend'?", toml('"ascend"', '"asend"')),
