@@ -63,7 +63,7 @@ def print_result(sentence: str, values: Mapping[str, Any], args: Namespace) -> i
 
 def write_json(values: Mapping[str, Any], args: Namespace) -> None:
     if args.json:
-        write_text(args.json, json.dumps(values, indent=1))
+        write_text(args.json, json.dumps(values, indent=1) + "\n")
 
 
 def print_table(lines: Iterable[str], values: Mapping[str, Any], args: Namespace) -> int:

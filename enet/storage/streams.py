@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
+import os
 import sys
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -37,7 +39,9 @@ def write(content: bytes) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    stream = RESERVED.get() or sys.stdout
+    stream: TextIO | None = RESERVED.get() or sys.stdout
+    if stream is None:  # the process was started without one
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     stream.flush()
     if isinstance(stream, io.TextIOWrapper):
         stream.buffer.write(content)
