@@ -121,6 +121,15 @@ FINISH = """
 def pytest_sessionfinish():
     raise RuntimeError("lost")
 """
+#: As pytest-benchmark writes the file of ``--benchmark-json``.
+FULL_DISK = """
+import pytest
+@pytest.hookimpl(hookwrapper=True)
+def pytest_sessionfinish():
+    with open("/dev/full", "w", buffering=1) as file:
+        file.write("times\\n")
+    yield
+"""
 LEFT = f"2 gates passed, not run: throughput [{BS16[16:-1]}]"
 AFTER = f"""
 import pytest
@@ -257,8 +266,9 @@ def test_what_cannot_happen_is_refused(what: str, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> None:
-    for option in ("--html-report", "--markdown-summary", "--junit-xml"):
-        run = judge(records, tmp_path, "-m", "perf", option, "/dev/full")
+    ways = [(["--html-report", "/dev/full"], ""), (["--markdown-summary", "/dev/full"], "")]
+    for words, plugin in (*ways, (["--junit-xml", "/dev/full"], ""), ([], FULL_DISK)):
+        run = judge(records, tmp_path, "-m", "perf", *words, plugin=plugin)
         assert run.code == 1, run.printed
         assert run.table is not None
         assert run.table["conclusion"] == (
