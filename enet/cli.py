@@ -28,10 +28,18 @@ NAME = re.compile(r"^--[a-z_-]+(?==|$)")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that takes ``_`` for ``-`` in names of options, as the guide's scripts and CANN's tools write them."""
+    """A parser that takes ``_`` for ``-`` in names of options, as the guide's scripts and CANN's tools write them.
+
+    Attributes:
+        passes_on: whether another parser gets all words, as ``words``, unless they ask for help.
+    """
+
+    passes_on = False
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         words = sys.argv[1:] if args is None else args
+        if self.passes_on and {"-h", "--help"}.isdisjoint(words):
+            return argparse.Namespace(run=self.get_default("run"), words=words), []
         plain = [NAME.sub(lambda name: name[0].replace("_", "-"), word) for word in words]
         return super().parse_known_args(plain, namespace)
 
@@ -47,6 +55,7 @@ def build_parser() -> argparse.ArgumentParser:
         subparser = commands.add_parser(name, help=text, description=text, epilog=example, formatter_class=raw)
         command.add_options(subparser.add_argument)
         subparser.set_defaults(run=command.run)
+        subparser.passes_on = getattr(command, "PASSES_ON", False)
     return parser
 
 

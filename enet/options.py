@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from enet.backends import DEFAULT
 from enet.deliverable import MAX_BATCH
 from enet.deliverable.target import Target
 from enet.storage.files import STANDARD_OUTPUT
@@ -72,6 +73,9 @@ batch_sizes = several(batch_size)
 #: Device numbers; ais_bench accepts none above 255.
 devices = several(whole_number(0, 255))
 
+#: Folder for the evidence of a run.
+EVIDENCE = Path(".enet/evidence")
+
 #: Settings of an option whose value is a file or a folder, or whose help is its default.
 FILE: dict[str, Any] = {"type": file_path, "metavar": "FILE"}
 WRITTEN_FILE: dict[str, Any] = {**FILE, "type": written_path}
@@ -90,6 +94,21 @@ def add_subject(add: AddOption) -> None:
     add("--om", **several_files, help="judge this .om file, instead of a compiled one; repeatable, one a batch size")
     add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
     add_target(add)
+
+
+def add_acceptance(add: AddOption) -> None:
+    """Add the options of an acceptance, pytest's and those of ``enet accept``."""
+    add_subject(add)
+    add("--backend", action="append", metavar="NAME", help=f"repeatable (default: {DEFAULT})")
+    add("--batch-size", action="append", type=batch_size, metavar="N", help="repeatable (default: the deliverable's)")
+    add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
+    add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
+    add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
+    add("--record-baseline", **WRITTEN_FILE, help="write this run's speeds, for --baseline of a later run")
+    add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")
+    add("--html-report", **WRITTEN_FILE, help="write an HTML report of this run")
+    add("--markdown-summary", **WRITTEN_FILE, help="write the verdicts as Markdown, for the page of a CI run")
+    add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
 
 
 def add_trust_code(add: AddOption) -> None:

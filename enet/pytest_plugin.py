@@ -1,29 +1,34 @@
-"""The options of the acceptance suite, as an installed pytest plugin; the suite is in ``fixtures/`` and ``tests/``.
+"""The options of the acceptance suite; the suite is in ``fixtures/`` and ``tests/``.
 
 pytest searches its configuration and ``conftest.py`` near the test paths. It takes the value of an option that it does
-not know yet for a test path: with ``--data-root ../citys`` it would search in ``../citys``. Installed plugins load
-after the configuration is found, but before ``conftest.py``. So the options are here, and the search is repeated.
+not know yet for a test path: with ``--data-root ../citys`` it would search in ``../citys``. So the options are here,
+``enet.pytest_entry`` loads them before ``conftest.py``, and the search is repeated.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import os
 import shlex
 import sys
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from enet.backends import DEFAULT
 from enet.errors import EnetError
-from enet.options import DIR, FILE, WRITTEN_FILE, add_subject, batch_size, positive
+from enet.options import EVIDENCE, add_acceptance
+from enet.pytest_entry import ALIAS
 from enet.storage import run_folder
 
-EVIDENCE = Path(".enet/evidence")
+#: Folder with ``pytest.ini``, ``conftest.py``, ``fixtures`` and ``tests``: in the package if that is a wheel's.
+SUITE = next(filter(Path.is_dir, (Path(__file__).parent / "suite", Path(__file__).parents[1])))
+#: The acceptance tests.
+ACCEPTANCE = SUITE / "tests" / "acceptance"
 #: Options that name a file with a conclusion in it, by what their values are called.
 REPORTS = {
     "html_report": ["--html-report"],
@@ -45,18 +50,15 @@ ONLY_TELL = {
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     config: pytest.Config | None = pluginmanager.get_plugin("pytestconfig")
     delete_earlier_conclusion(config.invocation_params.args if config else ())
-    add = parser.getgroup("enet", "acceptance of an ENet deliverable").addoption
-    add_subject(add)
-    add("--backend", action="append", metavar="NAME", help=f"repeatable (default: {DEFAULT})")
-    add("--batch-size", action="append", type=batch_size, metavar="N", help="repeatable (default: the deliverable's)")
-    add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
-    add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
-    add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
-    add("--record-baseline", **WRITTEN_FILE, help="write this run's speeds, for --baseline of a later run")
-    add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")
-    add("--html-report", **WRITTEN_FILE, help="write an HTML report of this run")
-    add("--markdown-summary", **WRITTEN_FILE, help="write the verdicts as Markdown, for the page of a CI run")
-    add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
+    # Where another plugin has an option of the same name, as pytest-playwright has --device, this one counts.
+    parser.optparser.conflict_handler = "resolve"
+    group = parser.getgroup("enet", "acceptance of an ENet deliverable")
+    parser.optparser.conflict_handler = "error"
+
+    def add(name: str, **settings: Any) -> None:
+        group.addoption(name, **{"dest": name[2:].replace("-", "_"), **settings})
+
+    add_acceptance(add)
 
 
 def delete_earlier_conclusion(words: Sequence[str]) -> None:
@@ -74,23 +76,32 @@ def delete_earlier_conclusion(words: Sequence[str]) -> None:
     with contextlib.suppress(argparse.ArgumentError):  # pytest will say what is wrong
         parser.parse_known_args(words, options)
     folder, *files = vars(options).values()
-    if not (folder or Path("tests", "acceptance").is_dir()):
-        return  # another project's tests
     with contextlib.suppress(EnetError):
         run_folder.delete_conclusion(folder or EVIDENCE, files)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
-    """Repeat the search of the configuration, now that the values of options are not taken for test paths."""
-    cut = str(early_config.inipath.parent if early_config.inipath else early_config.rootpath)
-    if not find_configuration(early_config):
-        return
-    args[:] = [*early_config.getini("addopts"), *args]
-    sys.path[:0] = map(str, early_config.getini("pythonpath"))
-    known = early_config.known_args_namespace
-    if known.confcutdir == cut:  # not the user's choice
-        known.confcutdir = str(early_config.inipath.parent if early_config.inipath else early_config.rootpath)
+def the_tests(here: Path) -> list[str]:
+    """Words for pytest that name the acceptance tests with their settings, and a cache in ``here``, not beside them."""
+    return ["-c", str(SUITE / "pytest.ini"), "-o", f"cache_dir={here / '.pytest_cache'}", str(ACCEPTANCE)]
+
+
+def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Search the configuration, now that the values of options are not taken for test paths."""
+
+    def parse() -> None:
+        config.known_args_namespace = parser.parse_known_args(args, namespace=copy.copy(config.option))
+
+    del args[: len(config.getini("addopts"))]
+    if ALIAS in args:
+        at = args.index(ALIAS)
+        args[at : at + 1] = the_tests(config.invocation_params.dir)
+    parse()
+    if find_configuration(config):
+        sys.path[:0] = map(str, config.getini("pythonpath"))
+    args[:0] = config.getini("addopts")
+    parse()
+    if config.known_args_namespace.confcutdir is None:
+        config.known_args_namespace.confcutdir = str(config.inipath.parent if config.inipath else config.rootpath)
 
 
 def find_configuration(config: pytest.Config) -> bool:
@@ -117,12 +128,3 @@ def find_configuration(config: pytest.Config) -> bool:
         advice = "Install the version in constraints.txt: pip install -c constraints.txt pytest"
         raise pytest.UsageError(f"pytest {pytest.__version__} does not fit enet ({error}). {advice}") from error
     return True
-
-
-def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
-    """Say where the acceptance tests are if they were selected in another folder."""
-    words = set(str(config.option.markexpr).split())
-    selected = "not" not in words and words & {"accuracy", "perf"}
-    if items or not selected or (config.rootpath / "tests" / "acceptance").is_dir():
-        return []
-    return ["enet: no acceptance tests here, they are in enet's clone. Run pytest there, or give …/tests/acceptance"]

@@ -135,14 +135,6 @@ def test_what_is_not_known_is_a_usage_error(what: str) -> None:
     assert len(lines) <= 4  # argparse's own come with a usage line, and with the files they concern
 
 
-@pytest.mark.parametrize(("asked", "told"), [("accuracy", True), ("accuracy or perf", True), ("not accuracy", False)])
-def test_who_asks_in_another_folder_is_told_where_the_tests_are(asked: str, told: bool, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", asked]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
-    assert ("no acceptance tests here, they are in enet's clone" in done.stdout) == told
-
-
 @pytest.mark.parametrize("tests", ["tests/acceptance", "tests"])
 def test_collecting_imports_nothing_heavy(tests: str) -> None:
     code, output, errors = collect("--capture=no", tests=tests, python=("-X", "importtime"))
