@@ -7,6 +7,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 from pathlib import Path
@@ -102,16 +103,20 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a temporary file and rename it: ``path`` is the old file or the whole new one, never a part.
 
     A file keeps its owner and permissions. What must not be replaced is written in place: links, devices, pipes and
-    mounted files, and files in a folder that cannot be written. ``STANDARD_OUTPUT`` is not opened anew, which would
-    overwrite what was printed into a file.
+    mounted files, and files in a folder that cannot be written. What this process has open, such as
+    ``STANDARD_OUTPUT``, is not opened anew, which would overwrite what was printed into a file.
 
     Raises:
         InputError: the file cannot be written.
         BrokenPipeError: nobody reads the standard output any more.
     """
     try:
+        handle = descriptor(path)
         if is_standard_output(path):
             streams.write(content)
+        elif handle is not None:
+            with os.fdopen(os.dup(handle), "wb") as file:
+                file.write(content)
         elif path.is_symlink() or is_stream(path) or not replace(path, content):
             path.write_bytes(content)
     except OSError as error:
@@ -165,14 +170,19 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode(errors="backslashreplace"))
 
 
+def descriptor(path: Path) -> int | None:
+    """Number of the descriptor of this process that a path names; None if it names none."""
+    number = re.fullmatch(r"(?:/dev|/proc/self)/fd/([0-9]+)", str(path))
+    return int(number[1]) if number else {"/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
+
+
 def is_standard_output(path: Path) -> bool:
-    """Whether a path is a name of this process's standard output."""
-    return str(path) in ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+    return descriptor(path) == 1
 
 
 def is_stream(path: Path) -> bool:
-    """Whether what is written there cannot be replaced: standard output, a pipe or a device."""
-    return is_standard_output(path) or (path.exists() and not (path.is_file() or path.is_dir()))
+    """Whether what is written there cannot be written again: a descriptor, a pipe or a device."""
+    return descriptor(path) is not None or (path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def require_writable(path: Path, *, make_parents: bool = False) -> None:

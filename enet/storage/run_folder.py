@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from enet.errors import InputError
-from enet.storage.files import is_standard_output, make_folder, write_text
+from enet.storage.files import descriptor, make_folder, write_text
 
 #: The conclusion, in the folder of the evidence.
 VERDICTS = "verdicts.json"
@@ -107,7 +107,7 @@ def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None
         InputError: a file cannot be deleted, or another run uses the folder.
     """
     for path in filter(None, reports):
-        if path.is_file() and not is_standard_output(path) and not empty(path):
+        if path.is_file() and descriptor(path) is None and not empty(path):
             delete(path)
     if folder.exists():
         claim(folder).release()

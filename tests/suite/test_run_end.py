@@ -276,9 +276,7 @@ def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> 
         run = judge(records, tmp_path, "-m", "perf", *words, plugin=plugin)
         assert run.code == 1, run.printed
         assert run.table is not None
-        assert run.table["conclusion"] == (
-            f"NOT ACCEPTED: a file that was asked for is not written; all {GATES} gates passed"
-        )
+        assert run.table["conclusion"].startswith("NOT ACCEPTED: a file that was asked for is not written; ")
         assert run.table["conclusion"] in run.printed
         assert "cannot be written (No space left on device)" in run.printed
 

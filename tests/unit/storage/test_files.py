@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import stat
 import subprocess
@@ -13,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from enet.errors import InputError
-from enet.storage.files import require_writable, write_bytes
+from enet.storage.files import STANDARD_OUTPUT, require_writable, write_bytes
 from tests.bad_input.environment import unprivileged
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -97,12 +99,23 @@ def test_links_devices_and_pipes_stay_what_they_are(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_standard_output_in_a_file_keeps_what_was_printed(tmp_path: Path) -> None:
-    """Opened anew, ``/dev/stdout`` would begin at the start of the file."""
-    script = "from enet.storage.files import *; print('table'); write_text(STANDARD_OUTPUT, 'json'); print('more')"
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/stderr", "/dev/fd/1", "/proc/self/fd/2"])
+def test_what_is_open_already_keeps_what_was_printed(name: str, tmp_path: Path) -> None:
+    """Opened anew, it would begin at the start of the file into which it is directed."""
+    put = f"print('table', file=sys.std{'out' if name[-1] in '1t' else 'err'})"
+    script = f"import sys; from enet.storage.files import *; {put}; write_text(Path({name!r}), 'json'); {put}"
     with (tmp_path / "log").open("wb") as log:
-        subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=log, check=True)
-    assert (tmp_path / "log").read_text() == "table\njsonmore\n"
+        subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=log, stderr=log, check=True)
+    assert (tmp_path / "log").read_text() == "table\njsontable\n"
+
+
+def test_standard_output_that_takes_only_text_or_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with contextlib.redirect_stdout(io.StringIO()) as notebook:
+        write_bytes(STANDARD_OUTPUT, "é".encode())
+    assert notebook.getvalue() == "é"
+    monkeypatch.setattr("sys.stdout", None)
+    with pytest.raises(InputError, match=r"cannot be written \(Bad file descriptor\)"):
+        write_bytes(STANDARD_OUTPUT, b"")
 
 
 #: Paths that clearly cannot be written, and part of the message.
