@@ -166,7 +166,7 @@ ENDS: dict[str, tuple[str, list[str], int, str]] = {
         "a test failed that is no gate of the deliverable",
     ),
     "another root": (SKIP_BS16, ["-m", "perf", "--rootdir", "tests/acceptance", "tests/acceptance"], 1, LEFT),
-    "both aspects asked": ("", [], 1, "no evidence for"),
+    "both aspects asked": ("", [], 1, "8 gates without evidence, 3 passed"),
     "perf asked in other words": ("", ["-m", "perf and not needs_artifact", "-k", "recorded_tuned"], 1, "nothing was"),
     "Ctrl-C": (IN_BS16.replace("WHAT", "os.kill(os.getpid(), signal.SIGINT)"), ["-m", "perf"], 2, "interrupted"),
     "pytest.exit": (IN_BS16.replace("WHAT", "pytest.exit('enough', returncode=0)"), ["-m", "perf"], 1, "interrupted"),
@@ -177,7 +177,12 @@ ENDS: dict[str, tuple[str, list[str], int, str]] = {
         1,
         "1 gate without evidence, 2 passed",
     ),
-    "first failure ends it": (IN_BS16.replace("WHAT", "raise RuntimeError"), ["-m", "perf", "-x"], 1, "no evidence"),
+    "first failure ends it": (
+        IN_BS16.replace("WHAT", "raise RuntimeError"),
+        ["-m", "perf", "-x"],
+        1,
+        "1 gate without evidence",
+    ),
     "error in teardown": (TEARDOWN, ["-m", "perf"], 1, "1 gate without evidence, 3 passed"),
     "error at the end": (FINISH, ["-m", "perf", "-k", "not bs16"], 1, LEFT),
     "passed at the second attempt": (FLAKY, ["-m", "perf"], 1, "1 gate failed, 2 passed"),
@@ -267,7 +272,8 @@ WITHOUT_EFFECT = {
 def test_what_cannot_happen_is_refused(what: str, tmp_path: Path) -> None:
     words, message = WITHOUT_EFFECT[what]
     done = run_pytest("--evidence", tmp_path / "evidence", *words)
-    assert (done.returncode, message in done.stderr) == (4, True), done.stdout + done.stderr
+    code = pytest.ExitCode.USAGE_ERROR if what == "no file" else 2
+    assert (done.returncode, message in done.stderr) == (code, True), done.stdout + done.stderr
 
 
 def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> None:
