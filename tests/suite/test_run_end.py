@@ -299,7 +299,7 @@ def test_a_folder_in_use_is_refused(records: Path, tmp_path: Path) -> None:
     lock = run_folder.claim(tmp_path / "evidence")
     run = judge(records, tmp_path, "-m", "perf")
     lock.release()
-    assert (run.code, run.table) == (4, None)
+    assert (run.code, run.table) == (2, None)
     assert "another run uses it. Wait for its end, or give another folder" in run.printed
 
 
