@@ -5,61 +5,19 @@ The runs judge recorded times, which takes a second each; what is tested does no
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from enet import report
-from enet.datasets.scenes import scene_paths
-from enet.selftest import result_folders
 from enet.storage import run_folder
-from tests.suite.acceptance import ROOT, run_pytest
+from tests.suite.acceptance import ROOT, judge, run_pytest
 
 #: (gate, case) pairs that an acceptance of these records consists of.
 GATES = 3
 TIMES = "tests/acceptance/test_throughput.py"
 BS16 = "test_throughput[scenes-recorded-bs16]"
-
-
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Times of the embedded deliverable on a 310P3, fast enough."""
-    folder = tmp_path_factory.mktemp("records")
-    outputs = {scene_paths(Path(), "val", number)[0].stem: np.zeros(1, np.uint8) for number in range(20)}
-    for size in (1, 16):
-        result_folders.write(folder, outputs, size, ms_per_image=1.0)
-    (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
-    return folder
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's exit code, everything that it printed, and ``verdicts.json`` (None: there is none)."""
-
-    code: int
-    printed: str
-    table: dict[str, Any] | None
-
-
-def judge(records: Path, folder: Path, *words: object, plugin: str = "") -> Run:
-    """Judge the records, with a plugin of this text."""
-    (folder / "red_plugin.py").write_text(plugin)
-    # Without workers, also if this test's own session has some.
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    environment = variables | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-    inputs = ["--replay", records, "--evidence", folder / "evidence", "-p", "red_plugin"]
-    done = run_pytest(*inputs, *words, env=environment)
-    return Run(done.returncode, done.stdout + done.stderr, read(folder / "evidence"))
-
-
-def read(folder: Path) -> dict[str, Any] | None:
-    path = folder / run_folder.VERDICTS
-    return json.loads(path.read_text()) if path.is_file() else None
 
 
 def test_all_passed_is_accepted(records: Path, tmp_path: Path) -> None:
