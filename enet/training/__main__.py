@@ -30,6 +30,7 @@ from enet.host import cores
 from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou
 from enet.model import checkpoint
 from enet.options import DIR, FILE, SHOW_DEFAULT, positive
+from enet.storage import streams
 from enet.storage.files import make_folder
 from enet.training.log import append_row, draw_curves, remove_rows
 from enet.training.loop import Pairs, Recipe, Trainer, save_torch
@@ -103,6 +104,7 @@ def main(words: Sequence[str] | None = None) -> int:
     Raises:
         InputError: the data, the deliverable, the recipe, the device or the saved state is unusable.
     """
+    streams.use_utf8()
     args = parse_args(words)
     try:
         torch.empty(0, device=args.device)
