@@ -281,6 +281,6 @@ def test_text_from_outside_cannot_print_commands(records: Path, tmp_path: Path) 
 
 def test_other_pytest_runs_are_no_acceptance(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(): pass")
-    done = run_pytest("--evidence", tmp_path / "evidence", tmp_path)
+    done = run_pytest("-p", "enet", "--evidence", tmp_path / "evidence", tmp_path)
     assert done.returncode == 0, done.stdout
     assert not (tmp_path / "evidence").exists()
