@@ -6,17 +6,23 @@ Exit codes: 0 success; 1 a gate failed; 2 wrong usage or input, explained in one
 from __future__ import annotations
 
 import argparse
+import contextlib
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import shtab
 
 from enet import __version__
 from enet.commands import COMMANDS
-from enet.errors import run_command
+from enet.errors import InputError, run_command
+from enet.storage import streams
+from enet.storage.files import is_standard_output, require_writable
 
+#: Names of the options whose value is a file that is written, if it is a path: ``--json`` is a flag of some commands.
+WRITTEN = ("json", "html", "output_file")
 #: Name of an option in a word, without its value.
 NAME = re.compile(r"^--[a-z_-]+(?==|$)")
 
@@ -55,8 +61,23 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run a command line, by default this process's; return the exit code."""
-    args = build_parser().parse_args(words)
-    return run_command("enet", lambda: int(args.run(args)))
+    streams.use_utf8()
+    return run_command("enet", lambda: run(build_parser().parse_args(words)))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the chosen command; if a file is to be standard output, what is printed goes to standard error.
+
+    Raises:
+        InputError: a file that was asked for cannot be written, or two have one path.
+    """
+    paths = [path for name in WRITTEN if isinstance(path := getattr(args, name, None), Path)]
+    for path in paths:
+        require_writable(path, make_parents=path == getattr(args, "html", None))
+        if paths.count(path) > 1:
+            raise InputError(f"{path}: is asked for with two contents. Give every file a path of its own")
+    with streams.reserved() if any(map(is_standard_output, paths)) else contextlib.nullcontext():
+        return int(args.run(args))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ import contextlib
 import os
 import platform
 import re
+import sys
 import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from enet.cgroup import cpu_quota
 
 #: Environment variables that decide how fast something runs, by what reads them.
 SPEED_VARIABLES = {
@@ -37,12 +40,40 @@ VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 
 def cores() -> int:
-    """Number of cores for this process: the allowed ones, divided among pytest's workers."""
-    return max(1, allowed_cores() // workers())
+    """Number of threads or processes that compute at the same time: the most that nobody has to wait for a core."""
+    return min(shared_cores() // workers() or 1, openmp_threads() or sys.maxsize)
+
+
+def shared_cores() -> int:
+    """Number of cores for this process and pytest's other workers: by affinity and by a container's quota.
+
+    A quota is rounded down: with a thread more, all wait in turn, and a time in which threads waited is no evidence.
+    """
+    quota = cpu_quota()
+    return min(allowed_cores(), int(quota[0]) or 1) if quota else allowed_cores()
 
 
 def allowed_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def openmp_threads() -> int | None:
+    """The user's ``OMP_NUM_THREADS``, its first level; None if it is not set."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() and int(first) else None
+
+
+def cores_in_words() -> str:
+    """The number of cores that are used and why, such as "2 of 64 cores (CPU quota 2 in /sys/fs/cgroup/cpu.max)"."""
+    machine, quota = os.cpu_count() or 1, cpu_quota()
+    limits = {
+        f"affinity {allowed_cores()}": allowed_cores() < machine,
+        "CPU quota {:g} in {}".format(*quota or (0, "")): quota,
+        f"{workers()} pytest workers": workers() > 1,
+        f"OMP_NUM_THREADS={openmp_threads()}": openmp_threads(),
+    }
+    reasons = ", ".join(words for words, is_set in limits.items() if is_set)
+    return f"{cores()} of {machine} cores" + (f" ({reasons})" if reasons else "")
 
 
 def workers() -> int:
@@ -83,6 +114,7 @@ def host_conditions() -> dict[str, Any]:
     return {
         **host_fingerprint(),
         "workers": workers(),
+        "cores_in_use": cores_in_words(),
         "int8_instructions": int8_instructions(),
         "governor": governor.read_text(encoding="ascii").strip() if governor.is_file() else "not recorded",
         "affinity": sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else "not recorded",
@@ -106,7 +138,7 @@ def host_fingerprint() -> dict[str, Any]:
         "cpu": ", ".join(names),
         "mhz": int(round(clock, -2)),
         "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
-        "cores": allowed_cores(),
+        "cores": min(shared_cores(), openmp_threads() or sys.maxsize),
         "system": platform.system(),
         "machine": platform.machine(),
         "torch": installed_version("torch").partition("+")[0],

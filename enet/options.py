@@ -12,6 +12,7 @@ from typing import Any
 from enet.backends import DEFAULT
 from enet.deliverable import MAX_BATCH
 from enet.deliverable.target import Target
+from enet.storage.files import STANDARD_OUTPUT
 
 #: ``add_argument`` of a parser, or ``addoption`` of pytest's.
 AddOption = Callable[..., Any]
@@ -33,6 +34,11 @@ def file_path(text: str) -> Path:
     if not Path(text).name:
         raise ArgumentTypeError(f"{text!r}, expected the path of a file")
     return Path(text)
+
+
+def written_path(text: str) -> Path:
+    """Path of a file that is written; ``-`` is standard output."""
+    return STANDARD_OUTPUT if text == "-" else file_path(text)
 
 
 def several(parse: Callable[[str], int]) -> Callable[[str], tuple[int, ...]]:
@@ -72,6 +78,7 @@ EVIDENCE = Path(".enet/evidence")
 
 #: Settings of an option whose value is a file or a folder, or whose help is its default.
 FILE: dict[str, Any] = {"type": file_path, "metavar": "FILE"}
+WRITTEN_FILE: dict[str, Any] = {**FILE, "type": written_path}
 DIR: dict[str, Any] = {"type": Path, "metavar": "DIR"}
 SHOW_DEFAULT: dict[str, Any] = {"help": "default: %(default)s"}
 
@@ -97,10 +104,10 @@ def add_acceptance(add: AddOption) -> None:
     add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
     add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
     add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
-    add("--record-baseline", **FILE, help="write this run's speeds, for --baseline of a later run")
+    add("--record-baseline", **WRITTEN_FILE, help="write this run's speeds, for --baseline of a later run")
     add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")
-    add("--html-report", **FILE, help="write an HTML report of this run")
-    add("--markdown-summary", **FILE, help="write the verdicts as Markdown, for the page of a CI run")
+    add("--html-report", **WRITTEN_FILE, help="write an HTML report of this run")
+    add("--markdown-summary", **WRITTEN_FILE, help="write the verdicts as Markdown, for the page of a CI run")
     add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
 
 

@@ -1,4 +1,4 @@
-"""Heavy libraries load when a test first uses them, so that collecting all tests stays quick."""
+"""Heavy libraries load when a test first uses them, so that collecting all tests stays quick; warnings are errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+
+import pytest
+
+from enet.pytest_plugin import ACCEPTANCE
+
+#: For the suite's own tests; what ``pytest.ini`` ignores stays ignored.
+STRICT = pytest.mark.filterwarnings(
+    "error", "ignore:Benchmarks are automatically disabled", "ignore::pytest.PytestCacheWarning"
+)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """An acceptance runs beside plugins of all kinds, so a warning is no error there."""
+    if not item.path.is_relative_to(ACCEPTANCE):
+        item.add_marker(STRICT, append=False)  # so that a test's own filters come after it
+
 
 HEAVY = ("cv2", "nncf", "onnx", "onnxruntime", "openvino", "torch")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from enet.ascend import tool
 from enet.errors import InputError, format_list
-from enet.storage.files import make_folder
+from enet.storage.files import make_folder, write_bytes
 
 #: Values of ``--precision_mode``; the first is atc's default.
 PRECISION_MODES = (
@@ -157,7 +157,9 @@ def move_om(folder: Path, output: Path, finished: tool.Finished) -> Path:
     if not found:
         raise finished.failure("it reported success, but wrote no .om")
     newest = max(found, key=lambda path: path.stat().st_mtime_ns)
-    return newest.replace(output.with_name(newest.name))
+    target = output.with_name(newest.name)
+    write_bytes(target, newest.read_bytes())  # a link, a device or a mounted file stays what it is
+    return target
 
 
 def parse_messages(output: str) -> list[Message]:

@@ -7,6 +7,7 @@ file of its own.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -40,7 +41,7 @@ class OnnxRuntimeModel(Model):
 
     Args:
         interface: of a delivered file, which is optimised now.
-        is_plain: a session with ONNX Runtime's own settings.
+        is_plain: a session with ONNX Runtime's own settings, but no more threads than cores may be used.
         provider: execution provider and its options; None: the CPU's.
     """
 
@@ -55,8 +56,9 @@ class OnnxRuntimeModel(Model):
     ) -> None:
         alone = batch_size >= LARGE_BATCH or is_plain
         options = onnxruntime.SessionOptions()
-        if not is_plain:
+        if not is_plain or cores() < (os.cpu_count() or 1):  # its own default is all cores, whatever limits them
             options.intra_op_num_threads = cores() if alone else 1
+        if not is_plain:
             options.inter_op_num_threads = 1
             # A planned memory pattern keeps all tensors at once; without it a batch of 16 needs half of that memory.
             options.enable_mem_pattern = not alone
@@ -125,6 +127,7 @@ def compile_model(exported: Path, batch_size: int, folder: Path, *, phases: bool
     onnx.save(fix_batch_size(exported, batch_size, phases=phases), source)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_FATAL
+    options.intra_op_num_threads = 1  # it only optimises
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = str(optimised)
     open_session(source, options, exported)

@@ -32,6 +32,7 @@ class PyTorchModel(Model):
 
     def __init__(self, path: Path, deliverable: Deliverable) -> None:
         self.max_concurrency = cores()
+        torch.set_num_threads(min(torch.get_num_threads(), cores()))  # PyTorch does not see a container's quota
         self.network = networks.load(deliverable, path)
         self.is_own = deliverable.network.module is not None
         if not self.is_own:

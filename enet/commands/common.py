@@ -13,7 +13,7 @@ from enet import backends, measure
 from enet.deliverable import IoFormat, load
 from enet.deliverable.target import Target
 from enet.errors import InputError, printable
-from enet.options import FILE, AddOption, target_from_options
+from enet.options import WRITTEN_FILE, AddOption, target_from_options
 from enet.storage.files import write_text
 from enet.storage.store import Store, default_root
 
@@ -28,7 +28,7 @@ def add_io_format(add: AddOption) -> None:
 
 
 def add_json(add: AddOption) -> None:
-    add("--json", **FILE, help="also write the results to FILE")
+    add("--json", **WRITTEN_FILE, help="also write the results to FILE (-: standard output)")
 
 
 def subject_from_args(args: Namespace, data_root: Path | None, weights: Path | None = None) -> measure.Subject:
@@ -63,7 +63,7 @@ def print_result(sentence: str, values: Mapping[str, Any], args: Namespace) -> i
 
 def write_json(values: Mapping[str, Any], args: Namespace) -> None:
     if args.json:
-        write_text(args.json, json.dumps(values, indent=1))
+        write_text(args.json, json.dumps(values, indent=1) + "\n")
 
 
 def print_table(lines: Iterable[str], values: Mapping[str, Any], args: Namespace) -> int:

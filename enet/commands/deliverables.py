@@ -10,7 +10,7 @@ from enet import measure
 from enet.commands.common import print_table
 from enet.deliverable import Deliverable, baselines, builtin_names, load, schema, template
 from enet.deliverable.toml_reader import add_line_number
-from enet.errors import InputError, printable, unknown_name_error
+from enet.errors import InputError, InputErrors, printable, unknown_name_error
 from enet.options import DIR, FILE, AddOption, add_cache, add_trust_code
 from enet.storage.files import make_folder, write_text
 from enet.storage.store import Store, default_root
@@ -22,7 +22,12 @@ def add_options(add: AddOption) -> None:
     actions = "print all of a deliverable; check a file; write a template; name weights and data by hash in the file; "
     actions += "print the JSON schema of such files, for editors"
     add("action", nargs="?", choices=["show", "check", "new", "pin", "schema"], help=actions)
-    add("name", nargs="?", help="name of an included deliverable, or path of a TOML file")
+    add(
+        "names",
+        nargs="*",
+        metavar="name",
+        help="name of an included deliverable, or path of a TOML file; check: several",
+    )
     add("--json", action="store_true", help="print the list as JSON; show always prints JSON")
     add("--data-root", **DIR, help="pin: folder of the data set (default: generated scenes)")
     add("--weights", **FILE, help="pin: checkpoint (default: the deliverable's)")
@@ -40,6 +45,11 @@ def run(args: Namespace) -> int:
     if args.action == "schema":
         print(json.dumps(schema.schema(), indent=1))
         return 0
+    if args.action == "check" and args.names:
+        return check(args.names)
+    if len(args.names) > 1:
+        raise InputError(f"deliverables {args.action}: {len(args.names)} names, expected one. Give one")
+    args.name = next(iter(args.names), None)
     if args.name is None:
         what = f"one of {', '.join(names)} or a .toml file" if args.action in ("show", "pin") else "a .toml file"
         raise InputError(f"deliverables {args.action}: name is missing. Give {what}")
@@ -47,13 +57,29 @@ def run(args: Namespace) -> int:
         write_template(Path(args.name))
     elif args.action == "pin":
         pin(args)
-    elif args.action == "show":
-        print(json.dumps(asdict(load(args.name)), indent=2, default=str))
     else:
-        spec = load(args.name).require_filled_in()
-        require_usable(spec)
-        lines = [f"{args.name}: {spec.name}: no errors", *(f"warning: {slip}" for slip in spec.slips())]
-        print("\n".join(map(printable, lines)))
+        print(json.dumps(asdict(load(args.name)), indent=2, default=str))
+    return 0
+
+
+def check(names: list[str]) -> int:
+    """Check files as far as that is possible without weights and data.
+
+    Raises:
+        InputErrors: what is wrong in any of them, one line each.
+    """
+    mistakes: list[str] = []
+    for name in names:
+        try:
+            spec = load(name).require_filled_in()
+            require_usable(spec)
+        except InputError as error:
+            mistakes += str(error).splitlines()
+        else:
+            lines = [f"{name}: {spec.name}: no errors", *(f"warning: {slip}" for slip in spec.slips())]
+            print("\n".join(map(printable, lines)))
+    if mistakes:
+        raise InputErrors(mistakes)
     return 0
 
 

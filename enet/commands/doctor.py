@@ -1,11 +1,13 @@
-"""Show which backends can run here, and what the others lack."""
+"""Show which backends can run here and what the others lack, OpenCV's distribution, and the cores in use."""
 
 from argparse import Namespace
+from importlib import import_module
 from typing import Any
 
-from enet import backends
+from enet import backends, opencv
 from enet.commands.common import print_table
 from enet.errors import EnetError
+from enet.host import cores_in_words
 from enet.options import AddOption
 
 EXAMPLE = "enet doctor"
@@ -20,10 +22,24 @@ def run(args: Namespace) -> int:
     lines = []
     for name in backends.BACKENDS:
         try:
-            versions = dict(backends.get(name).versions())
-            states[name] = {"ready": True, "versions": versions}
-            lines.append(f"{name:<12}  ready    {', '.join(f'{library} {n}' for library, n in versions.items())}")
+            states[name] = {"ready": True, "versions": dict(backends.get(name).versions())}
         except EnetError as error:
             states[name] = {"ready": False, "missing": str(error)}
-            lines.append(f"{name:<12}  missing  {error}")
-    return print_table(lines, states, args)
+    states["opencv"] = opencv_state()
+    for name, state in states.items():
+        found = ", ".join(f"{library} {n}" for library, n in state.get("versions", {}).items())
+        lines.append(f"{name:<12}  {'ready  ' if state['ready'] else 'missing'}  {state.get('missing', found)}")
+    lines += [f"{'':<12}  warning  {states['opencv']['warning']}"] if "warning" in states["opencv"] else []
+    lines.append(f"{'cores':<12}  {cores_in_words()}")
+    return print_table(lines, {**states, "cores": cores_in_words()}, args)
+
+
+def opencv_state() -> dict[str, Any]:
+    """Whether OpenCV can be imported, which distribution of it, and what repairs several."""
+    warning = {"warning": opencv.problem()} if opencv.problem() else {}
+    try:
+        import_module("cv2")
+    except ImportError as error:
+        advice = "pip install --force-reinstall --no-deps opencv-python-headless, which needs no graphics libraries"
+        return {"ready": False, "missing": f"{error}. Try: {advice}", **warning}
+    return {"ready": True, "versions": opencv.serving(), **warning}

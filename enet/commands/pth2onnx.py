@@ -9,7 +9,7 @@ from enet import model
 from enet.commands.common import add_io_format, add_json, io_format_from_args, print_result
 from enet.deliverable import VARIANTS, Deliverable, IoFormat, load
 from enet.errors import InputError
-from enet.options import FILE, AddOption, add_deliverable, add_trust_code
+from enet.options import FILE, WRITTEN_FILE, AddOption, add_deliverable, add_trust_code
 from enet.storage.files import hash_file
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ EXAMPLE = "enet pth2onnx --input-file enet_citys.pth --output-file enet_citys.on
 
 def add_options(add: AddOption) -> None:
     add("--input-file", **FILE, required=True, help="checkpoint (.pth)")
-    add("--output-file", **FILE, required=True, help="ONNX file to write")
+    add("--output-file", **WRITTEN_FILE, required=True, help="ONNX file to write")
     add_deliverable(add)
     add("--variant", choices=VARIANTS, help="network (default: the deliverable's)")
     add_trust_code(add)
@@ -30,16 +30,14 @@ def add_options(add: AddOption) -> None:
 
 def run(args: Namespace) -> int:
     source, output, spec = args.input_file, args.output_file, load(args.deliverable, trust_code=args.trust_code)
-    if not output.parent.is_dir():
-        raise InputError(f"{output.parent}: no such folder. Create it, or choose another --output-file")
     io_format = io_format_from_args(args, spec.artifact.built)
     if spec.network.module and not args.variant:
         onnx, name = model.network.to_onnx(spec, source, io_format), spec.network.module
     else:
         onnx, name = export_variant(args, spec, io_format)
-    model.export.save(onnx, output)
+    digest = model.export.save(onnx, output)
     opset, description = onnx.opset_import[0].version, model.export.describe(onnx)
-    values = {"onnx": str(output), "sha256": hash_file(output), "variant": name, "opset": opset}
+    values = {"onnx": str(output), "sha256": digest, "variant": name, "opset": opset}
     values |= {"values": description.split(", "), "weights_sha256": hash_file(source)}
     return print_result(f"{output}: {name}, opset {opset}, {description}", values, args)
 

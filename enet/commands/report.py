@@ -5,14 +5,14 @@ from argparse import Namespace
 from enet import report
 from enet.commands.common import add_json, print_result
 from enet.errors import InputError
-from enet.options import DIR, FILE, AddOption
+from enet.options import DIR, WRITTEN_FILE, AddOption
 
 EXAMPLE = "enet report .enet/evidence --html report.html"
 
 
 def add_options(add: AddOption) -> None:
     add("evidence", **DIR, nargs="+", help="evidence folder of a run, or of two runs: older, newer")
-    add("--html", **FILE, required=True, help="HTML file to write")
+    add("--html", **WRITTEN_FILE, required=True, help="HTML file to write")
     add_json(add)
 
 

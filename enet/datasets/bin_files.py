@@ -19,7 +19,9 @@ from enet import __version__
 from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import Normalise
 from enet.datasets.workers import map_on_all_cores
+from enet.errors import InputError
 from enet.storage.files import INPUTS, hash_file, make_folder, write_bytes, write_text
+from enet.storage.text import read_text
 
 MANIFEST = "preprocessed.json"
 
@@ -83,7 +85,7 @@ def listed_files(manifest: dict[str, Any]) -> list[str]:
 def read_manifest(folder: Path) -> dict[str, Any]:
     """Read the folder's manifest; empty if there is none that can be read."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        manifest = json.loads(read_text(folder / MANIFEST))
+    except (InputError, OSError, ValueError, RecursionError):
         return {}
     return manifest if isinstance(manifest, dict) else {}

@@ -14,7 +14,7 @@ from enet.datasets.pairing import is_hidden
 from enet.deliverable import DatasetSpec
 from enet.deliverable.folders import IGNORED, OTHERS, label_table
 from enet.errors import InputError, format_list
-from enet.storage.files import require_plain_file
+from enet.storage.text import read_text
 
 #: Suffixes that ``.*`` at the end of a pattern stands for.
 SUFFIXES = "png|jpg|jpeg|tif|tiff|bmp"
@@ -80,13 +80,14 @@ def read_list(path: Path) -> list[str]:
         InputError: the file cannot be read, or has no line.
     """
     try:
-        require_plain_file(path)
-        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+        lines = [line.strip() for line in read_text(path).splitlines()]
     except OSError as error:
         raise InputError(f"list {path}: {error.strerror}. Check --data-root and [dataset] list") from error
     except UnicodeDecodeError as error:
         raise InputError(f"list {path}: not UTF-8 at byte {error.start}. Save it as UTF-8") from error
     lines = [line for line in lines if line and not line.startswith("#")]
+    if any("\0" in line for line in lines):
+        raise InputError(f"list {path}: not a text. Save it as UTF-8")
     if not lines:
         raise InputError(f"list {path}: no line. Check [dataset] list")
     return lines

@@ -6,7 +6,6 @@ bit-exact OpenCV calls are used, so that the same arguments give the same pixels
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -25,6 +24,7 @@ from enet.datasets.scenery.plan import lay_out
 from enet.datasets.scenery.street import Street
 from enet.deliverable import SCENE_SPLITS
 from enet.errors import EnetError
+from enet.host import cores
 from enet.storage.files import make_folder, write_bytes
 
 CITIES = {
@@ -101,7 +101,7 @@ def write(
         seed: the data set's seed, at least 0.
         split: "train", "val" or "test".
         size: (width, height) in pixels.
-        workers: number of processes that draw in parallel; None: one per CPU core.
+        workers: number of processes that draw in parallel; None: one per core that may be used.
         progress: show a progress bar.
     Returns:
         The image paths, in the order of their index.
@@ -113,7 +113,7 @@ def write(
     check_split(split)
     if images < 0:
         raise ValueError(f"images={images}, expected at least 0")
-    count = min(workers or os.cpu_count() or 1, max(images, 1))
+    count = min(workers or cores(), max(images, 1))
     task = partial(write_one, Path(root), seed, split, size)
     bar = partial(tqdm, total=images, desc="scenes", unit="scene", disable=not progress)
     if count == 1:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from enet.errors import InputError, InputErrors, unknown_name_error
-from enet.storage.files import require_plain_file
+from enet.storage.text import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -41,7 +41,7 @@ def add_line_number(message: str, path: Path) -> str:
         keys.append(ast.literal_eval(named["key"]) if named["key"] else named[2])
     table: list[str] = []
     found = None
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if header := re.match(r"\s*\[{1,2}([^\[\]=]+)\]", line):
             table = plain_keys(header[1])
             if keys and table == keys[: len(table)]:
@@ -80,8 +80,7 @@ def read_toml(path: Path, what: str, advice: str = "") -> dict[str, Any]:
         InputError: the file cannot be read, or is not TOML.
     """
     try:
-        require_plain_file(path, at_most=MAX_BYTES)
-        return tables(path.read_text(encoding="utf-8-sig"))
+        return tables(read_text(path, at_most=MAX_BYTES))
     except OSError as error:
         raise InputError(f"{what} {path}: {error.strerror}{advice}") from error
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from enet.deliverable.toml_reader import read_toml, tables
 from enet.errors import InputError
 from enet.storage.files import write_bytes
+from enet.storage.text import decode, encoding
 
 
 def add_keys(path: Path, added: Mapping[str, Mapping[str, str]]) -> None:
@@ -20,7 +21,9 @@ def add_keys(path: Path, added: Mapping[str, Mapping[str, str]]) -> None:
         InputError: the file cannot be read or written, or a table is written in a way that lines cannot be added to.
     """
     before = read_toml(path, "deliverable")
-    text = path.read_bytes().decode()
+    data = path.read_bytes()
+    mark, codec = encoding(data)
+    text = decode(data)
     expected = {
         name: {**value, **added.get(name, {})} if isinstance(value, dict) else value for name, value in before.items()
     }
@@ -35,7 +38,7 @@ def add_keys(path: Path, added: Mapping[str, Mapping[str, str]]) -> None:
             f'[{table}] {key} = "{value}"' for table, keys in added.items() for key, value in keys.items()
         )
         raise InputError(f"{path}: its tables are written in a way that cannot be added to. Add yourself: {words}")
-    write_bytes(path.resolve(), text.encode())  # a link stays one
+    write_bytes(path.resolve(), mark + text.encode(codec))  # a link stays one
 
 
 def add_lines(text: str, table: str, added: list[str]) -> str:

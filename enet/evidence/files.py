@@ -17,7 +17,8 @@ from enet.evidence.parity import Digests, GoldenLogits, LogitComparison, Parity
 from enet.evidence.rebuilt import Rebuilt
 from enet.evidence.speed import Speed
 from enet.evidence.throughput import Throughput
-from enet.storage.files import hash_json, make_folder, require_plain_file, write_text
+from enet.storage.files import hash_json, make_folder, write_text
+from enet.storage.text import read_text
 
 Kind = TypeVar("Kind", bound=Evidence)
 
@@ -57,8 +58,7 @@ def load(path: Path) -> Evidence:
             contradict, or has been edited. The checksum finds accidents, not forgeries: nothing is signed.
     """
     try:
-        require_plain_file(path)
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path))
         checksum, schema = table.pop("sha256", None), table["schema"]
         if schema == SCHEMA:
             evidence = KINDS[table["kind"]].from_json(table)

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, field
 
 from enet.deliverable.target import DeviceState
+from enet.host import cores_in_words
 
 #: Name of the backend in results that were recorded elsewhere, by a model that is not here.
 RECORDED = "recorded"
@@ -16,6 +17,11 @@ RECORDED = "recorded"
 def now() -> str:
     """Current UTC time in ISO format, to the second; such texts sort by time."""
     return datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")
+
+
+def host_in_words() -> str:
+    """The system, and how many cores are used and why."""
+    return f"{platform.platform()}, {cores_in_words()}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,7 @@ class Provenance:
         precision: as in ``Artifact``; for "int8", ``calibration_sha256`` names the images that the quantiser used.
         code_sha256: of the own code that built the network; empty for a variant, and for results that do not name it.
         argv: command line.
+        host: system, and the cores in use with what limits them.
         time: UTC, as ``now`` returns it.
     """
 
@@ -60,7 +67,7 @@ class Provenance:
     calibration_sha256: str = ""
     code_sha256: str = ""
     argv: tuple[str, ...] = field(default_factory=lambda: tuple(sys.argv))
-    host: str = field(default_factory=platform.platform)
+    host: str = field(default_factory=host_in_words)
     time: str = field(default_factory=now)
 
     def __str__(self) -> str:

@@ -19,6 +19,7 @@ from enet.errors import InputError
 from enet.evidence.speed import RecordedSpeed
 from enet.host import host_fingerprint
 from enet.storage.files import hash_json, make_folder, write_text
+from enet.storage.text import read_text
 
 #: 2: besides the factor, the images/s of both sides; machines of a kind are equal.
 SCHEMA = 2
@@ -70,7 +71,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, RecordedSpeed]]:
             forgeries: nothing is signed.
     """
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path))
         checksum, schema, found = table.pop("sha256", None), table["schema"], {}
         if schema == SCHEMA:
             machine, speeds = dict(table["machine"]), table["speeds"].items()

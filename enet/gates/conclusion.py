@@ -40,36 +40,33 @@ class Conclusion:
     stopped: str = ""
 
     @property
-    def total(self) -> int:
-        """Number of gates that decide: verdicts other than INFO, and tests that ended without one."""
-        return sum(self.counts.values()) - self.counts["INFO"] + len(self.broken)
-
-    @property
     def scope(self) -> str:
         """The aspects in words, such as "accuracy and performance of recorded results"."""
         words = " and ".join(ASPECTS[aspect] for aspect in ASPECTS if aspect in self.aspects)
         return f"{words} of recorded results" if self.recorded and words else words
 
     def __str__(self) -> str:
-        failed, unproved = self.counts["FAIL"], self.counts["NO EVIDENCE"] + len(self.broken)
         if self.accepted:
-            return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): {self.passed}"
-        if failed:
-            found = f"{failed} of {self.total} gates failed"
-        elif unproved:
-            found = f"no evidence for {unproved} of {self.total} gates"
-        else:
-            found = self.passed if self.total else "nothing was checked"
+            return f"ACCEPTED ({'; '.join([self.scope, *self.caveats])}): {self.found}"
         left = [f"{gate} [{case}]" for gate, case in self.not_run]
         lists = {"ended in an error": self.broken, "not run": left}
         more = [f"{words}: {format_list(names, first=4)}" for words, names in lists.items() if names]
-        return f"NOT ACCEPTED: {'; '.join(filter(None, [self.stopped, ', '.join([found, *more])]))}"
+        return f"NOT ACCEPTED: {'; '.join(filter(None, [self.stopped, ', '.join([self.found, *more])]))}"
 
     @property
-    def passed(self) -> str:
-        count = self.counts["PASS"]
-        every = "all " if count == self.total > 1 and not self.not_run else ""
-        return f"{every}{count} gate{'' if count == 1 else 's'} passed"
+    def found(self) -> str:
+        """The counts in words, such as "2 gates failed, 5 without evidence, 12 passed"."""
+        counts = {
+            "failed": self.counts["FAIL"],
+            "without evidence": self.counts["NO EVIDENCE"] + len(self.broken),
+            "passed": self.counts["PASS"],
+        }
+        (first, count), *others = [(words, count) for words, count in counts.items() if count] or [("", 0)]
+        if not count:
+            return "nothing was checked"
+        every = "all " if first == "passed" and count > 1 and not self.not_run else ""
+        words = [f"{every}{count} gate{'' if count == 1 else 's'} {first}"]
+        return ", ".join([*words, *(f"{count} {words}" for words, count in others)])
 
     def to_json(self) -> dict[str, Any]:
         return {

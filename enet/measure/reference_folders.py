@@ -12,6 +12,7 @@ from typing import Any
 
 from enet.deliverable import DatasetSpec
 from enet.measure.reference_labels import rows
+from enet.storage.text import read_text
 
 #: Name of a sample, its image and its label map.
 Named = tuple[str, Path, Path]
@@ -22,7 +23,7 @@ def list_files(root: Path, spec: DatasetSpec, split: str) -> list[Named]:
     """All samples of a split, sorted by name."""
     lines = None
     if spec.list:
-        text = (root / spec.list.format(split=split)).read_text(encoding="utf-8-sig")
+        text = read_text(root / spec.list.format(split=split))
         lines = [line.strip() for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
     if not (spec.image_files and spec.label_files):
         return sorted(from_line(root, line) for line in lines or ())

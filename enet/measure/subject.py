@@ -13,7 +13,7 @@ from typing import Any, Literal
 import PIL
 from tqdm import tqdm
 
-from enet import backends, datasets
+from enet import backends, datasets, opencv
 from enet.backends import Artifact, BuildRequest, Model, Place, calibration
 from enet.backends.calibration import Calibration
 from enet.datasets import Dataset, scenes
@@ -312,7 +312,7 @@ class Subject:
             artifact_sha256=artifact.sha256,
             dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
-            versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__},
+            versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__, **opencv.serving()},
             simulated=artifact.simulated,
             missing_reason=place.problem,
             chip=place.chip,

@@ -300,5 +300,5 @@ def mismatch(wanted: tuple[str, int], state: Mapping[str, Tensor], problems: Map
     )
     keys = (f'variant = "{guess[0]}"', f"outputs = {guess[1]}")
     changes = [key for key, old, new in zip(keys, wanted, guess, strict=True) if old != new]
-    option = ", or use --variant" if guess[0] != wanted[0] else ""
+    option = ", or --variant of enet pth2onnx" if guess[0] != wanted[0] else ""
     return f"{text}{seems}. Set {' and '.join(changes)} in the deliverable{option}"

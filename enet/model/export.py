@@ -15,6 +15,7 @@ network. On the way:
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,9 +80,11 @@ def value_info(name: str, is_uint8: bool, shape: list[int]) -> onnx.ValueInfoPro
     return helper.make_tensor_value_info(name, dtype, ["batch", *shape])
 
 
-def save(model: onnx.ModelProto, path: Path) -> None:
-    """Write the model, completely or not at all; equal models give equal bytes."""
-    write_bytes(path, model.SerializeToString(deterministic=True))
+def save(model: onnx.ModelProto, path: Path) -> str:
+    """Write the model, completely or not at all, and return its SHA-256; equal models give equal bytes."""
+    content = model.SerializeToString(deterministic=True)
+    write_bytes(path, content)
+    return hashlib.sha256(content).hexdigest()
 
 
 class Graph:

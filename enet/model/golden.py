@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from enet.errors import InputError
 from enet.model.checkpoint import CLASSIFIERS
-from enet.storage.files import require_plain_file, write_text
+from enet.storage.files import write_text
+from enet.storage.text import read_text
 
 #: Height and width of the image. A tap of the widest dilation, 16, reaches another one of its 18 x 20 innermost pixels.
 SIZE = (144, 160)
@@ -60,8 +61,7 @@ def load(path: Path) -> Golden:
         InputError: the file cannot be read, or holds something else.
     """
     try:
-        require_plain_file(path, at_most=MAX_BYTES)
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path, at_most=MAX_BYTES))
         positions, logits = np.array(table["positions"], np.int64), np.array(table["logits"], np.float32)
         if not (positions.ndim == 1 and positions.shape == logits.shape and np.isfinite(logits).all()):
             raise ValueError("positions and logits do not match")

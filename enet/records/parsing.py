@@ -9,6 +9,7 @@ from typing import Any
 
 from enet.errors import InputError
 from enet.storage.files import require_plain_file
+from enet.storage.text import decode
 
 #: Size limit of a console, log or summary in bytes; a summary of 500 images has 0.2 MB.
 MAX_BYTES = 50_000_000
@@ -17,24 +18,13 @@ MAX_BYTES = 50_000_000
 def read_text(path: Path) -> str:
     """Read a text file of at most ``MAX_BYTES``, or raise an ``InputError``.
 
-    Bytes that are not UTF-8 are replaced, because other tools write into the same logs. A byte order mark says that a
-    text is UTF-16, as PowerShell redirects it.
+    Bytes that are no text are replaced, because other tools write into the same logs.
     """
     try:
         require_plain_file(path, at_most=MAX_BYTES)
-        return decode(path.read_bytes())
+        return decode(path.read_bytes(), errors="replace")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Copy it again") from error
-
-
-def decode(data: bytes) -> str:
-    """Text of a log, in the encoding that its byte order mark names, else in UTF-8.
-
-    >>> decode("ms".encode("utf-16")), decode(b"\\xef\\xbb\\xbfms"), decode(b"ms")
-    ('ms', 'ms', 'ms')
-    """
-    is_utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    return data.decode("utf-16" if is_utf16 else "utf-8-sig", errors="replace")
 
 
 def read_json(path: Path) -> dict[str, Any]:

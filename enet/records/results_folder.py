@@ -16,8 +16,9 @@ from enet.deliverable.target import DeviceState
 from enet.errors import InputError
 from enet.records import consistency, console, eval_log, raw_times, summary as ais_bench, trtexec
 from enet.records.device_timing import RecordedTiming
-from enet.records.parsing import MAX_BYTES, decode, read_text
+from enet.records.parsing import MAX_BYTES, read_text
 from enet.records.summary import Summary
+from enet.storage.text import decode
 
 #: Limits of a scan: levels of folders, and number of files (500 outputs for each of 64 batch sizes, and some more).
 MAX_DEPTH, MAX_FILES = 4, 40_000
@@ -188,7 +189,7 @@ def read_beginning(path: Path) -> str:
             data = file.read(BEGINNING)
     except OSError:
         return ""
-    text = decode(data)
+    text = decode(data, errors="replace")
     return "" if "\0" in text else text
 
 

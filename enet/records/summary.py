@@ -235,7 +235,13 @@ def check_paths(summary: Summary) -> None:
     for infile, outfile in summary.pairs:
         for name in (infile, outfile):
             base, levels = base_name(name), name.count("/")
-            if base in ("", ".", "..") or not name.isprintable() or len(base.encode()) > 255 or levels > MAX_LEVELS:
+            is_plain = re.sub("[\udc80-\udcff]", "", name).isprintable()  # those stand for bytes that are not UTF-8
+            if (
+                base in ("", ".", "..")
+                or not is_plain
+                or len(base.encode(errors="surrogateescape")) > 255
+                or levels > MAX_LEVELS
+            ):
                 raise InputError(f"{summary.path}: lists {name[:60]!r}, expected a file name. Run ais_bench again")
     folders = {PurePosixPath(place) for place in {out.rstrip("/").rpartition("/")[0] for _, out in summary.pairs}}
     for folder in folders:

@@ -15,8 +15,9 @@ from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
 from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
-from enet.storage.files import hash_json, require_plain_file
+from enet.storage.files import hash_json
 from enet.storage.run_folder import VERDICTS
+from enet.storage.text import read_text
 
 #: Version of ``verdicts.json``, raised when the meaning of a key changes; its keys are in docs/verdicts.md.
 SCHEMA = 3
@@ -102,8 +103,7 @@ def read(folder: Path) -> Contents:
     """
     path = folder / VERDICTS
     try:
-        require_plain_file(path)
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = json.loads(read_text(path))
         if table["schema"] != SCHEMA:
             raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Run pytest again")
         if table.pop("sha256", None) != hash_json(table):
@@ -166,7 +166,7 @@ def worst(folder: Path, times: set[str]) -> tuple[tuple[Picture, ...], tuple[tup
     """The pictures of the first artifact that has some, of measurements made at these times; and their legend."""
     for index in sorted(folder.glob(f"*/{INDEX}")):
         try:
-            table = json.loads(index.read_text(encoding="utf-8"))
+            table = json.loads(read_text(index))
             if table["time"] not in times:
                 continue
             pictures = []

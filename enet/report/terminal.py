@@ -1,9 +1,10 @@
-"""A verdict as lines of a terminal, at most 80 columns: outcome, gate in words, measured, limit, margin."""
+"""Verdicts as lines of a terminal, at most 80 columns: outcome, gate in words, measured, limit, margin."""
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from enet.gates.catalogue import GATES
@@ -17,6 +18,25 @@ SIGNIFICANT = {"x": 3, "ms": 4, "images/s": 4}
 
 #: Digits are added until measured and limit print differently, at most so many.
 MAX_MORE_DIGITS = 6
+
+
+#: What needs attention first.
+ORDER = ("FAIL", "NO EVIDENCE", "INFO", "PASS")
+
+
+def in_short(verdicts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What did not pass first; then, of the passes of a gate, the one nearest to its limit for all of them."""
+    families: dict[Any, list[Mapping[str, Any]]] = {}
+    for verdict in sorted(verdicts, key=lambda verdict: ORDER.index(verdict["outcome"])):
+        passed = verdict["outcome"] == "PASS"
+        families.setdefault(verdict["gate"] if passed else len(families), []).append(verdict)
+    return [members[0] if len(members) == 1 else nearest(members) for members in families.values()]
+
+
+def nearest(passes: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The pass with the smallest margin, named by the number of cases."""
+    first = min(passes, key=lambda verdict: math.inf if verdict["margin"] is None else verdict["margin"])
+    return {**first, "in_words": f"{len(passes)} cases"}
 
 
 def table_head() -> str:

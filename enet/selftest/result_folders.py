@@ -131,6 +131,6 @@ def save_output(path: Path, array: NDArray[Any]) -> None:
     elif path.suffix == ".txt":
         form = "%f" if array.dtype.kind == "f" else "%d"
         rows = array.reshape(-1, array.shape[-1])
-        path.write_text("".join(" ".join(form % value for value in row) + " \n" for row in rows))
+        path.write_text("".join(" ".join(form % value for value in row) + " \n" for row in rows), encoding="ascii")
     else:
         array.tofile(path)

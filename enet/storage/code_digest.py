@@ -25,8 +25,8 @@ DISTRIBUTIONS = {
     "PIL": ("pillow",),
     "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python-headless", "opencv-contrib-python"),
 }
-#: Libraries that change no byte of a cached file: locks, progress bars, the reader of deliverables.
-WITHOUT_EFFECT = {"filelock", "tqdm", "tomli"}
+#: Libraries that change no byte of a cached file: locks, progress bars, the readers of TOML files.
+WITHOUT_EFFECT = {"filelock", "tqdm", "tomli", "tomllib"}
 
 
 def made_by(*modules: str, root: Path = ROOT) -> dict[str, Any]:

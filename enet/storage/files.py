@@ -7,16 +7,23 @@ import errno
 import hashlib
 import json
 import os
+import re
 import stat
 import threading
 from pathlib import Path
 from typing import Any
 
 from enet.errors import InputError
+from enet.storage import streams
 
 #: Permissions of folders that ais_bench reads from and writes to: it refuses an input that a group or others may write,
 #: and a folder for outputs that others may read, too.
 INPUTS, OUTPUTS = 0o755, 0o750
+#: Error numbers of a folder that takes no new file, of a mounted file, and of an owner that cannot be kept: perhaps the
+#: file can be written in place.
+NO_REPLACING = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV, errno.ENAMETOOLONG)
+#: What ``-`` means where a file is written.
+STANDARD_OUTPUT = Path("/dev/stdout")
 #: Error numbers of ``fsync`` on a disk that does not support it.
 NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
@@ -95,17 +102,40 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a temporary file and rename it: ``path`` is the old file or the whole new one, never a part.
 
-    Links, devices and pipes are written in place: a file must not take their name.
+    A file keeps its owner and permissions. What must not be replaced is written in place: links, devices, pipes and
+    mounted files, and files in a folder that cannot be written. What this process has open, such as
+    ``STANDARD_OUTPUT``, is not opened anew, which would overwrite what was printed into a file.
 
     Raises:
         InputError: the file cannot be written.
+        BrokenPipeError: nobody reads the standard output any more.
+    """
+    try:
+        handle = descriptor(path)
+        if is_standard_output(path):
+            streams.write(content)
+        elif handle is not None:
+            with os.fdopen(os.dup(handle), "wb") as file:
+                file.write(content)
+        elif path.is_symlink() or is_stream(path) or not replace(path, content):
+            path.write_bytes(content)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and is_standard_output(path):
+            raise
+        raise InputError(f"{path}: cannot be written ({error.strerror}). Check the folder") from error
+
+
+def replace(path: Path, content: bytes) -> bool:
+    """Put a new file in the place of a plain file, or of none; return False if that is not possible here.
+
+    Raises:
+        OSError: there is no room, or no such folder.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.write_bytes(content)
-            return
         with temporary.open("wb") as file:
+            if path.exists():
+                keep_owner(file.fileno(), path)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -113,9 +143,75 @@ def write_bytes(path: Path, content: bytes) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise InputError(f"{path}: cannot be written ({error.strerror}). Check the folder") from error
+        if error.errno not in NO_REPLACING:
+            raise
+        return False
+    return True
+
+
+def keep_owner(handle: int, path: Path) -> None:
+    """Give an open file the owner and the permissions of the file that it will replace.
+
+    Raises:
+        PermissionError: only root may give the file away, but this process may write the old one.
+    """
+    status, before = os.fstat(handle), path.stat()
+    if (status.st_uid, status.st_gid) != (before.st_uid, before.st_gid):
+        try:
+            os.fchown(handle, before.st_uid, before.st_gid)
+        except PermissionError:
+            if may_write(path):
+                raise
+    os.fchmod(handle, stat.S_IMODE(before.st_mode))
 
 
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text as ``write_bytes`` does."""
     write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def descriptor(path: Path) -> int | None:
+    """Number of the descriptor of this process that a path names; None if it names none."""
+    number = re.fullmatch(r"(?:/dev|/proc/self)/fd/([0-9]+)", str(path))
+    return int(number[1]) if number else {"/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
+
+
+def is_standard_output(path: Path) -> bool:
+    return descriptor(path) == 1
+
+
+def is_stream(path: Path) -> bool:
+    """Whether what is written there cannot be written again: a descriptor, a pipe or a device."""
+    return descriptor(path) is not None or (path.exists() and not (path.is_file() or path.is_dir()))
+
+
+def require_writable(path: Path, *, make_parents: bool = False) -> None:
+    """Refuse what clearly cannot be written, before a long run; whether the disk has room shows later.
+
+    Args:
+        make_parents: the writer creates folders that are missing.
+    Raises:
+        InputError: a folder has this name, or neither the file nor its folder can be written or created.
+    """
+    if is_standard_output(path):
+        return
+    try:
+        existing = next(each for each in path.absolute().parents if each.exists())
+        problem = ""
+        if path.is_dir():
+            problem = os.strerror(errno.EISDIR)
+        elif not existing.is_dir() or not (make_parents or path.parent.is_dir()):
+            problem = f"{path.parent}: {'cannot be created' if make_parents else 'no such folder'}"
+        elif not (may_write(existing) or (path.exists() and may_write(path))):
+            read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+            problem = os.strerror(errno.EROFS if read_only else errno.EACCES)
+    except OSError as error:  # a name that is too long, or a folder that must not be looked into
+        problem = str(error.strerror)
+    if problem:
+        raise InputError(f"{path}: cannot be written ({problem}). Check the folder")
+
+
+def may_write(path: Path) -> bool:
+    """Whether this process may change a file, or the files of a folder."""
+    mode = os.W_OK | os.X_OK if path.is_dir() else os.W_OK
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from enet.errors import InputError
-from enet.storage.files import make_folder
+from enet.storage.files import descriptor, make_folder, write_text
 
 #: The conclusion, in the folder of the evidence.
 VERDICTS = "verdicts.json"
 LOCK = ".lock"
+#: What the evidence is of, a JSON object; the evidence itself ends in ``.json``.
+OWNER = ".deliverable"
 #: Environment variable that hands the run's id to the processes that work for it.
 RUN = "ENET_RUN_ID"
 
@@ -47,26 +51,80 @@ def claim(folder: Path) -> FileLock:
     return lock
 
 
-def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None:
-    """Delete what an earlier run concluded: its verdicts and its reports. Only plain files are deleted.
+def take_over(folder: Path, owner: Mapping[str, str]) -> str:
+    """Delete the evidence of another deliverable, so that the folder never holds that of two; keep what is not ours.
 
-    A link to a plain file is emptied; devices and pipes hold nothing that could be read later.
+    Args:
+        owner: what identifies the deliverable, by what it is called; ``deliverable`` is its name.
+    Returns:
+        What the deleted evidence was of; empty if there was none.
+    Raises:
+        InputError: a file cannot be deleted or written.
+    """
+    try:
+        earlier = json.loads((folder / OWNER).read_text(encoding="utf-8"))
+        name = str(earlier["deliverable"])
+    except (OSError, ValueError, KeyError, TypeError):
+        earlier, name = None, ""
+    if earlier == owner:
+        return ""
+    write_text(folder / OWNER, json.dumps(dict(owner)))
+    if earlier is None:
+        return ""
+    for path in [*evidence_files(folder)]:
+        delete(path)
+    changed = [key for key in owner if earlier.get(key) != owner[key]]
+    return name if name != owner["deliverable"] else f"{name} with other {' and '.join(changed)}"
+
+
+def evidence_files(folder: Path) -> Iterator[Path]:
+    """The files of evidence and of pictures that the suite has written into a folder; not those of anybody else."""
+    for path in folder.glob("*.json"):
+        if isinstance(table := read_table(path), dict) and {"kind", "schema", "run"} <= table.keys():
+            yield path
+    for index in folder.glob("pictures/*/index.json"):
+        if isinstance(table := read_table(index), dict) and {"time", "images", "legend"} <= table.keys():
+            stems = [glob.escape(Path(str(image["stem"])).name) for image in table["images"]]
+            yield from (path for stem in stems for path in index.parent.glob(f"{stem}-*"))
+            yield index
+
+
+def read_table(path: Path) -> object:
+    """The content of a JSON file; None if it is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def delete_conclusion(folder: Path, reports: Iterable[Path | None] = ()) -> None:
+    """Delete what an earlier run concluded: its verdicts and its reports.
+
+    Reports are emptied, so that links and mounted files stay what they are, and owner and permissions are kept. Devices
+    and pipes hold nothing that could be read later.
 
     Raises:
         InputError: a file cannot be deleted, or another run uses the folder.
     """
     for path in filter(None, reports):
-        delete(path)
+        if path.is_file() and descriptor(path) is None and not empty(path):
+            delete(path)
     if folder.exists():
         claim(folder).release()
         delete(folder / VERDICTS)
 
 
+def empty(path: Path) -> bool:
+    """Empty a file; return False if it cannot be written."""
+    try:
+        path.write_bytes(b"")
+    except OSError:
+        return False
+    return True
+
+
 def delete(path: Path) -> None:
     try:
-        if path.is_symlink() and path.is_file():
-            path.write_bytes(b"")
-        elif path.is_file():
-            path.unlink()
+        path.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}, and it is of an earlier run. Give another path") from error

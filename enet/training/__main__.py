@@ -26,9 +26,11 @@ from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import open_image, open_label, resize_labels, window
 from enet.deliverable import Preprocessing
 from enet.errors import InputError, run_command
+from enet.host import cores
 from enet.metrics.segmentation import confusion_matrix, iou_per_class, miou
 from enet.model import checkpoint
 from enet.options import DIR, FILE, SHOW_DEFAULT, positive
+from enet.storage import streams
 from enet.storage.files import make_folder
 from enet.training.log import append_row, draw_curves, remove_rows
 from enet.training.loop import Pairs, Recipe, Trainer, save_torch
@@ -52,7 +54,7 @@ def parse_args(words: Sequence[str] | None) -> argparse.Namespace:
     add("--output", **DIR, required=True, help="folder for state, log and checkpoints")
     add("--validate-every", type=positive, default=5, metavar="EPOCHS", **SHOW_DEFAULT)
     add("--device", default=device, metavar="NAME", **SHOW_DEFAULT)
-    add("--threads", type=positive, default=torch.get_num_threads(), metavar="N", **SHOW_DEFAULT)
+    add("--threads", type=positive, default=cores(), metavar="N", **SHOW_DEFAULT)
     add("--compile", action="store_true", help="use torch.compile: slower start, faster epochs")
     add("--quiet", action="store_true", help="show no progress bars")
     group = parser.add_argument_group("recipe")
@@ -79,7 +81,7 @@ def load_scaled(dataset: Dataset, spec: Preprocessing) -> Pairs:
         scaled = np.array(image.resize(size, Image.Resampling.BILINEAR))
         return scaled, lookup[np.asarray(label.resize(size, Image.Resampling.NEAREST))]
 
-    with ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor(cores()) as pool:
         return list(pool.map(load, dataset.samples))
 
 
@@ -102,6 +104,7 @@ def main(words: Sequence[str] | None = None) -> int:
     Raises:
         InputError: the data, the deliverable, the recipe, the device or the saved state is unusable.
     """
+    streams.use_utf8()
     args = parse_args(words)
     try:
         torch.empty(0, device=args.device)

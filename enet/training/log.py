@@ -9,12 +9,13 @@ from typing import Any
 import vl_convert
 
 from enet.storage.files import write_bytes
+from enet.storage.text import read_text
 
 
 def append_row(log: Path, row: dict[str, object]) -> None:
     """Append a line to a CSV file, after a header if the file is new or empty."""
     is_new = not log.exists() or log.stat().st_size == 0
-    with log.open("a", newline="") as file:
+    with log.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row)
         if is_new:
             writer.writeheader()
@@ -24,7 +25,7 @@ def append_row(log: Path, row: dict[str, object]) -> None:
 def remove_rows(log: Path, after: int) -> None:
     """Remove incomplete lines, and those of epochs later than ``after``, which will run again."""
     if log.exists():
-        header, *rows = log.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        header, *rows = read_text(log).splitlines(keepends=True) or [""]
         epochs = [row.partition(",")[0] if row.endswith("\n") else "" for row in rows]
         kept = [row for row, epoch in zip(rows, epochs, strict=True) if epoch.isdigit() and int(epoch) <= after]
         write_bytes(log, "".join([header, *kept]).encode())
@@ -36,7 +37,7 @@ def draw_curves(log: Path, picture: Path) -> None:
     Raises:
         InputError: the picture cannot be written.
     """
-    with log.open(newline="", encoding="utf-8") as file:
+    with log.open(newline="", encoding="utf-8-sig") as file:
         rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
     def curve(field: str, title: str) -> dict[str, Any]:

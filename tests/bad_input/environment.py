@@ -130,7 +130,6 @@ PERMISSIONS = [
         EVALUATE + "--json {bad}/locked/e.json" + OWN_CACHE,
         "e.json: cannot be written (Permission denied)",
         folder(0o500),
-        prints=True,
     ),
     forbidden(
         "export into a locked folder",

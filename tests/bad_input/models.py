@@ -281,6 +281,7 @@ DELIVERABLES = [
         toml("outputs = 19", "outputs = 19"),
     ),
     case("data set for another action", "deliverables check {tiny}/tiny.toml --data-root x", "options of: enet deliv"),
+    case("several deliverables to show", "deliverables show scenes camvid", "show: 2 names, expected one"),
     case("new deliverable over another", "deliverables new {bad}/mine.toml", "exists already", file("mine.toml")),
     case("new deliverable of another file type", "deliverables new mine.json", "not a .toml file"),
 ]

@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 
 import pytest
 
+from enet.host import cores
 from tests.mutation.operators import Mutant
 
 #: Seconds after which a mutant counts as killed: it hangs.
@@ -67,7 +68,7 @@ class Trial:
         self.first_failure = "".join(self.read_killers())
         running: dict[int, str] = {}
         for key, mutant in self.waiting.items() if self.is_sound else ():
-            if len(running) == (os.cpu_count() or 1):
+            if len(running) == cores():
                 self.finish(running, session.items)
             running[fork(partial(self.run, session, module, mutant))] = key
         while running:

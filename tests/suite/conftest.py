@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from enet import deliverable
 from enet.datasets import scenes as generator
+from enet.datasets.scenes import scene_paths
 from enet.measure import pipeline
 from enet.measure.subject import Subject
+from enet.selftest import result_folders
 from enet.storage.store import Store
 
 IMAGES = 10
@@ -51,3 +54,14 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     assert old in text
     path.write_text(text.replace(old, f"miou_percent = {100 * measured.miou:.4f}"), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Times of the embedded deliverable on a 310P3, fast enough."""
+    folder = tmp_path_factory.mktemp("records")
+    outputs = {scene_paths(Path(), "val", number)[0].stem: np.zeros(1, np.uint8) for number in range(20)}
+    for size in (1, 16):
+        result_folders.write(folder, outputs, size, ms_per_image=1.0)
+    (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
+    return folder

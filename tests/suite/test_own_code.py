@@ -44,7 +44,7 @@ def test_accepted_and_named_in_the_evidence(own: Path, tmp_path: Path) -> None:
 
 def test_refused_without_trust(own: Path, tmp_path: Path) -> None:
     done = accept(own, own.parent / "data", tmp_path)
-    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert done.returncode == 2
     assert "my_enet.py, which would be run. Read it, and allow it with --trust-code" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
 

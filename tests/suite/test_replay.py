@@ -170,5 +170,5 @@ def test_an_earlier_conclusion_does_not_stay(tmp_path: Path) -> None:
     taken = tmp_path / "file"
     taken.write_text("")
     done = replay(tmp_path, taken)
-    assert done.returncode == 4
-    assert done.stderr.strip() == f"ERROR: {taken}: cannot be created (File exists). Choose another folder"
+    assert done.returncode == 2
+    assert done.stderr.strip() == f"Exit: {taken}: cannot be created (File exists). Choose another folder"

@@ -5,19 +5,14 @@ The runs judge recorded times, which takes a second each; what is tested does no
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from enet.datasets.scenes import scene_paths
-from enet.selftest import result_folders
+from enet import report
 from enet.storage import run_folder
-from tests.suite.acceptance import ROOT, run_pytest
+from tests.suite.acceptance import ROOT, judge, run_pytest
 
 #: (gate, case) pairs that an acceptance of these records consists of.
 GATES = 3
@@ -25,49 +20,18 @@ TIMES = "tests/acceptance/test_throughput.py"
 BS16 = "test_throughput[scenes-recorded-bs16]"
 
 
-@pytest.fixture(scope="module")
-def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Times of the embedded deliverable on a 310P3, fast enough."""
-    folder = tmp_path_factory.mktemp("records")
-    outputs = {scene_paths(Path(), "val", number)[0].stem: np.zeros(1, np.uint8) for number in range(20)}
-    for size in (1, 16):
-        result_folders.write(folder, outputs, size, ms_per_image=1.0)
-    (folder / "npu_smi.txt").write_text(result_folders.NPU_SMI)
-    return folder
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's exit code, everything that it printed, and ``verdicts.json`` (None: there is none)."""
-
-    code: int
-    printed: str
-    table: dict[str, Any] | None
-
-
-def judge(records: Path, folder: Path, *words: object, plugin: str = "") -> Run:
-    """Judge the records, with a plugin of this text."""
-    (folder / "red_plugin.py").write_text(plugin)
-    # Without workers, also if this test's own session has some.
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
-    environment = variables | {"PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)])}
-    inputs = ["--replay", records, "--evidence", folder / "evidence", "-p", "red_plugin"]
-    done = run_pytest(*inputs, *words, env=environment)
-    return Run(done.returncode, done.stdout + done.stderr, read(folder / "evidence"))
-
-
-def read(folder: Path) -> dict[str, Any] | None:
-    path = folder / run_folder.VERDICTS
-    return json.loads(path.read_text()) if path.is_file() else None
-
-
 def test_all_passed_is_accepted(records: Path, tmp_path: Path) -> None:
-    page, summary = tmp_path / "report.html", tmp_path / "summary.md"
+    """Also in a folder with the evidence of another deliverable, which does not stay there without a word."""
+    page, summary, folder = tmp_path / "report.html", tmp_path / "summary.md", tmp_path / "evidence"
+    folder.mkdir()
+    (folder / run_folder.OWNER).write_text('{"deliverable": "camvid"}')
+    (folder / "accuracy-camvid.json").write_text('{"kind": "accuracy", "schema": 6, "run": "earlier"}')
     run = judge(records, tmp_path, "-m", "perf", "--html-report", page, "--markdown-summary", summary)
     assert run.code == 0, run.printed
+    assert f"warning: {folder}: this run replaces the evidence of camvid." in run.printed
     assert run.table is not None
     assert (run.table["accepted"], run.table["aspects"], run.table["counts"]["PASS"]) == (True, ["perf"], GATES)
-    for file in (page, summary, *(tmp_path / "evidence").glob("*.json")):
+    for file in (page, summary, *folder.glob("*.json")):
         assert run.table["run"] in file.read_text(), file
 
 
@@ -115,6 +79,15 @@ FINISH = """
 def pytest_sessionfinish():
     raise RuntimeError("lost")
 """
+#: As pytest-benchmark writes the file of ``--benchmark-json``.
+FULL_DISK = """
+import pytest
+@pytest.hookimpl(hookwrapper=True)
+def pytest_sessionfinish():
+    with open("/dev/full", "w", buffering=1) as file:
+        file.write("times\\n")
+    yield
+"""
 LEFT = f"2 gates passed, not run: throughput [{BS16[16:-1]}]"
 AFTER = f"""
 import pytest
@@ -151,18 +124,28 @@ ENDS: dict[str, tuple[str, list[str], int, str]] = {
         "a test failed that is no gate of the deliverable",
     ),
     "another root": (SKIP_BS16, ["-m", "perf", "--rootdir", "tests/acceptance", "tests/acceptance"], 1, LEFT),
-    "both aspects asked": ("", [], 1, "no evidence for"),
+    "both aspects asked": ("", [], 1, "8 gates without evidence, 3 passed"),
     "perf asked in other words": ("", ["-m", "perf and not needs_artifact", "-k", "recorded_tuned"], 1, "nothing was"),
     "Ctrl-C": (IN_BS16.replace("WHAT", "os.kill(os.getpid(), signal.SIGINT)"), ["-m", "perf"], 2, "interrupted"),
     "pytest.exit": (IN_BS16.replace("WHAT", "pytest.exit('enough', returncode=0)"), ["-m", "perf"], 1, "interrupted"),
     "skipped": (IN_BS16.replace("WHAT", "pytest.skip('not today')"), ["-m", "perf"], 1, LEFT),
-    "error in setup": (IN_BS16.replace("WHAT", "raise RuntimeError"), ["-m", "perf"], 1, "no evidence for 1 of 3"),
-    "first failure ends it": (IN_BS16.replace("WHAT", "raise RuntimeError"), ["-m", "perf", "-x"], 1, "no evidence"),
-    "error in teardown": (TEARDOWN, ["-m", "perf"], 1, "no evidence for 1 of 4 gates"),
+    "error in setup": (
+        IN_BS16.replace("WHAT", "raise RuntimeError"),
+        ["-m", "perf"],
+        1,
+        "1 gate without evidence, 2 passed",
+    ),
+    "first failure ends it": (
+        IN_BS16.replace("WHAT", "raise RuntimeError"),
+        ["-m", "perf", "-x"],
+        1,
+        "1 gate without evidence",
+    ),
+    "error in teardown": (TEARDOWN, ["-m", "perf"], 1, "1 gate without evidence, 3 passed"),
     "error at the end": (FINISH, ["-m", "perf", "-k", "not bs16"], 1, LEFT),
-    "passed at the second attempt": (FLAKY, ["-m", "perf"], 1, "1 of 3 gates failed"),
+    "passed at the second attempt": (FLAKY, ["-m", "perf"], 1, "1 gate failed, 2 passed"),
     "only set up": ("", ["-m", "perf", "--setup-plan"], 1, "nothing was checked"),
-    "a worker dies": (IN_BS16.replace("WHAT", "os._exit(1)"), ["-m", "perf", "-n", "1"], 1, "no evidence for 1"),
+    "a worker dies": (IN_BS16.replace("WHAT", "os._exit(1)"), ["-m", "perf", "-n", "1"], 1, "1 gate without evidence"),
     "without a summary": ("", ["-m", "perf", "-k", "not bs16", "--no-summary"], 1, LEFT),
     "the process is killed": (IN_BS16.replace("WHAT", "os._exit(9)"), ["-m", "perf"], 9, "the run has not ended"),
 }
@@ -230,6 +213,11 @@ WITHOUT_EFFECT = {
     "a batch size of records": (["--replay", ".", "--batch-size", "1"], "Leave out --batch-size"),
     "one file for two": (["--html-report", "x.html", "--junit-xml", "x.html"], "x.html: has another content"),
     "a file among the evidence": (["--junit-xml", ".enet/verdicts.json", "--evidence", ".enet"], "another content"),
+    "a report onto a folder": (["--html-report", "tests"], "tests: cannot be written (Is a directory)"),
+    "a report below a file": (
+        ["--junit-xml", "tox.ini/x"],
+        "tox.ini/x: cannot be written (tox.ini: cannot be created)",
+    ),
     "no file": (["--markdown-summary", ""], "expected the path of a file"),
     "times that are not kept": (
         ["--benchmark-json", os.devnull, "-n", "1"],
@@ -242,22 +230,34 @@ WITHOUT_EFFECT = {
 def test_what_cannot_happen_is_refused(what: str, tmp_path: Path) -> None:
     words, message = WITHOUT_EFFECT[what]
     done = run_pytest("--evidence", tmp_path / "evidence", *words)
-    assert (done.returncode, message in done.stderr) == (4, True), done.stdout + done.stderr
+    code = pytest.ExitCode.USAGE_ERROR if what == "no file" else 2
+    assert (done.returncode, message in done.stderr) == (code, True), done.stdout + done.stderr
 
 
 def test_what_cannot_be_written_fails_the_run(records: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    for option in ("--html-report", "--markdown-summary"):
-        run = judge(records, tmp_path, "-m", "perf", option, tmp_path / "file" / "x")
+    ways = [(["--html-report", "/dev/full"], ""), (["--markdown-summary", "/dev/full"], "")]
+    for words, plugin in (*ways, (["--junit-xml", "/dev/full"], ""), ([], FULL_DISK)):
+        run = judge(records, tmp_path, "-m", "perf", *words, plugin=plugin)
         assert run.code == 1, run.printed
-        assert f"not written: {tmp_path / 'file'}" in run.printed
+        assert run.table is not None
+        assert run.table["conclusion"].startswith("NOT ACCEPTED: a file that was asked for is not written; ")
+        assert run.table["conclusion"] in run.printed
+        assert "cannot be written (No space left on device)" in run.printed
+
+
+def test_a_summary_on_standard_output_is_there_alone(records: Path, tmp_path: Path) -> None:
+    inputs = ["--replay", records, "--evidence", tmp_path / "evidence", "-m", "perf"]
+    done = run_pytest(*inputs, "--markdown-summary", "-", env={**os.environ, "PYTHONIOENCODING": "latin-1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == report.summary(report.read(tmp_path / "evidence"))
+    assert "verdict on scenes" in done.stderr
 
 
 def test_a_folder_in_use_is_refused(records: Path, tmp_path: Path) -> None:
     lock = run_folder.claim(tmp_path / "evidence")
     run = judge(records, tmp_path, "-m", "perf")
     lock.release()
-    assert (run.code, run.table) == (4, None)
+    assert (run.code, run.table) == (2, None)
     assert "another run uses it. Wait for its end, or give another folder" in run.printed
 
 
@@ -281,6 +281,6 @@ def test_text_from_outside_cannot_print_commands(records: Path, tmp_path: Path) 
 
 def test_other_pytest_runs_are_no_acceptance(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(): pass")
-    done = run_pytest("--evidence", tmp_path / "evidence", tmp_path)
+    done = run_pytest("-p", "enet", "--evidence", tmp_path / "evidence", tmp_path)
     assert done.returncode == 0, done.stdout
     assert not (tmp_path / "evidence").exists()

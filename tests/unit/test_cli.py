@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -58,6 +60,39 @@ def test_commands_have_a_json_option(name: str, capsys: pytest.CaptureFixture[st
         enet(name, "--help")
     assert stopped.value.code == 0
     assert "--json" in capsys.readouterr().out
+
+
+#: Environments whose own encoding lacks characters of the help, tables and names.
+LOCALES = {
+    "C": {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "cp1252": {"PYTHONIOENCODING": "cp1252:strict"},
+}
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_text_is_utf8_in_every_locale(locale: str, tmp_path: Path) -> None:
+    """The help, then an error about a name that is no UTF-8; started as a module."""
+    variables = {**os.environ, "PYTHONPATH": str(ROOT), **LOCALES[locale]}
+    for words, code, text in (
+        (["bench", "--help"], 0, "N[,N…]"),
+        (["report", b"\xe9\xff", "--html", "x"], 2, "\\udce9"),
+    ):
+        command = [sys.executable, "-m", "enet", *words]
+        done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, check=False)
+        assert (done.returncode, text in (done.stdout + done.stderr).decode("utf-8")) == (code, True), done.stderr
+        assert done.stdout.startswith(b"usage: enet bench") or done.stderr.count(b"\n") == 1
+
+
+def test_json_on_standard_output_is_there_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert enet("scenes", "--images", 1, "--save-path", "data", "--json", "-") == 0
+    output, errors = capsys.readouterr()
+    assert json.loads(output)["folder"] == "data"
+    assert "data" in errors
+    assert sys.stdout is not sys.stderr
 
 
 def test_interrupt_gives_one_line_and_exit_code_130(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time as clock
 from pathlib import Path
 
 import pytest
 
 from enet import host
+from enet.evidence import provenance
 
 CPUINFO = """processor\t: 0
 cpu family\t: 25
@@ -52,6 +56,58 @@ def test_workers_share_the_cores_of_one_kind_of_machine(monkeypatch: pytest.Monk
     monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
     assert (host.cores(), host.host_conditions()["workers"]) == (2, 4)
     assert host.host_fingerprint() == alone
+
+
+@pytest.mark.parametrize(
+    ("quota", "workers", "openmp", "cores", "reasons"),
+    [
+        (None, 1, "", 64, ""),
+        ((2.0, "/sys/fs/cgroup/cpu.max"), 1, "", 2, " (CPU quota 2 in /sys/fs/cgroup/cpu.max)"),
+        ((2.9, "cpu.max"), 1, "", 2, " (CPU quota 2.9 in cpu.max)"),
+        ((0.5, "cpu.max"), 4, "", 1, " (CPU quota 0.5 in cpu.max, 4 pytest workers)"),
+        ((80.0, "cpu.max"), 1, "", 64, " (CPU quota 80 in cpu.max)"),
+        (None, 4, "", 16, " (4 pytest workers)"),
+        (None, 4, "3,1", 3, " (4 pytest workers, OMP_NUM_THREADS=3)"),
+        (None, 4, "99", 16, " (4 pytest workers, OMP_NUM_THREADS=99)"),
+        (None, 1, "many", 64, ""),
+        (None, 1, "0", 64, ""),
+    ],
+)
+def test_cores_in_use_follow_every_limit(
+    quota: tuple[float, str] | None,
+    workers: int,
+    openmp: str,
+    cores: int,
+    reasons: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Otherwise a container with ``--cpus 2`` on a host of 64 cores would run 64 sessions."""
+    monkeypatch.setattr(host, "allowed_cores", lambda: 64)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(host, "cpu_quota", lambda: quota)
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", str(workers))
+    monkeypatch.setenv("OMP_NUM_THREADS", openmp)
+    assert host.cores() == cores
+    assert host.cores_in_words() == f"{cores} of 64 cores{reasons}"
+    assert host.host_conditions()["cores_in_use"] == host.cores_in_words()
+    assert provenance.host_in_words().endswith(f", {host.cores_in_words()}")
+
+
+def test_fingerprint_counts_the_cores_that_one_run_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speed that was recorded on all cores is not compared with one within a quota."""
+    monkeypatch.setattr(host, "allowed_cores", lambda: 64)
+    monkeypatch.setattr(host, "cpu_quota", lambda: (8.0, "cpu.max"))
+    monkeypatch.setenv("PYTEST_XDIST_WORKER_COUNT", "4")
+    assert host.host_fingerprint()["cores"] == 8
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert host.host_fingerprint()["cores"] == 1
+
+
+def test_cores_follow_the_affinity() -> None:
+    one = min(os.sched_getaffinity(0))
+    script = f"import os; os.sched_setaffinity(0, [{one}]); from enet import host; print(host.cores_in_words())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 of {os.cpu_count()} cores" + (" (affinity 1)\n" if os.cpu_count() != 1 else "\n")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_doctor_shows_versions_and_what_is_missing(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")  # without CANN
     assert enet("doctor") == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
-    assert list(lines) == list(BACKENDS)
+    assert list(lines) == [*BACKENDS, "opencv", "cores"]
     ready = {name: line.split()[1] == "ready" for name, line in lines.items()}
     assert ready["pytorch"]
     assert ready["onnxruntime"]

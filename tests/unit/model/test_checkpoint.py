@@ -238,7 +238,7 @@ def test_mismatch_names_the_likely_variant(tmp_path: Path, asked: str, given: st
 def test_mismatch_hint_names_only_what_is_to_change(tmp_path: Path, asked: str, given: str) -> None:
     (tmp_path / "enet.pth").write_bytes(saved(recipes.seeded(given, 20).state_dict()))
     assert refused(tmp_path / "enet.pth", variant=asked, outputs=20).endswith(
-        f'. Set variant = "{given}" in the deliverable, or use --variant'
+        f'. Set variant = "{given}" in the deliverable, or --variant of enet pth2onnx'
     )
     assert refused(tmp_path / "enet.pth", variant=given).endswith(". Set outputs = 20 in the deliverable")
 

@@ -23,6 +23,7 @@ from tests.unit.records.results import (
     summary_of,
     write,
 )
+from tests.unit.records.summaries import summary
 
 STATS = ("NPU_compute_time",)
 
@@ -68,6 +69,11 @@ BROKEN: dict[str, BrokenCase] = {
 @pytest.mark.parametrize("name", BROKEN)
 def test_summary_broken_is_reported(name: str, good: Path, subject: Subject) -> None:
     check_broken(BROKEN[name], good, subject)
+
+
+def test_a_name_with_bytes_that_are_not_utf8_is_a_name() -> None:
+    names = "./prep/alph\udce9_000001.bin", "./results/run/alph\udce9_000001_0.bin"
+    ais_bench.check_paths(summary(pairs=(names,)))
 
 
 @pytest.mark.parametrize("where", ["raw times", "statistics"])

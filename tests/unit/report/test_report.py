@@ -135,8 +135,8 @@ def test_read_refuses_an_edited_conclusion(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("outcome", "conclusion", "words"),
     [
-        ("FAIL", "NOT ACCEPTED: 1 of 2 gates failed", "tiny may not ship: miou failed."),
-        ("NO EVIDENCE", "NOT ACCEPTED: no evidence for 1 of 2 gates", "may not ship yet"),
+        ("FAIL", "NOT ACCEPTED: 1 gate failed, 1 passed", "tiny may not ship: miou failed."),
+        ("NO EVIDENCE", "NOT ACCEPTED: 1 gate without evidence, 1 passed", "may not ship yet"),
         ("PASS", "NOT ACCEPTED: 1 gate passed", "may not ship yet"),
     ],
 )
@@ -162,7 +162,7 @@ def test_write_escapes_markup(folder: Path) -> None:
 def test_markdown_lists_every_gate_failures_first(folder: Path) -> None:
     conclude(
         folder,
-        "NOT ACCEPTED: 1 of 2 gates failed",
+        "NOT ACCEPTED: 1 gate failed, 1 passed",
         "",
         [verdict("test_reference_miou[tiny]"), verdict("test_miou[a|b]", "FAIL", sentence=f"{EVIL}\n# no heading")],
     )
@@ -190,7 +190,7 @@ def test_compare_lists_changes_first(folder: Path, tmp_path: Path) -> None:
     other.mkdir()
     conclude(
         other,
-        "NOT ACCEPTED: 1 of 3 gates failed",
+        "NOT ACCEPTED: 1 gate failed, 2 passed",
         "",
         [verdict("test_new"), verdict("test_miou[tiny-onnxruntime-bs1]", "FAIL", sentence="worse")],
     )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from enet.gates import Check, Outcome, Verdict
-from enet.report import table_head, table_lines
+from enet.report import in_short, table_head, table_lines
 
 
 def lines(check: Check | None, outcome: Outcome = Outcome.PASS, gate: str = "miou", **more: Any) -> list[str]:
@@ -54,3 +54,19 @@ def test_line_long_gate_moves_figures_to_the_next_line() -> None:
     )
     assert first == "PASS        INT8 speedup, openvino-int8, bs16, over-onnxruntime"
     assert second.split() == ["1.6x", "≥", "1.5x", "0.1x"]
+
+
+def test_in_short_tells_failures_first_and_the_passes_of_a_gate_in_one_line() -> None:
+    def verdict(gate: str, outcome: str, margin: float | None = None) -> dict[str, Any]:
+        return {"gate": gate, "outcome": outcome, "margin": margin, "in_words": "bs1"}
+
+    passes = [verdict("miou", "PASS", 0.7), verdict("miou", "PASS", 0.2), verdict("network", "PASS")]
+    others = [verdict("class_iou", "PASS"), verdict("class_iou", "NO EVIDENCE"), verdict("class_iou", "FAIL", -1)]
+    told = [(each["gate"], each["outcome"], each["margin"], each["in_words"]) for each in in_short(passes + others)]
+    assert told == [
+        ("class_iou", "FAIL", -1, "bs1"),
+        ("class_iou", "NO EVIDENCE", None, "bs1"),
+        ("miou", "PASS", 0.2, "2 cases"),
+        ("network", "PASS", None, "bs1"),
+        ("class_iou", "PASS", None, "bs1"),
+    ]
