@@ -10,4 +10,5 @@ pytest_plugins = [
     "fixtures.race",
     "fixtures.verdicts",
     "fixtures.conclusion",
+    "fixtures.diagnosis",
 ]

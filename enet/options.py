@@ -103,6 +103,7 @@ def add_acceptance(add: AddOption) -> None:
     add("--batch-size", action="append", type=batch_size, metavar="N", help="repeatable (default: the deliverable's)")
     add("--limit", type=positive, metavar="N", help="use only the first N images; such a run is never ACCEPTED")
     add("--look", action="store_true", help="only look: the exit code is 0 if no test fails, accepted or not")
+    add("--no-diagnosis", action="store_true", help="do not look for the cause when a gate of accuracy fails")
     add("--evidence", **DIR, default=EVIDENCE, help="folder for the evidence (default: %(default)s)")
     add("--record-baseline", **WRITTEN_FILE, help="write this run's speeds, for --baseline of a later run")
     add("--baseline", **FILE, help="also require that no speed is below that recorded in FILE")

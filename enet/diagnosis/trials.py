@@ -65,9 +65,10 @@ class Row:
         return self.better >= self.images - (self.images >= 4)
 
     def to_json(self) -> dict[str, Any]:
-        before, after = self.miou
         names = ("name", "ran", "left", "images", "seconds")
-        return {name: getattr(self, name) for name in names} | {"miou_before": before, "miou_after": after}
+        figures = {"miou_before": self.miou[0], "miou_after": self.miou[1]}
+        known = {key: None if value != value else value for key, value in figures.items()}  # JSON has no NaN
+        return {name: getattr(self, name) for name in names} | known
 
 
 @dataclass(frozen=True)

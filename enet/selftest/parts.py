@@ -12,7 +12,7 @@ from enet.selftest.table import Row
 DRAWN = ("families", "fuzz")
 
 #: Each is a module of this package with a function ``run``.
-PARTS = ("faults", "sensitivity", *DRAWN)
+PARTS = ("faults", "sensitivity", "diagnosis", *DRAWN)
 
 
 def run(part: str, folder: Path, *, quick: bool = False, **draws: int | None) -> Iterator[Row]:

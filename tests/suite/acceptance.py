@@ -16,9 +16,17 @@ from enet.storage import run_folder
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_pytest(*words: object, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run pytest in the project's folder; without ``env``, in this process's environment."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, words)]
+def run_pytest(
+    *words: object, env: Mapping[str, str] | None = None, diagnoses: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest in the project's folder; without ``env``, in this process's environment.
+
+    Args:
+        diagnoses: look for the cause of a failure, which takes longer than the other tests.
+    """
+    is_acceptance = any("tests/acceptance" in str(word) for word in words)
+    quiet = ["--no-diagnosis"] if is_acceptance and not diagnoses else []
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, words), *quiet]
     return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
 
 

@@ -17,7 +17,8 @@ def accept(small: Path, scenes: Path, folder: Path, fault: str, *more: str) -> s
     inputs = ["--deliverable", small, "--data-root", scenes]
     folders = ["--artifact-cache", folder / "cache", "--evidence", folder / "evidence"]
     planted = ["-p", "tests.suite.planted", "--fault", fault]
-    return run_pytest(*planted, "-m", "accuracy", "tests/acceptance", *inputs, *folders, *more)
+    words = *planted, "-m", "accuracy", "tests/acceptance", *inputs, *folders, *more
+    return run_pytest(*words, diagnoses=fault == "bgr")
 
 
 #: Fault, and the gates that must notice it, in the terminal's words. The self-test injects all others, in one process.
@@ -35,6 +36,11 @@ def test_acceptance_of_a_fault_fails(fault: str, small: Path, scenes: Path, tmp_
     failed = [line[12:] for line in run.stdout.splitlines() if line.startswith(("FAIL ", "NO EVIDENCE "))]
     for gate in NOTICED[fault]:
         assert any(line.startswith(gate) for line in failed), f"{fault} not noticed by {gate}:\n{run.stdout}"
+    diagnosis = json.loads((tmp_path / "evidence" / "verdicts.json").read_text()).get("diagnosis")
+    assert (diagnosis is not None) == (fault == "bgr")  # which is asked for it
+    if diagnosis is not None:
+        assert diagnosis["cause"] == "BGR input"
+        assert diagnosis["sentence"] in " ".join(run.stdout.split())
 
 
 def test_acceptance_of_a_sound_deliverable_passes(small: Path, scenes: Path, tmp_path: Path) -> None:
