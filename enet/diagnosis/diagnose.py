@@ -12,10 +12,11 @@ from torch import nn
 from enet.backends import REFERENCE, Artifact
 from enet.backends.pytorch import PyTorchModel
 from enet.datasets.image_source import ImageSource
+from enet.deliverable import Tolerances
 from enet.diagnosis import constants, questions
 from enet.diagnosis.bench import SECONDS, Bench, open_bench
 from enet.diagnosis.hypotheses import INPUT, NETWORK, TRUTH
-from enet.diagnosis.outputs import Outputs, distance, label_distance, miou, score
+from enet.diagnosis.outputs import Output, Outputs, distance, label_distance, miou, score
 from enet.diagnosis.result import Diagnosis, Finding
 from enet.diagnosis.trials import Ranking, explain_difference, explain_loss
 from enet.errors import format_list
@@ -24,9 +25,10 @@ from enet.measure.subject import Subject
 from enet.metrics import segmentation
 from enet.model import onnx_cache
 
-#: An artifact that differs from PyTorch by no more is an exact port: of logits in float32, with a max-unpool, which a
-#: near-tie of two values turns over, and of labels if the artifact computes in float16 or INT8.
-EXACT, EXACT_UNPOOLING, EXACT_ROUNDED = 1e-5, 2e-3, {"fp16": 0.02, "int8": 0.1}
+#: An artifact is an exact port if its logits are within the deliverable's tolerances. Without logits, or in float16 or
+#: INT8, no more than these shares of labels may differ. A max-pool that keeps indices turns near-ties over: then the
+#: mean difference of the logits, as a share of their spread, decides.
+EXACT_LABELS, EXACT_ROUNDED, EXACT_UNPOOLING = 1e-5, {"fp16": 0.02, "int8": 0.1}, 2e-3
 
 INPUT_NAMES = {each.name for each in INPUT}
 NETWORK_NAMES = {each.name for each in NETWORK}
@@ -160,8 +162,17 @@ def is_exact_port(bench: Bench, artifact: Artifact) -> bool:
     if not bench.is_exact_type:
         limit = EXACT_ROUNDED.get(artifact.precision, EXACT_ROUNDED["fp16"])
         return float(np.mean([label_distance(*pair) for pair in pairs])) <= limit
-    unpools = any(isinstance(module, nn.MaxUnpool2d) for module in network_of(bench).modules())
-    return float(np.mean([distance(*pair) for pair in pairs])) <= (EXACT_UNPOOLING if unpools else EXACT)
+    if any(isinstance(module, nn.MaxUnpool2d) for module in network_of(bench).modules()):
+        return float(np.mean([distance(*pair) for pair in pairs])) <= EXACT_UNPOOLING
+    return all(is_rounding(*pair, bench.subject.deliverable.tolerances) for pair in pairs)
+
+
+def is_rounding(seen: Output, expected: Output, tolerances: Tolerances) -> bool:
+    """Whether one image's results differ by no more than rounding of float32."""
+    if seen.logits is None or expected.logits is None:
+        return label_distance(seen, expected) <= EXACT_LABELS
+    limit = max(tolerances.logits, tolerances.logits_relative * float(np.abs(expected.logits).max()))
+    return bool(np.abs(seen.logits - expected.logits).max() <= limit)
 
 
 def network_of(bench: Bench) -> nn.Module:

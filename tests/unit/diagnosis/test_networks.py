@@ -43,10 +43,11 @@ def test_upsampling_takes_other_pixels() -> None:
 
 
 def test_padding_moves_to_the_other_side() -> None:
-    conv = nn.Sequential(nn.Conv2d(1, 1, 3, stride=2, padding=1, bias=False))
+    layer = nn.Conv2d(1, 1, 3, stride=2, padding=1, bias=False)
     with torch.no_grad():
-        conv[0].weight.zero_()
-        conv[0].weight[0, 0, 0, 0] = 1  # takes the pixel at the window's beginning
+        layer.weight.zero_()
+        layer.weight[0, 0, 0, 0] = 1  # takes the pixel at the window's beginning
+    conv = nn.Sequential(layer)
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     assert conv(x).flatten().tolist() == [0, 0, 0, 5]
     changed = networks.pad_other_side(conv)

@@ -63,7 +63,7 @@ def test_constants_of_an_onnx_file(tmp_path: Path) -> None:
 
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0)))
     found = constants.compare(path, network)
     assert found is not None
     assert found.cause == "another checkpoint"

@@ -82,7 +82,7 @@ def test_delivered_onnx_for_bgr_is_named_without_a_checkpoint(subject: Subject, 
 def test_fault_that_no_hypothesis_has_accuses_nobody(subject: Subject, tmp_path: Path) -> None:
     def disturb(network: nn.Module) -> None:
         weight = network.get_submodule("bottleneck2_3.conv2.0").get_parameter("weight")
-        weight += 2 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+        weight.add_(2 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
 
     path = tmp_path / "enet.onnx"
     deliver(subject, path, disturb)
