@@ -67,8 +67,8 @@ def investigate(bench: Bench, artifact: Artifact) -> tuple[Finding, Ranking, lis
     facts = questions.compare_hashes(bench)
     if bench.reference is None:
         facts.append(f"PyTorch is not compared: {bench.no_reference}")
-    before = questions.count_images, name_preprocessing
-    for question in (*before, questions.check_outputs, questions.check_rows, questions.check_scoring):
+    of_results = questions.check_rows, questions.check_outputs, questions.check_scoring
+    for question in (questions.count_images, name_preprocessing, *of_results):
         if (finding := question(bench)) is not None:
             return finding, Ranking(), facts
     is_exact = artifact.backend == REFERENCE or (bool(bench.expected) and is_exact_port(bench, artifact))
@@ -192,7 +192,7 @@ def name_difference(bench: Bench, artifact: Artifact, ranking: Ranking) -> Findi
     if (row := ranking.best) is not None:
         figures = compared(*row.miou, row.images)
         if row.ran == "artifact":
-            sentence = f"with {row.name} {figures}, and is PyTorch's: the artifact was built for {row.name}"
+            sentence = f"with {row.name} {figures}, and the output is PyTorch's: the artifact was built for {row.name}"
         else:
             left = f"{100 * row.left:.2g} % of the difference is left"
             sentence = f"the artifact has this fault: {row.name}. PyTorch with it gives the same ({left}); {figures}"
