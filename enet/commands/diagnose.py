@@ -1,13 +1,18 @@
 """Find out why accuracy is not what it should be: try what would repair it, on the worst and some typical images."""
 
+from __future__ import annotations
+
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from enet import backends, diagnosis, evidence, measure
 from enet.commands import common
 from enet.errors import InputError, format_list, printable
-from enet.evidence import Accuracy
 from enet.options import DIR, AddOption, add_subject, batch_size, positive
+
+if TYPE_CHECKING:
+    from enet.evidence import Accuracy
 
 EXAMPLE = "enet diagnose .enet/evidence --deliverable enet.toml --data-root citys --onnx enet.onnx"
 
@@ -51,7 +56,7 @@ def worst_run(folder: Path, backend: str | None, size: int | None) -> Accuracy:
     Raises:
         InputError: there is no such run.
     """
-    runs = [evidence.load_as(Accuracy, path) for path in sorted(folder.glob("accuracy-*.json"))]
+    runs = [evidence.load_as(evidence.Accuracy, path) for path in sorted(folder.glob("accuracy-*.json"))]
     usable = [run for run in runs if run.images and run.provenance.backend in backends.BACKENDS]
     fitting = [
         run for run in usable if backend in (None, run.provenance.backend) and size in (None, run.provenance.batch_size)

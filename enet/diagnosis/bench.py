@@ -22,7 +22,7 @@ from enet.datasets.image_source import ImageSource
 from enet.diagnosis.networks import Change
 from enet.diagnosis.outputs import Output, Outputs
 from enet.diagnosis.recipe import DECLARED, By, Photo, Pixels, ToFloats, open_photos, pixels, truth
-from enet.errors import EnetError
+from enet.errors import EnetError, InputError
 from enet.evidence import Accuracy
 from enet.host import cores
 from enet.measure.predictor import Predictor, open_predictor
@@ -195,6 +195,8 @@ def open_bench(
             except EnetError as error:
                 reason = str(error)
         photos = open_photos(subject, source.names, choose(run, len(source.names)))
+        if not photos:
+            raise InputError(f"data set {subject.dataset.root}: the reference recipe finds none of its images")
         yield Bench(
             subject=subject,
             source=source,

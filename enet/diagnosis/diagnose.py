@@ -83,10 +83,9 @@ def investigate(bench: Bench, artifact: Artifact) -> tuple[Finding, Ranking, lis
     finding, by_loss, facts = investigate_loss(bench, facts, is_exact=False)
     if finding.cause:
         return finding, by_loss, facts
-    best = (
-        f"; the best, {ranking.rows[0].name}, leaves {100 * ranking.rows[0].left:.0f} % of it" if ranking.rows else ""
-    )
-    sentence = f"none of {len(ranking.rows)} hypotheses explains how the artifact differs from PyTorch{best}"
+    sentence = f"none of {len(ranking.rows)} hypotheses explains how the artifact differs from PyTorch"
+    for row in ranking.rows[:1]:
+        sentence += f": the best, {row.name}, leaves {100 * row.left:.0f} % of it"
     return Finding(cause="", sentence=sentence), ranking, facts
 
 
@@ -138,22 +137,23 @@ def name_preprocessing(bench: Bench) -> Finding | None:
     if not step:
         return None
     loaded = [bench.source.load(photo.index) for photo in bench.photos]
-    given = bench.run_artifact(
-        np.stack([image for image, _ in loaded]), lambda images, _: bench.artifact.normalise(images)
-    )
-    figures = (figure(bench, given, [label for _, label in loaded]), figure(bench, bench.seen, bench.truths))
+    images = np.stack([image for image, _ in loaded])
+    given = bench.run_artifact(images, lambda images, _: bench.artifact.normalise(images))
+    figures = figure(bench, given, [label for _, label in loaded]), figure(bench, bench.seen, bench.truths)
     words = f"has {name}" if name else f"differs in its {step}, and no hypothesis says how"
     effect = compared(*figures, len(bench.photos), "by the reference recipe ")
     return Finding(cause=name or f"preprocessing: {step}", sentence=f"this suite's own preprocessing {words}: {effect}")
 
 
 def figure(bench: Bench, outputs: Outputs, truths: list[NDArray[np.uint8]]) -> float:
+    """mIoU of outputs against label maps, in 0..1."""
     return miou([score(*pair, bench.classes) for pair in zip(outputs, truths, strict=True)])
 
 
 def compared(before: float, after: float, images: int, how: str = "") -> str:
     """mIoU with and without something, in words."""
-    return f"{how}mIoU is {100 * after:.2f} % instead of {100 * before:.2f} % on these {images} images"
+    new, old = f"{100 * after:.2f} %", f"{100 * before:.2f} %"
+    return f"{how}mIoU is {new}{f' instead of {old}' if new != old else ', as without it,'} on these {images} images"
 
 
 def is_exact_port(bench: Bench, artifact: Artifact) -> bool:

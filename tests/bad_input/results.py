@@ -113,6 +113,7 @@ CASES = [
         "file: cannot be created",
         evidence_and_a_file,
     ),
+    case("diagnosis of nothing", "diagnose {bad}/none", "none: no run of accuracy that can be diagnosed"),
     case(
         "overlays onto a file",
         EVALUATE + "--save-overlays {bad}/mine",
