@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -32,5 +33,8 @@ def cases_of(name: str, plan: Plan) -> list[Case]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A gate without a case in the plan is no test: without a device, for example, there is no throughput."""
-    items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
+    """A gate without a case in the plan is no test: without a device, for example, there is no throughput.
+
+    pytest-repeat adds the number of the repetition to the name.
+    """
+    items[:] = [item for item in items if "NOTSET" not in re.split(r"[\[\]-]", item.name)]
