@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,7 @@ from fixtures.options import OPTIONS
 
 if TYPE_CHECKING:
     from enet.gates.catalogue import Case
+    from enet.records.device_timing import RecordedTiming
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -21,9 +24,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("case", cases, ids=str, scope="session")
     if "log" in metafunc.fixturenames:
         logs = options.recorded.logs if options.recorded else ()
-        metafunc.parametrize("log", logs, ids=[f"{options.deliverable.name}-{log.path.stem}" for log in logs])
+        metafunc.parametrize("log", logs, ids=log_ids(options.deliverable.name, logs))
     if "recorded_batch" in metafunc.fixturenames:
         metafunc.parametrize("recorded_batch", baselines.load().batches, ids=baselines.title)
+
+
+def log_ids(deliverable: str, logs: Sequence[RecordedTiming]) -> list[str]:
+    """A name for each run of trtexec: that of its file, and from the second in files of this name on its number."""
+    runs: Counter[str] = Counter()
+    ids = []
+    for log in logs:
+        runs[log.path.stem] += 1
+        number = runs[log.path.stem]
+        ids.append(f"{deliverable}-{log.path.stem}" + (f"-run{number}" if number > 1 else ""))
+    return ids
 
 
 def cases_of(name: str, plan: Plan) -> list[Case]:

@@ -139,6 +139,20 @@ def test_console_of_several_devices_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("i:{0} device_{0} throughput:2.4 start_time:{1}.5 end_time:{2}.25", 8.75),
+        ("[INFO] i:{0} device_{0} throughput:2.4                 start_time:{1}.5 end_time:{2}.25", 8.75),
+        ("[INFO] NPU_compute_time (ms): min = 1.0", None),
+    ],
+)
+def test_seconds_by_the_clock_are_of_all_devices(line: str, seconds: float | None, tmp_path: Path) -> None:
+    text = "\n".join([line.format(0, 1795612620, 1795612625), line.format(1, 1795612623, 1795612629)])
+    (tmp_path / "console.txt").write_text(text)
+    assert console.read(tmp_path / "console.txt").seconds == seconds
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "[ERROR] acl open device 0 failed\n[INFO] get filesperbatch ...\n",
