@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
@@ -74,6 +74,16 @@ class ResultsFolder:
     def batch_sizes(self) -> tuple[int, ...]:
         """Batch sizes of the runs, ascending; 0 stands for unknown."""
         return tuple(sorted({run.batch_size for run in self.runs}))
+
+    @cached_property
+    def titled_logs(self) -> dict[str, RecordedTiming]:
+        """Timings from logs, by the file's path in this folder, and from its second run on the run's number."""
+        titled: dict[str, RecordedTiming] = {}
+        for log in self.logs:
+            name = log.path.relative_to(self.root).as_posix()
+            numbered = (f"{name}, run {number}" for number in count(2))
+            titled[next(title for title in chain([name], numbered) if title not in titled)] = log
+        return titled
 
     @property
     def has_outputs(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +12,6 @@ from fixtures.options import OPTIONS
 
 if TYPE_CHECKING:
     from enet.gates.catalogue import Case
-    from enet.records.device_timing import RecordedTiming
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -23,21 +20,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = cases_of(metafunc.function.__name__.removeprefix("test_"), options.plan)
         metafunc.parametrize("case", cases, ids=str, scope="session")
     if "log" in metafunc.fixturenames:
-        logs = options.recorded.logs if options.recorded else ()
-        metafunc.parametrize("log", logs, ids=log_ids(options.deliverable.name, logs))
+        logs = {} if options.recorded is None else options.recorded.titled_logs
+        ids = [f"{options.deliverable.name}-{title.replace('.log', '')}" for title in logs]
+        metafunc.parametrize("log", logs.items(), ids=ids)
     if "recorded_batch" in metafunc.fixturenames:
         metafunc.parametrize("recorded_batch", baselines.load().batches, ids=baselines.title)
-
-
-def log_ids(deliverable: str, logs: Sequence[RecordedTiming]) -> list[str]:
-    """A name for each run of trtexec: that of its file, and from the second in files of this name on its number."""
-    runs: Counter[str] = Counter()
-    ids = []
-    for log in logs:
-        runs[log.path.stem] += 1
-        number = runs[log.path.stem]
-        ids.append(f"{deliverable}-{log.path.stem}" + (f"-run{number}" if number > 1 else ""))
-    return ids
 
 
 def cases_of(name: str, plan: Plan) -> list[Case]:
