@@ -135,4 +135,5 @@ def add_target(add: AddOption) -> None:
 
 def target_from_options(options: Any) -> Target:
     """Build the target from the parsed options; a command may have only some of them."""
-    return Target(**{item.name: getattr(options, item.name, item.default) for item in fields(Target)})
+    values: dict[str, Any] = vars(options)
+    return Target(**{item.name: values[item.name] for item in fields(Target) if item.name in values})

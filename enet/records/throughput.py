@@ -47,7 +47,14 @@ def throughput_from_folder(
     unproven = {"model": True, "inputs": images is None, "chip": not provenance.devices_before}
     return replace(
         measured,
-        problems=(*model_problems, *size_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
+        problems=(
+            *model_problems,
+            *binding.list_problems(summaries),
+            *size_problems,
+            *chip_problems,
+            *measured.problems,
+            *recorded.copied_times(run),
+        ),
         gaps=(*gaps, *recorded.other_images(run)),
         caveats=tuple(f"{what} not proven" for what, is_unproven in unproven.items() if is_unproven),
     )

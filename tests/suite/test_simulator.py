@@ -17,7 +17,7 @@ import onnx
 import pytest
 
 from enet.ascend import atc as compiler, npu_smi, simulation
-from enet.records import console, summary as ais_bench
+from enet.records import console, results_folder, summary as ais_bench
 from fixtures.ascend_simulator import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -256,6 +256,9 @@ def test_our_drivers_speak_both_generations(version: str, shares: list[str], om:
     assert [len(list((outputs / share).iterdir())) for share in shares] == [3, 2]
     seconds = console.read(tmp_path / "out" / "run_console.txt").seconds
     assert seconds is not None
+    (recorded,) = results_folder.scan(tmp_path / "out").runs
+    assert (recorded.batch_size, len(recorded.images), recorded.copies) == (4, 5, ())
+    assert [timing.share.images for timing in recorded.timings] == [3, 2]
     for share in shares:
         read = ais_bench.read(outputs / f"{share}_summary.json")
         assert read.simulated

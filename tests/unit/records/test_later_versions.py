@@ -118,6 +118,10 @@ def test_outputs_are_scored_whatever_the_timing(form: str, good: Path, subject: 
 def test_pipeline_without_outputs_is_no_run_without_input(good: Path, subject: Subject, tmp_path: Path) -> None:
     edit(summary_of(good, 1), as_threads)
     shutil.rmtree(good / "bs1")
+    timed = throughput_from_folder(results_folder.scan(good), 1, subject.deliverable, TARGET)
+    verdict = gates.throughput.throughput(timed, subject.deliverable, baselines.load())
+    assert (verdict.outcome, timed.wall_images_per_second) == (Outcome.NO_EVIDENCE, None)
+    assert "none of its outputs is here: images and batch size are unknown" in verdict.sentence
     scored = recorded_accuracy.accuracy(results_folder.scan(good), 1, subject, labels_to=tmp_path / "labels.npy")
     assert "none of the listed outputs is here" in scored.provenance.missing_reason
 
@@ -163,7 +167,7 @@ def test_devices_that_ran_everything_are_all_judged(
     with pytest.raises(InputError, match=rf"{other.name}: differs from .*, what another device gave for the same"):
         recorded_accuracy.accuracy(recorded, 1, subject, labels_to=labels)
     shutil.rmtree(other.parent)
-    with pytest.raises(InputError, match="listed outputs is here. Copy them too"):
+    with pytest.raises(InputError, match="listed outputs is here"):
         recorded_accuracy.accuracy(results_folder.scan(run.parent), 1, subject, labels_to=labels)
 
 
