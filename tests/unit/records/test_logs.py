@@ -225,6 +225,10 @@ RUNS: dict[str, tuple[bytes, list[tuple[int, float]]]] = {
     "several": ((trt_run() + trt_run("--shapes=image:8x3x480x480", 3)).encode(), [(4, 2), (8, 3)]),
     "failed before passed": ((FAILED_RUN + trt_run()).encode(), [(4, 2)]),
     "failed with times before passed": ((trt_run("--batch=64", 5, "FAILED") + trt_run()).encode(), [(4, 2)]),
+    "failed before passed, version 10": (
+        (trt_run("--batch=64", 5, "FAILED") + trt_run()).encode().replace(b"v8401]", b"v100300] [b26]"),
+        [(4, 2)],
+    ),
     "killed before passed": ((KILLED_RUN + trt_run()).encode(), [(4, 2)]),
     "killed after passed": ((trt_run() + KILLED_RUN).encode(), [(4, 2)]),
     "optShapes first": (trt_run("--optShapes=image:16x3x8x8 --shapes=image:4x3x8x8").encode(), [(4, 2)]),
