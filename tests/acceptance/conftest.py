@@ -21,8 +21,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = cases_of(metafunc.function.__name__.removeprefix("test_"), options.plan)
         metafunc.parametrize("case", cases, ids=str, scope="session")
     if "log" in metafunc.fixturenames:
-        logs = options.recorded.logs if options.recorded else ()
-        metafunc.parametrize("log", logs, ids=[f"{options.deliverable.name}-{log.path.stem}" for log in logs])
+        logs = {} if options.recorded is None else options.recorded.titled_logs
+        ids = [f"{options.deliverable.name}-{title.replace('.log', '')}" for title in logs]
+        metafunc.parametrize("log", logs.items(), ids=ids)
     if "recorded_batch" in metafunc.fixturenames:
         metafunc.parametrize("recorded_batch", baselines.load().batches, ids=baselines.title)
 
