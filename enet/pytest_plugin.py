@@ -98,6 +98,7 @@ def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) 
     parse()
     if find_configuration(config):
         sys.path[:0] = map(str, config.getini("pythonpath"))
+        config.pluginmanager.consider_preparse(config.getini("addopts"), exclude_only=True)  # -p no:NAME, at once
     args[:0] = config.getini("addopts")
     parse()
     if config.known_args_namespace.confcutdir is None:
