@@ -61,6 +61,12 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cache(small: Path) -> Path:
+    """An artifact cache of the small deliverable, for runs that need not build all anew."""
+    return small.parent / "cache"
+
+
+@pytest.fixture(scope="session")
 def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Times of the embedded deliverable on a 310P3, fast enough."""
     folder = tmp_path_factory.mktemp("records")

@@ -21,11 +21,6 @@ from tests.suite.simulator import MS, accept, enet, run, verdicts, without_mark
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
 def results(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Results of a user who went step by step: batch 1 and 4, consoles, and npu-smi's table."""
     home = tmp_path_factory.mktemp("steps")
