@@ -98,6 +98,7 @@ def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) 
     parse()
     if find_configuration(config):
         sys.path[:0] = map(str, config.getini("pythonpath"))
+        config.pluginmanager.consider_preparse(config.getini("addopts"), exclude_only=True)  # -p no:NAME, at once
     gone = {"-ra"} if config.pluginmanager.is_blocked("terminal") else set()  # an option of the terminal's
     args[:0] = [word for word in config.getini("addopts") if word not in gone]
     parse()
