@@ -93,7 +93,11 @@ def add_subject(add: AddOption) -> None:
     add("--onnx", **several_files, help="judge this ONNX file, instead of an export; repeatable, one a batch size")
     add("--om", **several_files, help="judge this .om file, instead of a compiled one; repeatable, one a batch size")
     add("--data-root", **DIR, help="folder of the data set (default: generated scenes)")
+    add("--precision", choices=["fp32", "int8"], default="fp32", help="int8: quantised on train images (openvino)")
+    add("--provider", default="", metavar="NAME", help="ONNX Runtime's, such as CUDA or OpenVINO (default: the CPU's)")
     add_target(add)
+    busy = "measure on a device that is busy, hot or not healthy"
+    add("--allow-busy-device", dest="allow_busy", action="store_true", help=busy)
 
 
 def add_acceptance(add: AddOption) -> None:
@@ -129,18 +133,15 @@ def add_device(add: AddOption) -> None:
 
 
 def add_target(add: AddOption) -> None:
-    """Add the options that say what a backend compiles for and runs on; each sets a field of ``Target``."""
+    """Add the options of a device and of its compiler; each sets a field of ``Target``."""
     tuning = {"type": job_types, "default": (), "metavar": "JOB_TYPES"}
-    add("--precision", choices=["fp32", "int8"], default="fp32", help="int8: quantised on train images (openvino)")
     add("--soc-version", type=soc_version, metavar="NAME", help="such as Ascend310P3 (default: from npu-smi)")
     add_device(add)
     add("--aoe", dest="tuning", **tuning, help="tune with aoe: 1 (subgraphs), 2 (operators) or 1,2")
     add("--precision-mode", default="force_fp16", metavar="MODE", help="precision mode of atc (default: %(default)s)")
-    add("--provider", default="", metavar="NAME", help="ONNX Runtime's, such as CUDA or OpenVINO (default: the CPU's)")
-    busy = "measure on a device that is busy, hot or not healthy"
-    add("--allow-busy-device", dest="allow_busy", action="store_true", help=busy)
 
 
 def target_from_options(options: Any) -> Target:
-    """Build the target from the parsed options of ``add_target``."""
-    return Target(**{item.name: getattr(options, item.name) for item in fields(Target)})
+    """Build the target from the parsed options; a command may have only some of them."""
+    values: dict[str, Any] = vars(options)
+    return Target(**{item.name: values[item.name] for item in fields(Target) if item.name in values})

@@ -98,7 +98,9 @@ def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) 
     parse()
     if find_configuration(config):
         sys.path[:0] = map(str, config.getini("pythonpath"))
-    args[:0] = config.getini("addopts")
+        config.pluginmanager.consider_preparse(config.getini("addopts"), exclude_only=True)  # -p no:NAME, at once
+    gone = {"-ra"} if config.pluginmanager.is_blocked("terminal") else set()  # an option of the terminal's
+    args[:0] = [word for word in config.getini("addopts") if word not in gone]
     parse()
     if config.known_args_namespace.confcutdir is None:
         config.known_args_namespace.confcutdir = str(config.inipath.parent if config.inipath else config.rootpath)

@@ -7,7 +7,6 @@ and with several devices it divides the inputs only if it is asked to.
 from __future__ import annotations
 
 import contextlib
-import re
 import stat
 import sys
 import tempfile
@@ -32,9 +31,6 @@ INSTALL = (
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 #: Another program, on PyPI, whose module has the same name.
 NAMESAKE = "ais-bench-benchmark"
-
-#: Start and end of a device's run, in seconds since 1970, on the console of a run on several devices.
-SPAN = re.compile(r"i:\d+ device_\d+ throughput:\S+\s+start_time:(\d+(?:\.\d+)?)\s+end_time:(\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -141,12 +137,6 @@ def move(inside: FolderRun, run: FolderRun, summaries: list[Path]) -> None:
             make_folder(target, OUTPUTS)
         else:
             path.replace(target)
-
-
-def seconds_by_the_clock(console: str) -> float | None:
-    """Seconds from the first device's start to the last one's end; None unless the run was on several devices."""
-    spans = [(float(start), float(end)) for start, end in SPAN.findall(console)]
-    return max(end for _, end in spans) - min(start for start, _ in spans) if spans else None
 
 
 def failure_reason(output: str) -> str:

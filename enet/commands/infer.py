@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from enet import ascend, backends, records
+from enet import backends, records
 from enet.commands.common import add_json, print_result
 from enet.options import DIR, FILE, SHOW_DEFAULT, AddOption, add_device, batch_size
 from enet.storage.files import hash_file
@@ -43,7 +43,7 @@ def run(args: Namespace) -> int:
 
 def clock_total(summaries: list[Path], console: Path) -> dict[str, float]:
     """Images, seconds and images/s of all devices together; empty if the console does not tell when they ran."""
-    seconds = ascend.ais_bench.seconds_by_the_clock(console.read_text(encoding="utf-8")) if console.is_file() else None
+    seconds = records.console.read(console).seconds if console.is_file() else None
     if not seconds:
         return {}
     images = sum(len(records.summary.read(path).pairs) for path in summaries)

@@ -115,8 +115,11 @@ class Throughput(Evidence):
 
     @property
     def wall_images_per_second(self) -> float | None:
-        """Wall-clock throughput of all devices, including reading, transfers and waiting for the slowest device."""
-        return self.images / self.seconds if self.seconds else None
+        """Wall-clock throughput of all devices, including reading, transfers and waiting for the slowest device.
+
+        None if the images or the seconds are unknown.
+        """
+        return self.images / self.seconds if self.images and self.seconds else None
 
     @property
     def drift(self) -> float:

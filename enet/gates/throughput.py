@@ -185,7 +185,8 @@ def run_notes(evidence: Throughput) -> list[str]:
         change = "slowed down" if evidence.drift > 0 else "sped up"
         notes.append(f"the second half of the run took {100 * evidence.drift:+.0f} %: the device {change}")
     if evidence.wall_images_per_second is not None:
-        notes.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock, all devices together")
+        several = ", all devices together" if len(evidence.device_timings) > 1 else ""
+        notes.append(f"{evidence.wall_images_per_second:.6g} images/s by the clock{several}")
     if not all(each.compute_ms for each in evidence.device_timings):
         notes.append("by the recorded mean: this version of the tool keeps no raw times")
     return notes

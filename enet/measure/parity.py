@@ -49,17 +49,18 @@ def compare_runs(
     """
     rows = slice(None if last is None else -last, None)
     maps = [np.load(path, mmap_mode="r") for path in labels]
-    names = runs[0].images
-    if names != runs[1].images:
+    names, is_same = runs[0].images, runs[0].images == runs[1].images
+    if not is_same:
         names, *places = common_images(*runs)
-        if last is not None and len(names) < runs[0].images_expected:  # which of them the split ends with is unknown
-            names, places = (), [[], []]
         maps = [each[at] for each, at in zip(maps, places, strict=True)]
+    if last is not None and len(names) < runs[0].images_expected:  # which of them the split ends with is unknown
+        names, maps = (), [each[:0] for each in maps]
     first, second = ((each[rows], run.provenance, run.non_finite or 0) for run, each in zip(runs, maps, strict=True))
     parity = compare_labels(comparison, names[rows], first, second)
     if last is not None:
         return replace(parity, images_expected=last)
-    return replace(parity, images_expected=runs[0].images_expected, miou=(runs[0].miou, runs[1].miou))
+    miou = (runs[0].miou, runs[1].miou) if is_same else None  # of other images, they differ for no fault
+    return replace(parity, images_expected=runs[0].images_expected, miou=miou)
 
 
 def common_images(first: Accuracy, second: Accuracy) -> tuple[tuple[str, ...], list[int], list[int]]:

@@ -56,30 +56,37 @@ def accuracy(recorded: ResultsFolder, batch_size: int, subject: Subject, *, labe
         reason = f"{run}: none of the listed outputs is here"
     else:
         chip = subject.deliverable.throughput.chip if subject.deliverable.throughput else ""
-        reason = "; ".join(binding.model_problems(run.summaries, subject.deliverable, batch_size, chip))
+        reason = "; ".join(binding.model_problems((*run.summaries, *run.copies), subject.deliverable, batch_size, chip))
     if run is None or reason:
         return empty_accuracy(subject, batch_size, reason, labels_to)
-    measured = score_outputs(subject, run.summaries, batch_size=batch_size, labels_to=labels_to)
+    measured = score_outputs(subject, run.summaries, run.copies, batch_size=batch_size, labels_to=labels_to)
     provenance = replace(measured.provenance, missing_reason=dropped_batch_reason(measured, run))
     provenance = with_recorded_devices(provenance, recorded, run, subject.target)
     return replace(measured, provenance=provenance, claimed_miou_percent=recorded.claimed.get(batch_size))
 
 
 def score_outputs(
-    subject: Subject, summaries: Sequence[Summary], *, batch_size: int = 0, labels_to: Path | None = None
+    subject: Subject,
+    summaries: Sequence[Summary],
+    copies: Sequence[Summary] = (),
+    *,
+    batch_size: int = 0,
+    labels_to: Path | None = None,
 ) -> Accuracy:
     """Score the outputs that the summaries of one run list, on all cores.
 
     Args:
         summaries: one for every device.
+        copies: of devices that ran the same images again; their outputs must be the same, byte for byte.
         batch_size: of the run; 0 if unknown.
         labels_to: also write the predicted labels there, .npy, uint8, shape (N, H, W), in order of name.
     Returns:
         Evidence; in its provenance the digest of summaries and outputs stands for the artifact, which is not here.
     Raises:
-        InputError: as ``find_outputs`` and ``read_output``; or outputs are absent, of other images or all the same.
+        InputError: as ``find_outputs`` and ``read_output``; or outputs are absent, of other images, all the same,
+            or not the same as a copy.
     """
-    outputs = merge_outputs(summaries)
+    outputs, others = merge_outputs(summaries), [merge_outputs([copy]) for copy in copies]
     _ = subject.manifest  # checks every file of the data set before the first is used
     labels = {sample.name: sample.label for sample in subject.dataset.samples}
     first, names = summaries[0].path, sorted(outputs)
@@ -92,7 +99,13 @@ def score_outputs(
 
     def score(index: int) -> ImageScore:
         label_map = None if label_maps is None else label_maps[index]
-        return score_image(subject, outputs[names[index]], labels[names[index]], lookup, label_map)
+        name = names[index]
+        scored = score_image(subject, outputs[name], labels[name], lookup, label_map)
+        for path in (other[name] for other in others):
+            if hash_file(path) != scored.sha256:
+                problem = f"differs from {outputs[name]}, what another device gave for the same image"
+                raise InputError(f"{path}: {problem}. Check that device, and run with --divide_input 1")
+        return scored
 
     begin = time.perf_counter()
     threads = 2 * cores()  # half of them wait for the disk

@@ -1,4 +1,4 @@
-from . import results_folder as results_folder, summary as summary, throughput as throughput
+from . import console as console, results_folder as results_folder, summary as summary, throughput as throughput
 from .device_timing import RecordedTiming as RecordedTiming
 from .results_folder import ResultsFolder as ResultsFolder, scan as scan
 from .throughput import (

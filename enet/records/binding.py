@@ -38,6 +38,14 @@ def model_problems(summaries: Sequence[Summary], deliverable: Deliverable, batch
         yield from place_problems(summary)
 
 
+def list_problems(summaries: Sequence[Summary]) -> Iterator[str]:
+    """Yield why the images of a run, and with them its batch size, are unknown, in words."""
+    for summary in summaries:
+        if not summary.pairs and not summary.is_pure_inference:
+            why = "lists no files (--pipeline) and none of its outputs is here"
+            yield f"{summary.path.name}: {why}: images and batch size are unknown"
+
+
 def shape_problems(summary: Summary, deliverable: Deliverable, batch_size: int) -> Iterator[str]:
     """Yield an input shape on the command line that is not the deliverable's, in words."""
     width, height = deliverable.preprocessing.size

@@ -67,6 +67,12 @@ class Console:
     longest_seconds: float | None = None
     input_bytes: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def seconds(self) -> float | None:
+        """Seconds from the first device's start to the last one's end; None unless the run was on several devices."""
+        lines = self.devices.values()
+        return max(line.ended for line in lines) - min(line.started for line in lines) if lines else None
+
     def is_of(self, folder: str, mean_ms: float) -> bool:
         """Return True if the run has this mean, or is the only one and wrote to a folder of this name."""
         means = [claim.mean_ms for claim in self.claims if claim.mean_ms is not None]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import chain, islice
+from itertools import chain, count, islice
 from pathlib import Path, PurePosixPath
 
 from enet.ascend import npu_smi, simulation
@@ -34,10 +34,17 @@ NO_TABLE = frozenset(
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """One run of a data set on one or several devices: a summary and a timing of each."""
+    """One run of a data set on one or several devices.
+
+    Attributes:
+        summaries: one of each device that ran a share of the images.
+        timings: of every device.
+        copies: summaries of devices that ran all images, as the first one did.
+    """
 
     summaries: tuple[Summary, ...]
     timings: tuple[RecordedTiming, ...]
+    copies: tuple[Summary, ...] = ()
 
     @property
     def batch_size(self) -> int:
@@ -75,6 +82,16 @@ class ResultsFolder:
     def batch_sizes(self) -> tuple[int, ...]:
         """Batch sizes of the runs, ascending; 0 stands for unknown."""
         return tuple(sorted({run.batch_size for run in self.runs}))
+
+    @cached_property
+    def titled_logs(self) -> dict[str, RecordedTiming]:
+        """Timings from logs, by the file's path in this folder, and from its second run on the run's number."""
+        titled: dict[str, RecordedTiming] = {}
+        for log in self.logs:
+            name = log.path.relative_to(self.root).as_posix()
+            numbered = (f"{name}, run {number}" for number in count(2))
+            titled[next(title for title in chain([name], numbered) if title not in titled)] = log
+        return titled
 
     @property
     def has_outputs(self) -> bool:
@@ -201,19 +218,21 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
         groups.setdefault(summary.path.parent if is_shared else summary.path, []).append(summary)
     runs: dict[int, RecordedRun] = {}
     for group in groups.values():
-        alone = None if len(group) == 1 else repeated_device(group)
-        group = [alone] if alone else group
         timings = [consistency.recorded_timing(summary, consoles) for summary in group]
-        if alone:
-            words = f"every device ran all inputs (no --divide_input 1), so device {alone.device}'s alone count"
+        copies = group[1:] if is_repeated(group) else []
+        if copies:  # each image counts once; the clock is of all of them together
+            words = "every device ran all inputs (no --divide_input 1)"
             timings = [replace(each, batch_size_source=f"{each.batch_size_source}; {words}") for each in timings]
+            shares = [replace(each.share, images=0, started=None, ended=None) for each in timings[1:]]
+            timings[1:] = [replace(each, share=share) for each, share in zip(timings[1:], shares, strict=True)]
         known = {timing.batch_size for timing in timings} - {0}
         if len(known) > 1:
             sizes = ", ".join(f"{timing.path} has {timing.batch_size}" for timing in timings)
             raise InputError(f"{group[0].path.parent}: devices of one run differ in batch size: {sizes}. Run it again")
         if known:  # a share too small to show its batch size has that of the others
             timings = [replace(each, batch_size=each.batch_size or min(known)) for each in timings]
-        run = RecordedRun(tuple(group), tuple(with_shared_images(group, timings)))
+        shared = timings if copies else with_shared_images(group, timings)
+        run = RecordedRun(tuple(group[:1] if copies else group), tuple(shared), tuple(copies))
         if run.batch_size in runs:
             size = run.batch_size or "unknown"
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
@@ -221,13 +240,12 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
     return tuple(runs[size] for size in sorted(runs))
 
 
-def repeated_device(group: list[Summary]) -> Summary | None:
-    """The first device's summary if every device ran all inputs, as they do without ``--divide_input 1``; else None."""
-    first, *others = group
-    images = {infile for infile, _ in first.pairs}
+def is_repeated(group: list[Summary]) -> bool:
+    """Return True if every one of several devices ran all inputs, as they do without ``--divide_input 1``."""
+    images = [{infile for infile, _ in summary.pairs} for summary in group]
     is_divided = any(summary.options.get("divide_input") == "1" for summary in group)
-    is_same = all({infile for infile, _ in other.pairs} == images for other in others)
-    return first if images and is_same and not is_divided and not first.is_pure_inference else None
+    is_same = len(group) > 1 and bool(images[0]) and all(each == images[0] for each in images)
+    return is_same and not is_divided and not group[0].is_pure_inference
 
 
 def with_shared_images(group: list[Summary], timings: list[RecordedTiming]) -> Iterator[RecordedTiming]:

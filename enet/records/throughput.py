@@ -34,11 +34,12 @@ def throughput_from_folder(
         share = DeviceTiming(device="", images=0, executions=0, compute_ms=(), mean_ms=float("nan"))
         nothing = RecordedTiming(tool="ais_bench", path=recorded.root, share=share, batch_size=batch_size)
         return throughput_from_timings([nothing], provenance, deliverable.dataset.images)
-    digest = hash_json([hash_file(summary.path) for summary in run.summaries])
+    summaries = (*run.summaries, *run.copies)
+    digest = hash_json([hash_file(summary.path) for summary in summaries])
     provenance = replace(provenance, device=", ".join(sorted(device_numbers(run))), artifact_sha256=digest)
     provenance = with_recorded_devices(provenance, recorded, run, target)
     measured = throughput_from_timings(run.timings, provenance, deliverable.dataset.images)
-    model_problems = binding.model_problems(run.summaries, deliverable, batch_size, provenance.chip)
+    model_problems = binding.model_problems(summaries, deliverable, batch_size, provenance.chip)
     sizes = [size for timing in run.timings for size in timing.input_bytes]
     size_problems = binding.size_problems(sizes, deliverable)
     chip_problems = binding.chip_problems(provenance, target)
@@ -46,7 +47,14 @@ def throughput_from_folder(
     unproven = {"model": True, "inputs": images is None, "chip": not provenance.devices_before}
     return replace(
         measured,
-        problems=(*model_problems, *size_problems, *chip_problems, *measured.problems, *recorded.copied_times(run)),
+        problems=(
+            *model_problems,
+            *binding.list_problems(summaries),
+            *size_problems,
+            *chip_problems,
+            *measured.problems,
+            *recorded.copied_times(run),
+        ),
         gaps=(*gaps, *recorded.other_images(run)),
         caveats=tuple(f"{what} not proven" for what, is_unproven in unproven.items() if is_unproven),
     )

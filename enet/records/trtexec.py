@@ -15,7 +15,8 @@ from enet.evidence import DeviceTiming
 from enet.records.device_timing import RecordedTiming
 from enet.records.parsing import finite_number, read_text
 
-STATUS = re.compile(r"&&&& (\w+) TensorRT\.trtexec(?: \[TensorRT v\d+\])? # (?P<command>.*)")
+#: Version 8 adds "[TensorRT v8401]", and version 10 its build, "[b26]".
+STATUS = re.compile(r"&&&& (\w+) TensorRT\.trtexec(?: \[[^\[\]]{1,40}\]){0,4} # (?P<command>.*)")
 PREFIX = re.compile(r"^\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] \[\w\] ?")
 #: Statistics of version 8 and later, all in one line; other percentiles vary.
 ONE_LINE = re.compile(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,8 +21,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         cases = cases_of(metafunc.function.__name__.removeprefix("test_"), options.plan)
         metafunc.parametrize("case", cases, ids=str, scope="session")
     if "log" in metafunc.fixturenames:
-        logs = options.recorded.logs if options.recorded else ()
-        metafunc.parametrize("log", logs, ids=[f"{options.deliverable.name}-{log.path.stem}" for log in logs])
+        logs = {} if options.recorded is None else options.recorded.titled_logs
+        ids = [f"{options.deliverable.name}-{title.replace('.log', '')}" for title in logs]
+        metafunc.parametrize("log", logs.items(), ids=ids)
     if "recorded_batch" in metafunc.fixturenames:
         metafunc.parametrize("recorded_batch", baselines.load().batches, ids=baselines.title)
 
@@ -32,5 +34,8 @@ def cases_of(name: str, plan: Plan) -> list[Case]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A gate without a case in the plan is no test: without a device, for example, there is no throughput."""
-    items[:] = [item for item in items if not item.name.endswith("[NOTSET]")]
+    """A gate without a case in the plan is no test: without a device, for example, there is no throughput.
+
+    pytest-repeat adds the number of the repetition to the name.
+    """
+    items[:] = [item for item in items if "NOTSET" not in re.split(r"[\[\]-]", item.name)]

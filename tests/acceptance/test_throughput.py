@@ -43,7 +43,8 @@ def test_model_directory(case: Case, deliverable: Deliverable, all_batch_sizes: 
     judge(gates.throughput.model_directory(all_batch_sizes, deliverable, baselines.load()))
 
 
-def test_trtexec_log(log: RecordedTiming, options: Options, judge: Judge) -> None:
+def test_trtexec_log(log: tuple[str, RecordedTiming], options: Options, judge: Judge) -> None:
     """What trtexec printed, among the results; information, but a FAIL if its figures contradict each other."""
-    evidence = records.throughput_from_log(log, options.deliverable)
-    judge(gates.throughput.throughput(evidence, options.deliverable, baselines.load()), in_words=log.path.name)
+    title, timing = log
+    evidence = records.throughput_from_log(timing, options.deliverable)
+    judge(gates.throughput.throughput(evidence, options.deliverable, baselines.load()), in_words=title)

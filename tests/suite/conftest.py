@@ -17,6 +17,9 @@ from enet.storage.store import Store
 
 IMAGES = 10
 
+#: Pixels of a side of the network's input, fewer than the embedded deliverable's so that a run takes seconds.
+SIDE = 240
+
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,6 +46,7 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
         f'sha256 = "{spec.dataset.sha256}"\n': "",  # these are other data
         f'inputs_sha256 = "{spec.dataset.inputs_sha256}"\n': "",
         "batch_sizes = [1, 16]": "batch_sizes = [1, 4]",
+        "[reference]": f"[preprocessing]\nsize = [{SIDE}, {SIDE}]\n\n[reference]",
     }
     for old, new in replacements.items():
         assert old in text
@@ -54,6 +58,12 @@ def small(tmp_path_factory: pytest.TempPathFactory, scenes: Path) -> Path:
     assert old in text
     path.write_text(text.replace(old, f"miou_percent = {100 * measured.miou:.4f}"), encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="session")
+def cache(small: Path) -> Path:
+    """An artifact cache of the small deliverable, for runs that need not build all anew."""
+    return small.parent / "cache"
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def live(small: Path, scenes: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Evidence of an acceptance on two devices at once, by two workers, on a cold cache."""
+    """Evidence of an acceptance on two devices at once with the tools of 2025, by two workers, on a cold cache."""
     folder = tmp_path_factory.mktemp("acceptance")
     inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", cache]
     device = ["--backend", "ascend", "--batch-size", 1, "--batch-size", 4, "--device", "0,1", "-n", 2]
     folders = ["--evidence", folder / "live", "--basetemp", folder / "temp"]
-    done = accept(inputs, *device, *folders, ms=MS, devices=2)
+    done = accept(inputs, *device, *folders, ms=MS, devices=2, ais_bench="2025-12")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "without evidence" in done.stdout
     return folder / "live"

@@ -16,12 +16,8 @@ from enet.evidence import Accuracy, Throughput
 from enet.gates import Outcome
 from enet.storage.files import hash_file
 from tests.suite.acceptance import ROOT
+from tests.suite.conftest import SIDE
 from tests.suite.simulator import MS, accept, enet, run, verdicts, without_mark
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +82,7 @@ def test_om_with_dynamic_batch_and_aipp_gives_the_same_miou(
     folders = ["--model", model, "--input", prep, "--output", outputs]
     enet("infer", "--backend", "ascend", *folders, "--batch-size", 4, "--dynamic")
     lengths = [{path.stat().st_size for path in folder.glob("*.bin")} for folder in (prep, home / "prep")]
-    assert lengths == [{480 * 480 * 3}, {480 * 480 * 3 * 4}]
+    assert lengths == [{SIDE * SIDE * 3}, {SIDE * SIDE * 3 * 4}]
     summary, score = tmp_path / "out" / "d_summary.json", tmp_path / "score.json"
     enet("postprocess", *this, "--src-path", scenes, "--result-dir", summary, "--json", score)
     miou = json.loads(score.read_text())["miou"]

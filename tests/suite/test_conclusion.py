@@ -35,11 +35,6 @@ LEFT_OUT = {
 }
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
 def accept(small: Path, scenes: Path, cache: Path, folder: Path, *more: str) -> tuple[str, dict[str, Any]]:
     """Terminal output, and ``verdicts.json``."""
     inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", cache]

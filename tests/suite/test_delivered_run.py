@@ -15,6 +15,7 @@ from enet import deliverable
 from enet.model import checkpoint
 from enet.model.files import content_hash
 from tests.suite.acceptance import run_pytest
+from tests.suite.conftest import SIDE
 from tests.suite.foreign_onnx import RECIPES
 
 
@@ -24,7 +25,7 @@ def model(small: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     spec = deliverable.load(str(small))
     assert spec.weights is not None
     path = tmp_path_factory.mktemp("model") / "enet.onnx"
-    RECIPES["torchscript, opset 11"](checkpoint.load(spec.weights, "ascend", 19), 480, path)
+    RECIPES["torchscript, opset 11"](checkpoint.load(spec.weights, "ascend", 19), SIDE, path)
     return path
 
 

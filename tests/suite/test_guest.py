@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.suite.acceptance import ROOT
 
 #: Names of options that the suite has, too.
 CLASHING = ["--backend", "--device", "--limit", "--weights", "--baseline"]
@@ -63,3 +66,9 @@ def test_the_suite_runs_from_the_folder_of_another_project(command: list[str], p
     assert done.returncode == 0, done.stdout + done.stderr
     assert "tests/acceptance/test_accuracy.py::test_miou[scenes-ascend-bs1]" in done.stdout.splitlines()
     assert "test_theirs" not in done.stdout
+
+
+def test_without_a_terminal_the_files_tell(records: Path, tmp_path: Path) -> None:
+    done = run(ROOT, "-p", "no:terminal", "--replay", str(records), "--evidence", str(tmp_path), "-m", "perf")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"))["accepted"]

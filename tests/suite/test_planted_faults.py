@@ -84,9 +84,9 @@ def manifests(folder: Path, kind: str) -> list[Path]:
     ],
 )
 def test_acceptance_of_a_part_is_not_accepted(
-    more: tuple[str, ...], conclusion: str, small: Path, scenes: Path, tmp_path: Path
+    more: tuple[str, ...], conclusion: str, small: Path, scenes: Path, cache: Path, tmp_path: Path
 ) -> None:
-    run = accept(small, scenes, tmp_path, "none", *more)
+    run = accept(small, scenes, tmp_path, "none", "--artifact-cache", str(cache), *more)
     assert run.returncode == 1, run.stdout + run.stderr
     assert conclusion in run.stdout
 

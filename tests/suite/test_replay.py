@@ -49,7 +49,7 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     """The right throughput, which is far below the baseline; and no word on accuracy, as the outputs are absent."""
-    (genuine / "t4.log").write_text(TRTEXEC)
+    (genuine / "t4.log").write_text(TRTEXEC + TRTEXEC.replace("image:4x", "image:8x"))
     done = replay(genuine, tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     found = verdicts(tmp_path)
@@ -62,6 +62,7 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
         assert "none of the listed outputs is here" in accuracy["sentence"]
     log = found["test_trtexec_log[scenes-t4]"]
     assert (log["outcome"], log["measured"], log["unit"]) == ("INFO", 80, "images/s")
+    assert found["test_trtexec_log[scenes-t4, run 2]"]["measured"] == 160
     assert found["test_model_directory[scenes-recorded]"]["outcome"] == "INFO"
     assert "scenes: NOT ACCEPTED" in done.stdout
     assert f"Next: enet report {tmp_path} --html report.html" in done.stdout

@@ -30,10 +30,10 @@ HANG_TIMEOUT = 300_000
 
 
 @pytest.fixture(scope="module")
-def folder(small: Path, scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(small: Path, scenes: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An accepted run, with its report."""
     folder = tmp_path_factory.mktemp("report")
-    inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", folder / "cache"]
+    inputs = ["--deliverable", small, "--data-root", scenes, "--artifact-cache", cache]
     reports = ["--html-report", folder / "report.html", "--markdown-summary", folder / "summary.md"]
     outputs = ["--evidence", folder / "evidence", *reports, "--junit-xml", folder / "junit.xml"]
     done = run_pytest("-m", "accuracy", "tests/acceptance", *inputs, *outputs)

@@ -6,6 +6,7 @@ The runs judge recorded times, which takes a second each; what is tested does no
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,69 @@ def test_what_was_not_proved_is_not_accepted(way: str, records: Path, tmp_path: 
     assert run.table["conclusion"].startswith("NOT ACCEPTED: ")
     assert conclusion in run.table["conclusion"]
     assert "scenes: ACCEPTED" not in run.printed
+
+
+#: Plugin and words with which no gate is judged, and pytest's exit code.
+NOTHING = {
+    "all skipped": ("import pytest\ndef pytest_runtest_setup(): pytest.skip('not today')", [], 1),
+    "nothing selected, for a look": ("", ["-k", "absent", "--look"], 5),
+}
+
+
+@pytest.mark.parametrize("way", NOTHING)
+def test_with_nothing_judged_all_files_say_so(way: str, records: Path, tmp_path: Path) -> None:
+    plugin, words, code = NOTHING[way]
+    page, summary, junit = tmp_path / "report.html", tmp_path / "summary.md", tmp_path / "junit.xml"
+    files = ["--html-report", page, "--markdown-summary", summary, "--junit-xml", junit]
+    run = judge(records, tmp_path, "-m", "perf", *files, *words, plugin=plugin)
+    assert run.code == code, run.printed
+    assert run.table is not None
+    assert run.table["conclusion"].startswith("NOT ACCEPTED: nothing was checked")
+    for text in (run.printed, page.read_text(encoding="utf-8"), summary.read_text(encoding="utf-8")):
+        assert "nothing was checked" in text
+    assert "<testsuite " in junit.read_text(encoding="utf-8")
+
+
+#: Warns wherever a plugin can, and loses an exception and an open file in every test.
+WARNS = """
+import warnings, pytest
+class Lost:
+    def __del__(self): raise ValueError("lost")
+def warn(*_):
+    for kind in (DeprecationWarning, ResourceWarning, pytest.PytestWarning):
+        warnings.warn("from a plugin", kind)
+warn()
+def pytest_runtest_call():
+    warn(), Lost(), open("/dev/null")
+@pytest.fixture(autouse=True, scope="session")
+def around():
+    warn()
+    yield
+    warn()
+"""
+HOOKS = (
+    "configure",
+    "sessionstart",
+    "collection_modifyitems",
+    "runtest_logreport",
+    "sessionfinish",
+    "terminal_summary",
+)
+
+
+def test_no_warning_costs_a_verdict(records: Path, tmp_path: Path) -> None:
+    """Neither one of a plugin, nor that pytest's cache cannot be written, as in a clone that is read-only."""
+    plugin = WARNS + "".join(f"def pytest_{hook}(): warn()\n" for hook in HOOKS)
+    read_only = ["-p", "cacheprovider", "-o", "cache_dir=tox.ini/cache"]
+    run = judge(records, tmp_path, "-m", "perf", *read_only, plugin=plugin)
+    assert run.code == 0, run.printed
+    assert run.table is not None
+    assert run.table["accepted"]
+
+
+def test_a_warning_fails_the_suites_own_tests() -> None:
+    with pytest.raises(UserWarning, match="as an error"):
+        warnings.warn("as an error", stacklevel=1)
 
 
 def test_a_look_at_a_part_ends_with_0(records: Path, tmp_path: Path) -> None:

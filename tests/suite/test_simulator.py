@@ -16,8 +16,8 @@ import numpy as np
 import onnx
 import pytest
 
-from enet.ascend import ais_bench as drivers, atc as compiler, npu_smi, simulation
-from enet.records import summary as ais_bench
+from enet.ascend import atc as compiler, npu_smi, simulation
+from enet.records import console, results_folder, summary as ais_bench
 from fixtures.ascend_simulator import environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -254,8 +254,11 @@ def test_our_drivers_speak_both_generations(version: str, shares: list[str], om:
     lines = [line for line in done.stdout.splitlines() if not line.startswith("[INFO]")]
     assert lines == [f"{share}_summary.json" for share in shares] + ["image [4, 3, 4, 4] (4, 3, 4, 4) 7.0"]
     assert [len(list((outputs / share).iterdir())) for share in shares] == [3, 2]
-    seconds = drivers.seconds_by_the_clock((tmp_path / "out" / "run_console.txt").read_text())
+    seconds = console.read(tmp_path / "out" / "run_console.txt").seconds
     assert seconds is not None
+    (recorded,) = results_folder.scan(tmp_path / "out").runs
+    assert (recorded.batch_size, len(recorded.images), recorded.copies) == (4, 5, ())
+    assert [timing.share.images for timing in recorded.timings] == [3, 2]
     for share in shares:
         read = ais_bench.read(outputs / f"{share}_summary.json")
         assert read.simulated

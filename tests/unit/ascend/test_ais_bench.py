@@ -170,19 +170,6 @@ def test_infer_summary_of_an_earlier_run_is_not_taken(tmp_path: Path, monkeypatc
         ais_bench.infer(run)
 
 
-@pytest.mark.parametrize(
-    ("line", "seconds"),
-    [
-        ("i:{0} device_{0} throughput:2.4 start_time:{1}.5 end_time:{2}.25", 8.75),
-        ("[INFO] i:{0} device_{0} throughput:2.4                 start_time:{1}.5 end_time:{2}.25", 8.75),
-        ("[INFO] NPU_compute_time (ms): min = 1.0", None),
-    ],
-)
-def test_seconds_by_the_clock_are_of_all_devices(line: str, seconds: float | None) -> None:
-    console = "\n".join([line.format(0, 1795612620, 1795612625), line.format(1, 1795612623, 1795612629)])
-    assert ais_bench.seconds_by_the_clock(console) == seconds
-
-
 @pytest.mark.parametrize(("mode", "advice"), [(0o640, "Check npu-smi info"), (0o664, "chmod go-w")])
 def test_open_session_failure_names_permissions_if_they_may_be_the_reason(
     mode: int, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -91,3 +91,10 @@ def test_om_shape_that_contradicts_gives_one_line(
     assert problem in error
     assert error.count("\n") == 1
     assert not log.exists()
+
+
+@pytest.mark.parametrize("option", ["--provider=CUDA", "--allow-busy-device"])
+def test_om_has_no_option_that_does_nothing(option: str, log: Path, work: Path) -> None:
+    with pytest.raises(SystemExit):
+        enet("om", *shlex.split(ATC), option)
+    assert not log.exists()

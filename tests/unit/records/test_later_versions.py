@@ -118,6 +118,10 @@ def test_outputs_are_scored_whatever_the_timing(form: str, good: Path, subject: 
 def test_pipeline_without_outputs_is_no_run_without_input(good: Path, subject: Subject, tmp_path: Path) -> None:
     edit(summary_of(good, 1), as_threads)
     shutil.rmtree(good / "bs1")
+    timed = throughput_from_folder(results_folder.scan(good), 1, subject.deliverable, TARGET)
+    verdict = gates.throughput.throughput(timed, subject.deliverable, baselines.load())
+    assert (verdict.outcome, timed.wall_images_per_second) == (Outcome.NO_EVIDENCE, None)
+    assert "none of its outputs is here: images and batch size are unknown" in verdict.sentence
     scored = recorded_accuracy.accuracy(results_folder.scan(good), 1, subject, labels_to=tmp_path / "labels.npy")
     assert "none of the listed outputs is here" in scored.provenance.missing_reason
 
@@ -131,11 +135,8 @@ def test_no_python_error_reaches_a_user(broken: str, good: Path) -> None:
     assert "Error" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["device{0}", "device{0}_{0}"])
-def test_devices_that_ran_everything_count_once(
-    name: str, subject: Subject, logits: dict[str, NDArray[Any]], tmp_path: Path
-) -> None:
-    root = tmp_path / "results"
+def on_every_device(name: str, logits: dict[str, NDArray[Any]], root: Path) -> Path:
+    """Two devices that ran all images each, the second at half the speed."""
     (root / "run").mkdir(parents=True)
     for device in (0, 1):
         summary, place = result_folders.write(root / "made", logits, 1, MS * (1 + device)), name.format(device)
@@ -143,12 +144,31 @@ def test_devices_that_ran_everything_count_once(
         (root / "run" / f"{place}_summary.json").write_text(text)
         (root / "made" / "bs1").rename(root / "run" / place)
         shutil.rmtree(root / "made")
-    recorded = results_folder.scan(root)
+    return root / "run"
+
+
+@pytest.mark.parametrize("name", ["device{0}", "device{0}_{0}"])
+def test_devices_that_ran_everything_are_all_judged(
+    name: str, subject: Subject, logits: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
+    """Each image counts once, each device's speed counts, and a device with other outputs spoils the run."""
+    run = on_every_device(name, logits, tmp_path / "results")
+    recorded = results_folder.scan(run.parent)
     timed = throughput_from_folder(recorded, 1, subject.deliverable, TARGET)
-    assert (timed.images, len(timed.device_timings), timed.contradictions) == (len(logits), 1, ())
-    assert "every device ran all inputs (no --divide_input 1), so device 0's alone count" in timed.batch_size_source
-    scored = recorded_accuracy.accuracy(recorded, 1, subject, labels_to=tmp_path / "labels.npy")
+    assert (timed.images, len(timed.device_timings), timed.contradictions) == (len(logits), 2, ())
+    assert timed.images_per_second == pytest.approx(1000 / (1.5 * MS), rel=0.02)
+    assert "every device ran all inputs (no --divide_input 1)" in timed.batch_size_source
+    labels = tmp_path / "labels.npy"
+    scored = recorded_accuracy.accuracy(recorded, 1, subject, labels_to=labels)
     assert len(scored.images) == len(logits)
+    other = sorted((run / name.format(1)).iterdir())[2]
+    data = other.read_bytes()
+    other.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(InputError, match=rf"{other.name}: differs from .*, what another device gave for the same"):
+        recorded_accuracy.accuracy(recorded, 1, subject, labels_to=labels)
+    shutil.rmtree(other.parent)
+    with pytest.raises(InputError, match="listed outputs is here"):
+        recorded_accuracy.accuracy(results_folder.scan(run.parent), 1, subject, labels_to=labels)
 
 
 def test_guide_sumary_json_means_the_summary_beside_it(good: Path) -> None:

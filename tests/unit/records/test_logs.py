@@ -139,6 +139,20 @@ def test_console_of_several_devices_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        ("i:{0} device_{0} throughput:2.4 start_time:{1}.5 end_time:{2}.25", 8.75),
+        ("[INFO] i:{0} device_{0} throughput:2.4                 start_time:{1}.5 end_time:{2}.25", 8.75),
+        ("[INFO] NPU_compute_time (ms): min = 1.0", None),
+    ],
+)
+def test_seconds_by_the_clock_are_of_all_devices(line: str, seconds: float | None, tmp_path: Path) -> None:
+    text = "\n".join([line.format(0, 1795612620, 1795612625), line.format(1, 1795612623, 1795612629)])
+    (tmp_path / "console.txt").write_text(text)
+    assert console.read(tmp_path / "console.txt").seconds == seconds
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "[ERROR] acl open device 0 failed\n[INFO] get filesperbatch ...\n",
@@ -211,6 +225,10 @@ RUNS: dict[str, tuple[bytes, list[tuple[int, float]]]] = {
     "several": ((trt_run() + trt_run("--shapes=image:8x3x480x480", 3)).encode(), [(4, 2), (8, 3)]),
     "failed before passed": ((FAILED_RUN + trt_run()).encode(), [(4, 2)]),
     "failed with times before passed": ((trt_run("--batch=64", 5, "FAILED") + trt_run()).encode(), [(4, 2)]),
+    "failed before passed, version 10": (
+        (trt_run("--batch=64", 5, "FAILED") + trt_run()).encode().replace(b"v8401]", b"v100300] [b26]"),
+        [(4, 2)],
+    ),
     "killed before passed": ((KILLED_RUN + trt_run()).encode(), [(4, 2)]),
     "killed after passed": ((trt_run() + KILLED_RUN).encode(), [(4, 2)]),
     "optShapes first": (trt_run("--optShapes=image:16x3x8x8 --shapes=image:4x3x8x8").encode(), [(4, 2)]),
