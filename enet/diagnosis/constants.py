@@ -24,7 +24,7 @@ KIN = (
         "weights nearly the checkpoint's",
     ),
     (0.5, "but like them: another epoch of the same training", "another checkpoint"),
-    (-1.0, "nor like them: another training", "another checkpoint"),
+    (-np.inf, "nor like them: another training", "another checkpoint"),
 )
 #: Largest difference of two constants that are the same, as a share of the largest value: rounding of float32.
 ROUNDING = 1e-5
