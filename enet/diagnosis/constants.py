@@ -19,7 +19,7 @@ from enet.model.folding import fold_batch_norms
 #: What weights are, by the least correlation with the checkpoint's: in words, and as a cause.
 KIN = (
     (
-        0.999,
+        0.9999,
         "but nearly: rounded, folded in another way, or of a neighbouring epoch",
         "weights nearly the checkpoint's",
     ),
@@ -74,7 +74,7 @@ def compare(path: Path, network: nn.Module) -> Finding | None:
     pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items()]
     alike = float(np.median([np.corrcoef(*pair)[0, 1] for pair in pairs if pair[0].std() and pair[1].std()] or [0]))
     kin, cause = next(words for least, *words in KIN if alike >= least)
-    return Finding(cause=cause, sentence=f"{what}, {kin} (median correlation {alike:.3f})")
+    return Finding(cause=cause, sentence=f"{what}, {kin} (median correlation {alike:.4f})")
 
 
 def apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.bool_]:
