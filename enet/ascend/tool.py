@@ -23,8 +23,10 @@ NO_DRIVER = "install the NPU's driver, or run where it is installed: /usr/local/
 UMASK = os.umask(0o077)
 os.umask(UMASK)
 UMASK |= 0o027
-#: Printed by the dynamic linker if the driver's libraries are not found.
-MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
+#: Printed by the dynamic linker, or Python, if the libraries of the driver or CANN are not found.
+MISSING_LIBRARY = re.compile(
+    r"(?:error while loading shared libraries: |ImportError: (?=\S+: cannot open shared object))([^:\s]+)"
+)
 
 #: Environment variables with the root of CANN's installation, in order of precedence; ``set_env.sh`` sets them.
 ROOTS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")

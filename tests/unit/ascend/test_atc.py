@@ -208,6 +208,20 @@ TEXTS: dict[str, tuple[str, Message]] = {
         + "EZ9999: Inner Error!\nEZ9999  The error from device(2), serial number is 17, there is an aicore error.\n",
         Message("EZ9999", "The error from device(2), serial number is 17, there is an aicore error."),
     ),
+    "no colon, one space": (
+        FAILED + "EZ9999: Inner Error!\nEZ9999 The error from device(2), serial number is 17.\n",
+        Message("EZ9999", "The error from device(2), serial number is 17."),
+    ),
+    "code again after process and time": (
+        FAILED
+        + "E19999: Inner Error!\nE19999[PID: 62] 2025-12-07-20:48:26.590.568 (E19999):  [Call][PreRun] Failed.\n",
+        Message("E19999", "[Call][PreRun] Failed."),
+    ),
+    "CANN 9, name of two words, other time": (
+        FAILED
+        + "[PID:8818] 2026-06-08 19:41:31.081 Invalid Argument(E10001): Value bad.\n        Solution: Give another.\n",
+        Message("E10001", "Value bad.", "", "Give another."),
+    ),
 }
 
 
