@@ -64,9 +64,15 @@ class Finished:
         return ToolFailed(program, reason, self.code, Path(name))
 
 
+def roots() -> list[Path]:
+    """Folders of CANN that the environment names."""
+    return [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)]
+
+
 def set_env() -> str:
     """What to do so that CANN's tools are found: the script of the installation that is here, or to install one."""
-    found = [home / "set_env.sh" for home in HOMES if (home / "set_env.sh").is_file()]
+    stated = [place for root in roots() for place in (root, root.parent)]  # it may be beside the folder latest
+    found = [home / "set_env.sh" for home in (*stated, *HOMES) if (home / "set_env.sh").is_file()]
     if found:
         return f"run: source {found[0]}"
     newer, older = (ASCEND / name / "set_env.sh" for name in ("cann", "ascend-toolkit"))
@@ -119,8 +125,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
 
 def cann_version() -> str | None:
     """Version of the installed CANN, such as "5.1.RC2"; None if it is unknown."""
-    roots = [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)]
-    for root in (*roots, *(home / below for home in HOMES for below in ("", "latest"))):
+    for root in (*roots(), *(home / below for home in HOMES for below in ("", "latest"))):
         for pattern in ("ascend_toolkit_install.info", "*-linux/ascend_toolkit_install.info", "version.cfg"):
             for path in sorted(root.glob(pattern)):
                 text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -367,6 +367,7 @@ def test_convert_output_that_is_not_utf8_gives_reason(tmp_path: Path, monkeypatc
         (("ascend-toolkit",), "run: source {toolkit}"),
         (("cann",), "run: source {cann}"),
         (("cann", "ascend-toolkit"), "run: source {cann}"),
+        (("cann", "elsewhere"), "run: source {elsewhere}"),
     ],
 )
 def test_require_names_the_set_env_that_is_here(
@@ -375,12 +376,17 @@ def test_require_names_the_set_env_that_is_here(
     for name in present:
         (tmp_path / name).mkdir()
         (tmp_path / name / "set_env.sh").touch()
+    for name in tool.ROOTS:
+        monkeypatch.delenv(name, raising=False)
+    if "elsewhere" in present:
+        monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / "elsewhere" / "latest"))
     monkeypatch.setattr(tool, "ASCEND", tmp_path)
     monkeypatch.setattr(tool, "HOMES", (tmp_path / "cann", tmp_path / "ascend-toolkit"))
     only(tmp_path / "bin", monkeypatch)
     with pytest.raises(BackendUnavailable) as caught:
         tool.require("atc")
-    paths = {"cann": tmp_path / "cann" / "set_env.sh", "toolkit": tmp_path / "ascend-toolkit" / "set_env.sh"}
+    folders = {"cann": "cann", "toolkit": "ascend-toolkit", "elsewhere": "elsewhere"}
+    paths = {name: tmp_path / folder / "set_env.sh" for name, folder in folders.items()}
     assert str(caught.value) == f"atc: not found on the PATH; {hint.format(**paths)}"
 
 
