@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib import metadata
-from importlib.machinery import PathFinder
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -154,8 +153,11 @@ def open_session(model: Path, device: int) -> Any:
         InputError: the runtime rejects the file or the device.
     """
     require()
-    from ais_bench.infer.interface import InferSession
-
+    try:
+        from ais_bench.infer.interface import InferSession
+    except ImportError as error:  # one of its own packages, or a library of CANN that aclruntime needs
+        advice = f"{tool.set_env()}. {INSTALL}"
+        raise BackendUnavailable(f"backend ascend: ais_bench cannot be imported ({error}); {advice}") from error
     try:
         return InferSession(device, str(model))
     except Exception as error:  # the extension raises RuntimeError, with its reason on the console
@@ -174,7 +176,8 @@ def require() -> None:
     """
     found = find_spec("ais_bench")
     folders = list(found.submodule_search_locations or ()) if found else []
-    if found and PathFinder.find_spec("ais_bench.infer", folders) is None:
+    files = [Path(folder) / "infer" / name for folder in folders for name in ("__init__.py", "interface.py")]
+    if found and not any(path.is_file() for path in files):
         raise BackendUnavailable(f"backend ascend: {namesake([*folders, found.origin][0])} {INSTALL}")
     if missing := [name for name in ("ais_bench", "aclruntime") if find_spec(name) is None]:
         raise BackendUnavailable(f"backend ascend: {' and '.join(missing)} not installed. {INSTALL}")

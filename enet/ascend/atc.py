@@ -24,12 +24,14 @@ ONNX = 5
 MIN_DYNAMIC, MAX_DYNAMIC, MAX_DYNAMIC_SIZE = 2, 100, 2048
 
 #: Process id and time, which CANN 8 writes after a code and CANN 9 before it.
-STAMP = r"(?:\[PID: \d+\]\s*(?:\d{4}-[\d.:-]+\s*)?)?"
-#: Start of a message: E10001, EZ3003, EC0010, W11001 and a colon; in CANN 9 Unsupported_Operator(EZ3002) and a colon.
-#: The second line of an inner error may have two spaces in its place.
+STAMP = r"(?:\[PID:\s*\d+\]\s*(?:\d{4}-\d\d-\d\d[-\s][\d.:]+\s*)?)?"
+#: A code: E10001, EZ3003, EC0010, W11001.
+NUMBER = r"[EW][A-Z]{0,2}\d{4,5}"
+#: Start of a message: a code and a colon; in CANN 9 Unsupported_Operator(EZ3002) and a colon. In the second line of an
+#: inner error, a space may stand in its place, or the process, the time and the code again.
 CODE = re.compile(
-    rf"^{STAMP}(?:\w+\((?P<named>[EW][A-Z]{{0,2}}\d{{4,5}})\):|(?P<plain>[EW][A-Z]{{0,2}}\d{{4,5}})(?::|\s{{2}}))"
-    rf"\s*{STAMP}(?P<text>.*)$"
+    rf"^{STAMP}(?:\w[\w -]{{0,80}}\((?P<named>{NUMBER})\):|(?P<plain>{NUMBER})(?::|(?=[\s\[])))"
+    rf"\s*{STAMP}(?:\({NUMBER}\):\s*)?(?P<text>.*)$"
 )
 #: Text of the first line of an inner error, whose second line says more.
 INNER = re.compile(r"Inner Error\b.*")

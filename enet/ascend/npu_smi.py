@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from enet.ascend import tool
 from enet.deliverable.target import DeviceState
@@ -24,24 +25,25 @@ IDLE = re.compile(r"\|\s*No running processes found in NPU (\d+)\s*\|")
 #: Printed in a container if another one holds the device.
 HELD = re.compile(r"^.*\bret is -8020\b.*$", re.MULTILINE)
 
-#: Column by the start of its title in the header, without spaces.
+#: Column by the start of its title in the header, in small letters and without spaces.
 TITLES = {
-    "NPUUtil": "utilisation", "NPU": "npu", "Name": "name", "Health": "health", "Power": "power", "Temp": "temperature",
-    "Chip": "chip", "Device": "device", "Phy": "device", "Bus": "bus", "AICore": "utilisation", "Mem": "memory",
-    "HBM": "memory", "Processidincontainer": "own_pid", "Processid": "pid", "Processname": "process",
+    "npuutil": "utilisation", "npu": "npu", "name": "name", "health": "health", "power": "power", "temp": "temperature",
+    "chip": "chip", "device": "device", "phy": "device", "bus": "bus", "aicore": "utilisation", "mem": "memory",
+    "hbm": "memory", "processidincontainer": "own_pid", "processid": "pid", "processname": "process",
 }  # fmt: skip
 NUMBER, MEASURED, PAIR = r"\d+", r"[\d.]+|NA|-", r"(\d+)\s*/\s*(\d+)"
+MEMORY = rf"{PAIR}|(?:NA|-)(?:\s*/\s*(?:NA|-))?"
 #: What a value of a column looks like; one of another column may be anything.
 VALUES = {
-    "npu": NUMBER, "name": r"[A-Za-z0-9]\S*", "health": "[A-Za-z]+", "power": MEASURED, "temperature": MEASURED,
-    "chip": NUMBER, "device": NUMBER, "bus": "[0-9A-Fa-f:.]+|NA", "utilisation": MEASURED, "memory": PAIR,
+    "npu": NUMBER, "name": r"[A-Za-z0-9]\S*", "health": "[A-Za-z]+|-+", "power": MEASURED, "temperature": MEASURED,
+    "chip": NUMBER, "device": NUMBER, "bus": "[0-9A-Fa-f:.]+|NA", "utilisation": MEASURED, "memory": MEMORY,
     "pid": NUMBER,
 }  # fmt: skip
 #: Columns that a row of each kind has at least.
 FIRST_NEEDS, SECOND_NEEDS = {"npu", "name", "health", "power", "temperature"}, {"bus", "utilisation", "memory"}
 PROCESS_NEEDS = {"npu", "pid", "process"}
 #: A value in a cell.
-WORD = re.compile(r"\d+\s*/\s*\d+|\S+")
+WORD = re.compile(r"[^\s/]+\s*/\s*[^\s/]+|\S+")
 
 #: A row of the table of processes, whatever its header: NPU and perhaps chip | process id | name, no number | memory.
 PROCESS = re.compile(r"\|\s*\d+(?:\s+\d+)?\s*\|\s*\d+\s*\|\s*(?:[^|\d\s][^|]*)?\|\s*\d+\s*\|")
@@ -112,13 +114,20 @@ class Processes:
 
 
 def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
-    """Read the state of every chip in a table.
+    """Read the state of every chip in one table, or in several one after the other: of before and after a run.
 
     Args:
         source: origin of the text, for messages.
     Raises:
         InputError: there is no such table, or it is cut short.
     """
+    starts = [match.start() for match in BANNER.finditer(text)][1:]
+    texts = [text[start:end] for start, end in pairwise([0, *starts, len(text)])]
+    return [state for each in texts for state in parse_table(each, source)]
+
+
+def parse_table(text: str, source: str) -> list[DeviceState]:
+    """Read one table, with what stands before it."""
     banner = BANNER.search(text)
     driver = banner["driver"] if banner else ""
     found: list[DeviceState] = []
@@ -139,7 +148,7 @@ def parse(text: str, source: str = "npu-smi info") -> list[DeviceState]:
         raise incomplete(first, source)
     if not found:
         raise InputError(f"{source}: no table of npu-smi info with a chip in it. Save the output of: npu-smi info")
-    is_here = "Process id" in text
+    is_here = "process id" in text.lower()
     return [replace(each, processes=processes.of(each, found, is_here=is_here)) for each in found]
 
 
@@ -147,14 +156,14 @@ def with_titles(lines: Sequence[str]) -> Iterator[tuple[str, RowTitles]]:
     """Yield the rows of all tables that are not headers, with the titles of the headers above."""
     titles = RowTitles()
     for line in lines:
-        plain = re.sub(r"\s", "", line)
+        plain = re.sub(r"\s", "", line).lower()
         if not line.startswith("|"):  # a rule, or text, at which a table ends
             titles = titles if line.startswith("+") else replace(titles, of_process=None)
-        elif "Processid" in plain:
+        elif "processid" in plain:
             titles = replace(titles, of_process=header(line))
-        elif "Health" in plain:
+        elif "health" in plain:
             titles = RowTitles(of_first=header(line))
-        elif "Bus-Id" in plain:
+        elif "bus-id" in plain:
             titles = replace(titles, of_second=header(line))
         else:
             yield line, titles
@@ -163,17 +172,17 @@ def with_titles(lines: Sequence[str]) -> Iterator[tuple[str, RowTitles]]:
 def header(line: str) -> Titles:
     """Columns of each cell of a header's row; "" for one that is not read."""
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    titles = [[cell] if cell.startswith(("NPU ID", "Process")) else split_titles(cell) for cell in cells]
+    titles = [[cell] if cell.lower().startswith(("npu id", "process")) else split_titles(cell) for cell in cells]
     return [[column_of(title) for title in each] for each in titles]
 
 
 def split_titles(cell: str) -> list[str]:
     """Titles in a cell: "NPU Util(%)" is one, though titles are as far apart as its words."""
-    return cell.replace("NPU Util", "NPUUtil").split()
+    return re.sub("NPU Util", "NPUUtil", cell, flags=re.IGNORECASE).split()
 
 
 def column_of(title: str) -> str:
-    plain = re.sub(r"[\s-]", "", title)
+    plain = re.sub(r"[\s-]", "", title).lower()
     return next((column for start, column in TITLES.items() if plain.startswith(start)), "")
 
 

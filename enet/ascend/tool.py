@@ -23,8 +23,10 @@ NO_DRIVER = "install the NPU's driver, or run where it is installed: /usr/local/
 UMASK = os.umask(0o077)
 os.umask(UMASK)
 UMASK |= 0o027
-#: Printed by the dynamic linker if the driver's libraries are not found.
-MISSING_LIBRARY = re.compile(r"error while loading shared libraries: ([^:\s]+)")
+#: Printed by the dynamic linker, or Python, if the libraries of the driver or CANN are not found.
+MISSING_LIBRARY = re.compile(
+    r"(?:error while loading shared libraries: |ImportError: (?=\S+: cannot open shared object))([^:\s]+)"
+)
 
 #: Environment variables with the root of CANN's installation, in order of precedence; ``set_env.sh`` sets them.
 ROOTS = ("ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH")
@@ -62,9 +64,15 @@ class Finished:
         return ToolFailed(program, reason, self.code, Path(name))
 
 
+def roots() -> list[Path]:
+    """Folders of CANN that the environment names."""
+    return [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)]
+
+
 def set_env() -> str:
     """What to do so that CANN's tools are found: the script of the installation that is here, or to install one."""
-    found = [home / "set_env.sh" for home in HOMES if (home / "set_env.sh").is_file()]
+    stated = [place for root in roots() for place in (root, root.parent)]  # it may be beside the folder latest
+    found = [home / "set_env.sh" for home in (*stated, *HOMES) if (home / "set_env.sh").is_file()]
     if found:
         return f"run: source {found[0]}"
     newer, older = (ASCEND / name / "set_env.sh" for name in ("cann", "ascend-toolkit"))
@@ -117,8 +125,7 @@ def run(command: Sequence[str], *, cwd: Path | None = None, environment: Mapping
 
 def cann_version() -> str | None:
     """Version of the installed CANN, such as "5.1.RC2"; None if it is unknown."""
-    roots = [Path(os.environ[name]) for name in ROOTS if os.environ.get(name)]
-    for root in (*roots, *(home / below for home in HOMES for below in ("", "latest"))):
+    for root in (*roots(), *(home / below for home in HOMES for below in ("", "latest"))):
         for pattern in ("ascend_toolkit_install.info", "*-linux/ascend_toolkit_install.info", "version.cfg"):
             for path in sorted(root.glob(pattern)):
                 text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

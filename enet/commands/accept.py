@@ -31,4 +31,5 @@ def run(args: Namespace) -> int:
     words = list(args.words)
     if "--" in words:
         words.remove("--")
-    return int(pytest.main(["-p", "enet", *the_tests(Path.cwd()), "-m", "accuracy", *words]))
+    plugins = ["-p", "enet", "-p", "benchmark", "-p", "xdist"]  # also where pytest loads none by itself
+    return int(pytest.main([*plugins, *the_tests(Path.cwd()), "-m", "accuracy", *words]))

@@ -70,7 +70,9 @@ class DeviceState:
             found.append(f"health is {self.health}")
         if self.temperature is not None and self.temperature > HOT:
             found.append(f"{self.temperature:g} °C, expected at most {HOT:g}")
-        if self.utilisation:
+        if self.utilisation is None:
+            found.append("the load of its cores is not known")
+        elif self.utilisation:
             found.append(f"{self.utilisation:g} % of its cores are in use")
         if self.processes is None:
             found.append("the processes on it are not known: npu-smi's table of processes is missing or cannot be read")

@@ -36,7 +36,7 @@ def throughput(evidence: Throughput, deliverable: Deliverable, table: baselines.
     device, another model and times of no clock are NO EVIDENCE. So is a pass over too few or other images, and a rate
     beyond what the chip can compute.
     """
-    limit, words = deliverable.throughput, in_words(evidence)
+    limit, words = deliverable.throughput, evidence.provenance.missing_reason or in_words(evidence)
     rate = Check(measured=evidence.images_per_second, unit="images/s")
     if evidence.contradictions:
         sentence = f"contradictory record: {format_list(evidence.contradictions, first=2)}; {words}"

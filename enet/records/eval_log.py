@@ -17,12 +17,12 @@ BATCH_LINE = re.compile(r"BS\s*(\d{1,9})", re.IGNORECASE)
 MIOU_LINE = re.compile(r"miou:\s*(?:(\S+?)\s*%)?", re.IGNORECASE)
 ANY_MIOU_LINE = re.compile(r"^[^\S\n]*miou:", re.MULTILINE | re.IGNORECASE)
 SAMPLE_LINE = re.compile(
-    r"\bsample: ?\d{1,9}, ?validation pixacc: ?[^\s,]{1,40}, ?miou: ?([^\s%]{1,40}) ?%?$", re.IGNORECASE
+    r"\bvalidation pixacc:\s{0,8}[^\s,]{1,40}\s{0,8},\s{0,8}miou:\s{0,8}([^\s%,;'\"]{1,40})", re.IGNORECASE
 )
 #: Batch size in the name of a log that has none in its text.
-BATCH_IN_NAME = re.compile(r"bs_?(\d{1,9})(?!\d)", re.IGNORECASE)
+BATCH_IN_NAME = re.compile(r"(?<![a-z])(?:bs|batch)_?(\d{1,9})(?!\d)", re.IGNORECASE)
 #: Names of files that are meant as such logs, and a figure in any other form.
-LOG_NAME = re.compile(r"eval_?log|miou", re.IGNORECASE)
+LOG_NAME = re.compile(r"eval|miou", re.IGNORECASE)
 FIGURE = re.compile(r"\b(?:miou|mean[ _]iou)\b[^\d\n]{0,40}\d", re.IGNORECASE)
 
 

@@ -219,6 +219,9 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
     runs: dict[int, RecordedRun] = {}
     for group in groups.values():
         timings = [consistency.recorded_timing(summary, consoles) for summary in group]
+        if absent := absent_devices(group):
+            problem = f"ran on device {', '.join(absent)}, too, whose summary is absent"
+            timings[0] = replace(timings[0], problems=(*timings[0].problems, problem))
         copies = group[1:] if is_repeated(group) else []
         if copies:  # each image counts once; the clock is of all of them together
             words = "every device ran all inputs (no --divide_input 1)"
@@ -238,6 +241,14 @@ def group_by_run(summaries: list[Summary], consoles: list[console.Console]) -> t
             raise InputError(f"two runs of batch size {size}: {runs[run.batch_size]} and {run}. Give a folder with one")
         runs[run.batch_size] = run
     return tuple(runs[size] for size in sorted(runs))
+
+
+def absent_devices(group: list[Summary]) -> list[str]:
+    """Devices that a run on several devices names on its command line, but that have no summary here."""
+    if not ais_bench.OF_DEVICE.fullmatch(group[0].path.stem):
+        return []
+    stated = {number for summary in group for number in summary.options.get("device", "").split(",") if number}
+    return sorted(stated - {summary.device for summary in group})
 
 
 def is_repeated(group: list[Summary]) -> bool:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -154,18 +153,11 @@ def read(path: Path) -> Summary:
     listed, count = table.get("npu_compute_time_list"), compute.get("count")
     if listed is not None and not isinstance(listed, list | dict):
         raise InputError(f"{path}: npu_compute_time_list={str(listed)[:40]!r}, expected a list. Run ais_bench again")
-    spans = [each for each in listed or () if isinstance(each, list)]
-    flat = chain.from_iterable(each if isinstance(each, list) else [each] for each in listed or ())
-    numbers = [finite_number(each, path) for each in flat]
-    problem, clock, times = "", None, tuple(numbers)
-    if spans:
-        times = ()
-        if len(spans) < len(listed or ()) or any(len(span) != 2 for span in spans):
-            problem = "its npu_compute_time_list holds neither times nor pairs of start and end"
-        else:
-            times = tuple(float(end) - float(start) for start, end in spans)
-            clock = min(numbers[::2]) / 1000, max(numbers[1::2]) / 1000
+    problem, times, ends = read_times(list(listed or ()), path)
+    clock = (min(ends[::2]) / 1000, max(ends[1::2]) / 1000) if ends else None
     statistics = read_statistics(compute, path)
+    if times and not compute:
+        problem = problem or "it has no NPU_compute_time"
     if compute and "mean" not in statistics:
         problem = problem or f"its NPU_compute_time has no mean, only {format_list(sorted(compute))}"
     if compute and "throughput" not in table:
@@ -174,12 +166,24 @@ def read(path: Path) -> Summary:
     throughput = finite_number(table.get("throughput", 0.0) if compute else 0.0, path)
     count = None if count is None else int(finite_number(count, path))
     extremes = [statistics[name] for name in ("min", "max") if name in statistics]
-    marked = any(simulation.is_marked(each) for each in (times, numbers, extremes) if each)
+    marked = any(simulation.is_marked(each) for each in (times, ends, extremes) if each)
     simulated = marked or table.get(simulation.KEY) is True or raw_times.is_scaled_simulation(times)
     known = (path, folder, tuple(pairs), options, statistics, throughput, times, count, simulated)
     summary = Summary(*known, clock=clock, timing_problem=problem)
     check_paths(summary)
     return summary
+
+
+def read_times(listed: list[Any], path: Path) -> tuple[str, tuple[float, ...], tuple[float, ...]]:
+    """Read a list of times in ms: why it cannot be, in words; durations; and the starts and ends of pairs, in turn."""
+    forms = {len(each) if isinstance(each, list) else 0 for each in listed}
+    flat = [value for each in listed for value in (each if isinstance(each, list) else [each])]
+    if not (forms <= {0} or forms == {2}) or any(value is None or isinstance(value, list | dict) for value in flat):
+        return "its npu_compute_time_list holds neither times nor pairs of start and end", (), ()
+    numbers = tuple(finite_number(value, path) for value in flat)
+    if forms != {2}:
+        return "", numbers, ()
+    return "", tuple(end - start for start, end in zip(numbers[::2], numbers[1::2], strict=True)), numbers
 
 
 def read_statistics(compute: Mapping[str, Any], path: Path) -> dict[str, float]:
@@ -206,7 +210,8 @@ def find_summary(path: Path) -> Path:
         return beside
     found = sorted(path.parent.glob("*_summary.json"))
     if len(found) > 1:
-        raise InputError(f"{path}: absent, and beside it are {format_list([each.name for each in found])}. Give one")
+        names = format_list([each.name for each in found])
+        raise InputError(f"{path}: absent, and beside it are {names}. Give one, or of several devices all")
     return found[0] if found else path
 
 

@@ -18,10 +18,12 @@ from enet.records.parsing import finite_number, read_text
 #: Version 8 adds "[TensorRT v8401]", and version 10 its build, "[b26]".
 STATUS = re.compile(r"&&&& (\w+) TensorRT\.trtexec(?: \[[^\[\]]{1,40}\]){0,4} # (?P<command>.*)")
 PREFIX = re.compile(r"^\[\d\d/\d\d/\d{4}-\d\d:\d\d:\d\d\] \[\w\] ?")
+#: Options of a run that only builds an engine.
+BUILDS = re.compile(r"--(?:buildOnly|skipInference)\b")
 #: Statistics of version 8 and later, all in one line; other percentiles vary.
 ONE_LINE = re.compile(
     r"GPU Compute Time: min = (?P<min>\S+) ms, max = (?P<max>\S+) ms, mean = (?P<mean>\S+) ms, "
-    r"median = (?P<median>\S+) ms.*?percentile\(99%\) = (?P<p99>\S+) ms"
+    r"median = (?P<median>\S+) ms(?:.*?percentile\(99%\) = (?P<p99>\S+) ms)?"
 )
 #: Statistics of version 7, one line each below "GPU Compute"; other sections use the same names.
 SECTION_LINES = {
@@ -58,11 +60,17 @@ def read(path: Path) -> list[RecordedTiming]:
     if not any(status == "PASSED" for found in statuses for status in found) and any(map(STATUS.search, runs)):
         ended = next((found[-1] for found in reversed(statuses) if found), "RUNNING and nothing after it")
         raise InputError(f"{path}: trtexec says {ended}, expected PASSED. Run it again")
-    return [
-        read_run(run, path)
+    passed = [
+        run
         for run, found in zip(runs, statuses, strict=True)
         if "PASSED" in found or not any(statuses)  # a log without the lines that say how a run ended
     ]
+    return [read_run(run, path) for run in [run for run in passed if not is_build(run)] or passed]
+
+
+def is_build(run: str) -> bool:
+    """Return True for a run that only built an engine, by its command line."""
+    return any(BUILDS.search(status["command"]) for status in STATUS.finditer(run))
 
 
 def split_runs(text: str) -> Iterator[str]:
@@ -97,12 +105,12 @@ def read_run(text: str, path: Path) -> RecordedTiming:
 
 
 def compute_times(text: str, path: Path) -> dict[str, float]:
-    """GPU compute time in ms: min, max, mean, median, p99; an ``InputError`` if one is missing."""
+    """GPU compute time in ms: min, max, mean, median, p99 if it was asked for; an ``InputError`` if one is missing."""
     lines = [PREFIX.sub("", line).strip() for line in text.splitlines()]
     # Matched at its first place in a line only: a search would begin again at every repetition within one.
     found = (ONE_LINE.match(line, line.find("GPU Compute Time: ")) for line in lines if "GPU Compute Time: " in line)
     if values := next(filter(None, found), None):
-        return {name: finite_number(value, path) for name, value in values.groupdict().items()}
+        return {name: finite_number(value, path) for name, value in values.groupdict().items() if value}
     if "GPU Compute" not in lines:
         raise InputError(f"{path}: no GPU compute time. Save all output of trtexec")
     section = lines[lines.index("GPU Compute") + 1 :][:8]

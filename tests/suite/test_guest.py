@@ -36,7 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("words", [[], ["-n", "1"]], ids=str)
+@pytest.mark.parametrize("words", [[], ["-n", "1"], ["--ignore", str(ROOT / "tests"), "."]], ids=["", "-n", "--ignore"])
 def test_another_project_has_its_own_options(words: list[str], project: Path) -> None:
     done = run(project, *words)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -57,8 +57,9 @@ def test_whoever_asks_elsewhere_is_told_how_to_ask(project: Path) -> None:
         ["-m", "pytest", "--pyargs", "enet.acceptance", "-m", "accuracy", "-q"],
         ["-m", "pytest", "--pyargs", "enet.acceptance", "-m", "accuracy", "-q", "-p", "like_playwright"],
         ["-m", "enet.cli", "accept", "-q", "--", "-p", "like_playwright"],
+        ["-m", "enet.cli", "accept", "-q", "-W", "error"],
     ],
-    ids=["pyargs", "beside a plugin", "enet accept"],
+    ids=["pyargs", "beside a plugin", "enet accept", "strict"],
 )
 def test_the_suite_runs_from_the_folder_of_another_project(command: list[str], project: Path) -> None:
     words = ["--collect-only", "--data-root", "..", "--device", "3", "--backend", "ascend"]
@@ -72,3 +73,17 @@ def test_without_a_terminal_the_files_tell(records: Path, tmp_path: Path) -> Non
     done = run(ROOT, "-p", "no:terminal", "--replay", str(records), "--evidence", str(tmp_path), "-m", "perf")
     assert done.returncode == 0, done.stdout + done.stderr
     assert json.loads((tmp_path / "verdicts.json").read_text(encoding="utf-8"))["accepted"]
+
+
+def test_a_variable_may_name_the_suite(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--pyargs enet.acceptance")
+    done = run(project, "-m", "accuracy", "-q", "--collect-only", "--backend", "openvino")
+    assert "tests/acceptance/test_accuracy.py::test_miou[scenes-openvino-bs1]" in done.stdout, done.stdout + done.stderr
+
+
+def test_what_cannot_begin_leaves_no_conclusion_beside_the_evidence_of_another(project: Path, tmp_path: Path) -> None:
+    words = ["--pyargs", "enet.acceptance", "-m", "accuracy", "--evidence", str(tmp_path)]
+    done = run(project, *words, "--deliverable", "camvid-paper")
+    assert "give the data set's folder with --data-root" in done.stdout + done.stderr
+    assert done.returncode == 2
+    assert not (tmp_path / "verdicts.json").exists()

@@ -208,6 +208,48 @@ def test_require_of_the_namesake_says_which_package_is_wrong(tmp_path: Path, mon
     assert "pip uninstall ais-bench-benchmark. Install both wheels of ais_bench" in str(caught.value)
 
 
+#: Installed module: its files, and words of the refusal.
+IMPORTS = {
+    "a folder without the package": ({"ais_bench/infer/notes.txt": ""}, "no ais_bench.infer"),
+    "no interface": ({"ais_bench/infer/__init__.py": ""}, "cannot be imported (No module named"),
+    "a library of CANN missing": (
+        {
+            "ais_bench/infer/__init__.py": "",
+            "ais_bench/infer/interface.py": "raise ImportError('libascendcl.so: cannot')",
+        },
+        "cannot be imported (libascendcl.so: cannot); install CANN and run: source",
+    ),
+    "another's __init__": (
+        {"ais_bench/__init__.py": "import opencompass", "ais_bench/infer/__init__.py": ""},
+        "cannot be imported (No module named 'opencompass')",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", IMPORTS)
+def test_open_session_that_cannot_import_is_unavailable(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, words = IMPORTS[what]
+    for name, text in {**files, "aclruntime.py": ""}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    for module in ("ais_bench", "ais_bench.infer", "ais_bench.infer.interface"):
+        monkeypatch.setitem(sys.modules, module, ModuleType(module))  # so that it is gone again afterwards
+        monkeypatch.delitem(sys.modules, module)
+    with pytest.raises(BackendUnavailable) as caught:
+        ais_bench.open_session(tmp_path / "enet.om", 0)
+    assert words in str(caught.value)
+
+
+def test_infer_without_a_library_says_what_to_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "libascendcl.so: cannot open shared object file: No such file or directory"
+    front_end(tmp_path, monkeypatch, f"raise ImportError({said!r})")
+    with pytest.raises(BackendUnavailable, match=r"library libascendcl\.so is not found; .*set_env\.sh"):
+        ais_bench.infer(FolderRun(**{**vars(RUN), "inputs": tmp_path, "outputs": tmp_path / "out" / "bs16"}))
+
+
 def test_require_without_packages_names_both() -> None:
     with pytest.raises(BackendUnavailable, match="ais_bench and aclruntime not installed"):
         ais_bench.require()

@@ -208,6 +208,20 @@ TEXTS: dict[str, tuple[str, Message]] = {
         + "EZ9999: Inner Error!\nEZ9999  The error from device(2), serial number is 17, there is an aicore error.\n",
         Message("EZ9999", "The error from device(2), serial number is 17, there is an aicore error."),
     ),
+    "no colon, one space": (
+        FAILED + "EZ9999: Inner Error!\nEZ9999 The error from device(2), serial number is 17.\n",
+        Message("EZ9999", "The error from device(2), serial number is 17."),
+    ),
+    "code again after process and time": (
+        FAILED
+        + "E19999: Inner Error!\nE19999[PID: 62] 2025-12-07-20:48:26.590.568 (E19999):  [Call][PreRun] Failed.\n",
+        Message("E19999", "[Call][PreRun] Failed."),
+    ),
+    "CANN 9, name of two words, other time": (
+        FAILED
+        + "[PID:8818] 2026-06-08 19:41:31.081 Invalid Argument(E10001): Value bad.\n        Solution: Give another.\n",
+        Message("E10001", "Value bad.", "", "Give another."),
+    ),
 }
 
 
@@ -353,6 +367,7 @@ def test_convert_output_that_is_not_utf8_gives_reason(tmp_path: Path, monkeypatc
         (("ascend-toolkit",), "run: source {toolkit}"),
         (("cann",), "run: source {cann}"),
         (("cann", "ascend-toolkit"), "run: source {cann}"),
+        (("cann", "elsewhere"), "run: source {elsewhere}"),
     ],
 )
 def test_require_names_the_set_env_that_is_here(
@@ -361,12 +376,17 @@ def test_require_names_the_set_env_that_is_here(
     for name in present:
         (tmp_path / name).mkdir()
         (tmp_path / name / "set_env.sh").touch()
+    for name in tool.ROOTS:
+        monkeypatch.delenv(name, raising=False)
+    if "elsewhere" in present:
+        monkeypatch.setenv("ASCEND_HOME_PATH", str(tmp_path / "elsewhere" / "latest"))
     monkeypatch.setattr(tool, "ASCEND", tmp_path)
     monkeypatch.setattr(tool, "HOMES", (tmp_path / "cann", tmp_path / "ascend-toolkit"))
     only(tmp_path / "bin", monkeypatch)
     with pytest.raises(BackendUnavailable) as caught:
         tool.require("atc")
-    paths = {"cann": tmp_path / "cann" / "set_env.sh", "toolkit": tmp_path / "ascend-toolkit" / "set_env.sh"}
+    folders = {"cann": "cann", "toolkit": "ascend-toolkit", "elsewhere": "elsewhere"}
+    paths = {name: tmp_path / folder / "set_env.sh" for name, folder in folders.items()}
     assert str(caught.value) == f"atc: not found on the PATH; {hint.format(**paths)}"
 
 

@@ -255,6 +255,44 @@ TABLES: dict[str, tuple[str, list[DeviceState]]] = {
 }
 
 
+#: Other spelling of a known table that says the same.
+SPELLINGS: dict[str, tuple[str, str, str]] = {
+    "capitals": (WITH_CONTAINERS, "Process id in container", "Process ID in Container"),
+    "capitals of the process": (WITH_CONTAINERS, "| Process id ", "| Process ID "),
+    "no huge pages": (NPU_SMI, "0    / 0 ", "NA   / NA"),
+    "no huge pages, 950": (ASCEND_950, "0     / 0 ", "NA    / NA"),
+}
+
+
+@pytest.mark.parametrize("what", SPELLINGS)
+def test_parse_other_spelling_gives_the_same(what: str) -> None:
+    table, old, new = SPELLINGS[what]
+    assert old in table
+    assert npu_smi.parse(table.replace(old, new)) == npu_smi.parse(table)
+
+
+def test_parse_tables_of_before_and_after_gives_both() -> None:
+    """Chips are counted from 0 in each, where no column has their number."""
+    after = WITH_CONTAINERS.replace("| 0                    0 ", "| 73                   0 ")
+    assert npu_smi.parse(f"{WITH_CONTAINERS}{after}") == npu_smi.parse(WITH_CONTAINERS) + npu_smi.parse(after)
+
+
+#: Values that a table does not tell, and what speaks against a measurement then.
+UNTOLD = {
+    "load": ("| 0            934 ", "| NA           934 ", "the load of its cores is not known"),
+    "health": ("| OK ", "| -- ", "health is --"),
+    "memory": ("934  / 23054", "NA   / NA   ", ""),
+}
+
+
+@pytest.mark.parametrize("what", UNTOLD)
+def test_value_that_is_not_told_is_no_good_sign(what: str) -> None:
+    old, new, problem = UNTOLD[what]
+    assert old in NPU_SMI
+    (state,) = npu_smi.parse(NPU_SMI.replace(old, new))
+    assert state.device_problems() == ([f"device 0 (310P3): {problem}"] if problem else [])
+
+
 @pytest.mark.parametrize("name", TABLES)
 def test_parse_known_table_gives_every_chip(name: str) -> None:
     text, expected = TABLES[name]

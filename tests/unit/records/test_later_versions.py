@@ -96,6 +96,17 @@ FORMS: dict[str, tuple[Callable[[dict[str, Any]], object], Outcome, str]] = {
         Outcome.NO_EVIDENCE,
         "holds neither times nor pairs of start and end",
     ),
+    "pairs in a list of each thread": (
+        lambda table: table.update(npu_compute_time_list=[[[1.0, 2.0]] * 5]),
+        Outcome.NO_EVIDENCE,
+        "holds neither times nor pairs of start and end",
+    ),
+    "tables of start and end": (
+        lambda table: table.update(npu_compute_time_list=[{"start": 1.0, "end": 2.0}] * 5),
+        Outcome.NO_EVIDENCE,
+        "holds neither times nor pairs of start and end",
+    ),
+    "no statistics": (lambda table: table.pop("NPU_compute_time"), Outcome.NO_EVIDENCE, "it has no NPU_compute_time"),
     "mean and count alone": (as_mean_alone, Outcome.NO_EVIDENCE, "its list of times is missing"),
     "a pair backwards": (as_backwards, Outcome.FAIL, "an execution of -"),
 }

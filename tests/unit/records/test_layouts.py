@@ -116,6 +116,19 @@ def test_every_layout_gives_its_figures(
     assert gates.accuracy.miou(scored, spec).outcome is Outcome.PASS, scored.provenance.missing_reason
 
 
+@pytest.mark.parametrize("divided", [True, False])
+def test_device_without_summary_is_not_left_out(
+    divided: bool, subject: Subject, logits: dict[str, NDArray[Any]], tmp_path: Path
+) -> None:
+    """It may have been the slow one."""
+    several("device{device}_{index}", divided=divided)(tmp_path / "results", logits)
+    (tmp_path / "results" / "run" / "device3_1_summary.json").unlink()
+    timed = throughput_from_folder(results_folder.scan(tmp_path / "results"), 1, subject.deliverable, TARGET)
+    verdict = gates.throughput.throughput(timed, subject.deliverable, baselines.load())
+    assert verdict.outcome is Outcome.NO_EVIDENCE, verdict
+    assert "device2_0_summary.json: ran on device 3, too, whose summary is absent" in verdict.sentence
+
+
 def without(numbers: Collection[int], *sizes: int) -> Callable[[Path], None]:
     """Leave the images with these numbers out of summaries and folders; -1 is the last."""
 

@@ -187,6 +187,11 @@ CLAIMS: dict[str, tuple[str, str, dict[int, float] | str]] = {
     "batch size in the name": ("eval_bs16.log", SAMPLES, {16: 64.0}),
     "both forms": ("out.txt", f"BS 1\n{SAMPLES}BS 1\nmiou: 64.0%\n", {1: 64.0}),
     "two figures": ("out.txt", f"BS 1\n{SAMPLES}BS 1\nmiou: 64.5%\n", "two different values of miou for batch 1"),
+    "other spaces, and words after": ("out.txt", "Sample:1 ,validation pixAcc:90.1,\tmIoU:68.9 done", {0: 68.9}),
+    "in quotes": ("out.txt", 'log: "Sample: 1, validation pixAcc: 90.1, mIoU: 68.9"', {0: 68.9}),
+    "batch16 in the name": ("eval_batch16.log", SAMPLES, {16: 64.0}),
+    "no batch size in the name": ("jobs2024.log", SAMPLES, {0: 64.0}),
+    "another name": ("evaluation.log", "mIoU of the model 68.897\n", "claims an mIoU in an unknown form"),
     "over 100 %": ("out.txt", "Sample: 1, validation pixAcc: 90.1, mIoU: 168.9", "miou=168.9 %, expected 0..100 %"),
     "not a number": ("out.txt", "Sample: 1, validation pixAcc: nan, mIoU: nan", "expected a finite number"),
     "another form": ("eval_log.txt", "mean IoU of the model is 68.897\n", "claims an mIoU in an unknown form"),
@@ -220,6 +225,9 @@ def trt_run(options: str = "--shapes=image:4x3x480x480", mean: int = 2, end: str
 
 FAILED_RUN = "&&&& RUNNING TensorRT.trtexec # trtexec --batch=64\n&&&& FAILED TensorRT.trtexec # trtexec --batch=64\n"
 KILLED_RUN = trt_run(mean=7).rpartition("&&&&")[0]
+BUILT = (
+    "&&&& RUNNING TensorRT.trtexec # trtexec --skipInference\n&&&& PASSED TensorRT.trtexec # trtexec --skipInference\n"
+)
 #: Logs of trtexec, and batch size and mean in ms of each run that passed.
 RUNS: dict[str, tuple[bytes, list[tuple[int, float]]]] = {
     "several": ((trt_run() + trt_run("--shapes=image:8x3x480x480", 3)).encode(), [(4, 2), (8, 3)]),
@@ -231,6 +239,8 @@ RUNS: dict[str, tuple[bytes, list[tuple[int, float]]]] = {
     ),
     "killed before passed": ((KILLED_RUN + trt_run()).encode(), [(4, 2)]),
     "killed after passed": ((trt_run() + KILLED_RUN).encode(), [(4, 2)]),
+    "built before passed": ((BUILT + trt_run()).encode(), [(4, 2)]),
+    "another percentile": (trt_run().encode().replace(b"99%", b"90%"), [(4, 2)]),
     "optShapes first": (trt_run("--optShapes=image:16x3x8x8 --shapes=image:4x3x8x8").encode(), [(4, 2)]),
     "optShapes last": (
         trt_run("--shapes=image:4x3x8x8 --minShapes=image:1x3x8x8 --optShapes=image:16x3x8x8").encode(),
