@@ -66,6 +66,7 @@ def test_rejected_with_two_classes_exchanged(mine: Path, scenes: Path, tmp_path:
 def test_a_checkpoint_of_another_network_is_one_clear_line(mine: Path, scenes: Path, tmp_path: Path) -> None:
     torch.save(recipes.seeded("ascend", 20).state_dict(), tmp_path / "other.pth")
     done = accept(mine, scenes, tmp_path, "--weights", tmp_path / "other.pth", "-k", "test_reference")
-    assert done.returncode == 1
-    assert "it is another ENet, 'ascend' with 20 outputs" in " ".join(done.stdout.split())
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "it is another ENet, 'ascend' with 20 outputs" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -93,8 +93,8 @@ IDLE = {"HEALTH": "OK", "TEMPERATURE": "50", "AICORE": "0", "PROCESSES": ""}
 PROBLEMS = {
     "other processes run on it: python (4711)": [IDLE | {"PROCESSES": "python:4711"}],
     "health is Warning": [IDLE | {"HEALTH": "Warning"}],
-    "96 °C, expected at most 85": [IDLE, IDLE, IDLE | {"TEMPERATURE": "96"}],
-    "40 % of its cores are in use": [IDLE, IDLE, IDLE | {"AICORE": "40"}],
+    "96 °C, expected at most 85": [IDLE, IDLE, IDLE, IDLE | {"TEMPERATURE": "96"}],
+    "40 % of its cores are in use": [IDLE, IDLE, IDLE, IDLE | {"AICORE": "40"}],
 }
 
 
