@@ -38,7 +38,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
         from enet import pytest_plugin
 
         early_config.pluginmanager.register(pytest_plugin, pytest_plugin.__name__)
-        pytest_plugin.search_again(early_config, parser, args)
+        pytest_plugin.search_again(early_config, parser, args, ALIAS)
 
 
 def is_meant(words: Sequence[str], place: Path, positional: Container[str]) -> bool:

@@ -22,7 +22,6 @@ import pytest
 
 from enet.errors import EnetError
 from enet.options import EVIDENCE, add_acceptance
-from enet.pytest_entry import ALIAS
 from enet.storage import run_folder
 
 #: Folder with ``pytest.ini``, ``conftest.py``, ``fixtures`` and ``tests``: in the package if that is a wheel's.
@@ -85,15 +84,19 @@ def the_tests(here: Path) -> list[str]:
     return ["-c", str(SUITE / "pytest.ini"), "-o", f"cache_dir={here / '.pytest_cache'}", str(ACCEPTANCE)]
 
 
-def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
-    """Search the configuration, now that the values of options are not taken for test paths."""
+def search_again(config: pytest.Config, parser: pytest.Parser, args: list[str], alias: str) -> None:
+    """Search the configuration, now that the values of options are not taken for test paths.
+
+    Args:
+        alias: the word in ``args`` that stands for the acceptance tests, wherever they are.
+    """
 
     def parse() -> None:
         config.known_args_namespace = parser.parse_known_args(args, namespace=copy.copy(config.option))
 
     del args[: len(config.getini("addopts"))]
-    if ALIAS in args:
-        at = args.index(ALIAS)
+    if alias in args:
+        at = args.index(alias)
         args[at : at + 1] = the_tests(config.invocation_params.dir)
     parse()
     if find_configuration(config):
