@@ -41,7 +41,7 @@ VECTOR_FLAGS = r"avx|amx|fma|asimd|sve|i8mm|bf16"
 
 def cores() -> int:
     """Number of threads or processes that compute at the same time: the most that nobody has to wait for a core."""
-    return min(shared_cores() // workers() or 1, openmp_threads() or sys.maxsize)
+    return within_openmp(shared_cores() // workers() or 1)
 
 
 def shared_cores() -> int:
@@ -55,6 +55,11 @@ def shared_cores() -> int:
 
 def allowed_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def within_openmp(count: int) -> int:
+    """A number of threads, but no more than the user's ``OMP_NUM_THREADS``."""
+    return min(count, openmp_threads() or sys.maxsize)
 
 
 def openmp_threads() -> int | None:
@@ -138,7 +143,7 @@ def host_fingerprint() -> dict[str, Any]:
         "cpu": ", ".join(names),
         "mhz": int(round(clock, -2)),
         "vector_flags": sorted({flag for flag in cpu().split() if re.match(VECTOR_FLAGS, flag)}),
-        "cores": min(shared_cores(), openmp_threads() or sys.maxsize),
+        "cores": within_openmp(shared_cores()),
         "system": platform.system(),
         "machine": platform.machine(),
         "torch": installed_version("torch").partition("+")[0],

@@ -36,7 +36,8 @@ def run(args: Namespace) -> int:
 
 def opencv_state() -> dict[str, Any]:
     """Whether OpenCV can be imported, which distribution of it, and what repairs several."""
-    warning = {"warning": opencv.problem()} if opencv.problem() else {}
+    problem = opencv.problem()
+    warning = {"warning": problem} if problem else {}
     try:
         import_module("cv2")
     except ImportError as error:

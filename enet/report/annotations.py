@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from enet.errors import printable
-from enet.report.terminal import cells_of, gate_in_words
+from enet.report.terminal import cells_of, gate_in_words, what_was_found
 
 #: GitHub keeps the first ten errors of a step.
 MOST = 10
@@ -20,9 +20,8 @@ def workflow_commands(table: Mapping[str, Any]) -> list[str]:
     for verdict in sorted(failed, key=lambda verdict: verdict["outcome"]):
         measured, limit, margin = cells_of(verdict)
         figures = f"measured {measured}, limit {limit}, margin {margin}. "
-        text = "; ".join([verdict["sentence"], *verdict["notes"]])
         title = f"{verdict['outcome']}: {gate_in_words(verdict)}"
-        lines.append(workflow_command("error", title, (figures if measured != "-" else "") + text))
+        lines.append(workflow_command("error", title, (figures if measured != "-" else "") + what_was_found(verdict)))
     return lines[:MOST]
 
 

@@ -7,7 +7,7 @@ import re
 from enet.errors import printable
 from enet.report.contents import OUTCOMES, Contents
 from enet.report.page import SIGNS, headline
-from enet.report.terminal import cells_of, gate_in_words
+from enet.report.terminal import cells_of, gate_in_words, what_was_found
 
 
 def summary(contents: Contents) -> str:
@@ -17,8 +17,7 @@ def summary(contents: Contents) -> str:
     verdicts = sorted(contents.verdicts, key=lambda verdict: order.index(verdict["outcome"]))
     rows = []
     for verdict in verdicts:
-        found = "; ".join([verdict["sentence"], *verdict["notes"]])
-        cells = (SIGNS[verdict["outcome"]], gate_in_words(verdict), *cells_of(verdict), found)
+        cells = (SIGNS[verdict["outcome"]], gate_in_words(verdict), *cells_of(verdict), what_was_found(verdict))
         rows.append(f"| {' | '.join(map(cell, cells))} |")
     lines = [
         f"## {cell(headline(contents))}",

@@ -19,7 +19,6 @@ SIGNIFICANT = {"x": 3, "ms": 4, "images/s": 4}
 #: Digits are added until measured and limit print differently, at most so many.
 MAX_MORE_DIGITS = 6
 
-
 #: What needs attention first.
 ORDER = ("FAIL", "NO EVIDENCE", "INFO", "PASS")
 
@@ -54,9 +53,16 @@ def table_lines(verdict: Mapping[str, Any]) -> list[str]:
     else:  # the figures move to a line of their own
         lines = [f"{start}{gate}", f"{'':<{OUTCOME + GATE}}{cells}"]
     if verdict["outcome"] != "PASS":
-        indent, text = " " * OUTCOME, "; ".join([verdict["sentence"], *verdict["notes"]])
-        lines += textwrap.wrap(text, 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False)
+        indent = " " * OUTCOME
+        lines += textwrap.wrap(
+            what_was_found(verdict), 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        )
     return [line.rstrip() for line in lines]
+
+
+def what_was_found(verdict: Mapping[str, Any]) -> str:
+    """The sentence of a verdict, with its notes."""
+    return "; ".join([verdict["sentence"], *verdict["notes"]])
 
 
 def gate_in_words(verdict: Mapping[str, Any]) -> str:

@@ -61,19 +61,16 @@ def take_over(folder: Path, owner: Mapping[str, str]) -> str:
     Raises:
         InputError: a file cannot be deleted or written.
     """
-    try:
-        earlier = json.loads((folder / OWNER).read_text(encoding="utf-8"))
-        name = str(earlier["deliverable"])
-    except (OSError, ValueError, KeyError, TypeError):
-        earlier, name = None, ""
+    earlier = read_table(folder / OWNER)
     if earlier == owner:
         return ""
     write_text(folder / OWNER, json.dumps(dict(owner)))
-    if earlier is None:
+    if not isinstance(earlier, dict) or "deliverable" not in earlier:
         return ""
     for path in [*evidence_files(folder)]:
         delete(path)
     changed = [key for key in owner if earlier.get(key) != owner[key]]
+    name = str(earlier["deliverable"])
     return name if name != owner["deliverable"] else f"{name} with other {' and '.join(changed)}"
 
 
