@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup
 
-#: Pixels: a strip with its label, its track, the middle of it, an axis; the area of a line chart, and the room above it.
+#: Pixels: a strip with its label, its track, the middle of it, an axis; a line chart's area, and the room above it.
 STRIP, TRACK, MIDDLE, AXIS = 44, 28, 30, 22
 AREA, TOP = 230, 20
 
@@ -84,7 +84,7 @@ class Scale:
         return [round(place * step, 9) for place in range(first, last + 1)]
 
 
-def element(tag: str, *children: object, **attributes: object) -> Markup:
+def element(tag: str, *children: str, **attributes: object) -> Markup:
     """An element; texts are escaped. ``class_`` is the attribute "class", ``text_anchor`` is "text-anchor".
 
     >>> element("text", "a < b", text_anchor="end", class_="x")
@@ -99,7 +99,7 @@ def line(x: tuple[object, object], y: tuple[object, object], style: str) -> Mark
     return element("line", x1=x[0], x2=x[1], y1=y[0], y2=y[1], class_=style)
 
 
-def words(content: object, x: str, y: float, anchor: str = "middle", style: str = "") -> Markup:
+def words(content: str, x: str, y: float, anchor: str = "middle", style: str = "") -> Markup:
     return element("text", content, x=x, y=y, text_anchor=anchor, class_=style)
 
 
@@ -174,17 +174,20 @@ def throughput(measured: Curve, others: Sequence[Curve], required: Mapping[str, 
     height = TOP + AREA + AXIS
     left = element("svg", *numbers, class_="chart", height=height, aria_hidden="true")
     right = element("svg", *drawn, class_="chart", height=height, role="img", aria_label=f"Images/s measured: {told}")
-    legend = legend_of([*zip(styles, (curve.name for curve in others), strict=True), ("measured", measured.name)])
+    names = [*zip(styles, (curve.name for curve in others), strict=True), ("measured", measured.name)]
+    legend = legend_of(names, has_band=bool(required))
     return legend + element("div", left, right, class_="lines") + element("p", "batch size", class_="unit")
 
 
-def legend_of(curves: Sequence[tuple[str, str]]) -> Markup:
-    """Style and name of each curve, and the band."""
+def legend_of(curves: Sequence[tuple[str, str]], *, has_band: bool) -> Markup:
+    """Style and name of each curve, and of the band."""
     size = {"width": 28, "height": 12, "aria_hidden": "true"}
     keys = [
         element("li", element("svg", line((0, 28), (6, 6), f"curve {style}"), **size), name) for style, name in curves
     ]
-    return element("ul", *keys, element("li", element("span", class_="band"), "required"), class_="keys")
+    if has_band:
+        keys.append(element("li", element("span", class_="band"), "required"))
+    return element("ul", *keys, class_="keys")
 
 
 def bar(value: float, low: float, high: float) -> Markup:

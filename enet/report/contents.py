@@ -99,7 +99,8 @@ class Contents:
     @property
     def runs(self) -> list[Provenance]:
         """Origins of what was measured, each once."""
-        runs = [each.provenance for each in (*self.accuracies, *self.speeds, *self.throughputs)]
+        measured: tuple[Accuracy | Speed | Throughput, ...] = (*self.accuracies, *self.speeds, *self.throughputs)
+        runs = [each.provenance for each in measured]
         return list({str(run): run for run in runs}.values())
 
 

@@ -250,7 +250,8 @@ def side(run: Provenance) -> str:
 def parity(contents: Contents) -> dict[str, Any]:
     """Runs that should agree: a table of those that differ, and a sentence each for the others."""
     rows, equal, missing = [], [], []
-    for found in (*contents.parities, *contents.differences):
+    comparisons: tuple[Parity | LogitComparison, ...] = (*contents.parities, *contents.differences)
+    for found in comparisons:
         of, differ, worst = of_labels(found) if isinstance(found, Parity) else of_logits(found)
         names = (found.comparison, side(found.first), side(found.second))
         words = f"{names[0]}: {names[1]} and {names[2]}"

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from enet.errors import InputError
 from enet.evidence import Accuracy
 from enet.report import figures
@@ -58,7 +60,14 @@ def row(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> lis
     style = "other" if is_other else "moved" if change.value else "same"
     outcome = Cell(" → ".join(dict.fromkeys(outcomes)), style=outcomes[1].replace(" ", "-") if is_other else "")
     limit = Cell(cells_of(known)[1], style="number")
-    return [Cell(gate_in_words(known), style=style), outcome, *values, change, limit]
+    why = Markup("<small>{}</small>").format(newer["sentence"]) if is_other and newer else ""
+    return [
+        Cell(Markup("{} {}").format(gate_in_words(known), why).rstrip(), style=style),
+        outcome,
+        *values,
+        change,
+        limit,
+    ]
 
 
 def moved(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Cell:
