@@ -6,6 +6,7 @@ import datetime
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -354,16 +355,14 @@ def tried(diagnosis: Mapping[str, Any] | None) -> Table | None:
     return Table(name="What was tried", titles=titles, rows=rows)
 
 
-def layer(contents: Contents) -> dict[str, Any] | None:
-    """The first diverging layer of a diagnosis: its facts, and its picture as a data URL, if it has them."""
-    found = (contents.diagnosis or {}).get("layer")
-    if not isinstance(found, dict):
+def layers(contents: Contents) -> dict[str, Any] | None:
+    """The first layer that differs, if a diagnosis compared layers: a sentence, facts, the picture as a data URL."""
+    found = (contents.diagnosis or {}).get("layers")
+    if not found:
         return None
-    facts = [
-        (name.replace("_", " "), str(value)) for name, value in found.items() if isinstance(value, str | int | float)
-    ]
-    picture = contents.folder / found["picture"] if isinstance(found.get("picture"), str) else None
-    return {
-        "facts": [fact for fact in facts if fact[0] != "picture"],
-        "picture": data_url(picture) if picture and picture.is_file() else "",
-    }
+    first = found.get("first") or {}
+    figures = [(name, f"{first[name]:.3g}") for name in ("largest", "median", "allowed") if name in first]
+    shape = [("shape", " x ".join(map(str, first["shape"])))] if "shape" in first else []
+    picture = contents.folder / Path(first.get("picture") or ".").name
+    url = data_url(picture) if picture.is_file() else ""
+    return {"sentence": found["sentence"], "facts": [*shape, *figures], "picture": url}

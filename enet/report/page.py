@@ -44,7 +44,7 @@ def write(contents: Contents, path: Path) -> None:
         "origin": figures.origin(contents),
         "advice": advice(contents),
         "tried": figures.tried(contents.diagnosis),
-        "layer": figures.layer(contents),
+        "layers": figures.layers(contents),
         "choices": [(name, outcomes[name], SIGNS[name][2:], STYLES[name]) for name in ORDER],
         "styles": STYLES,
         "order": ORDER,

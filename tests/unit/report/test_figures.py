@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +110,26 @@ def test_origin_of_a_record_names_device_and_both_times(run: Any, expected: dict
     told = dict(figures.origin(contents(throughputs=(run,))))
     assert {name: told[name] for name in expected} == expected
     assert "device" not in told  # this machine's processor measured nothing
+
+
+def test_layers_have_a_sentence_figures_and_a_picture(tmp_path: Path) -> None:
+    first = {"shape": [1, 16, 8, 8], "largest": 0.51234, "median": 0.01, "allowed": 1e-6, "picture": "../first.png"}
+    found = {"cause": "", "sentence": "", "layers": {"sentence": "the first is Conv 'a'", "first": first}}
+    run = contents(diagnosis=found, folder=tmp_path)
+    told = figures.layers(run)
+    assert told is not None
+    assert told["facts"] == [
+        ("shape", "1 x 16 x 8 x 8"),
+        ("largest", "0.512"),
+        ("median", "0.01"),
+        ("allowed", "1e-06"),
+    ]
+    assert told["picture"] == ""
+    (tmp_path / "first.png").write_bytes(b"x")
+    assert (figures.layers(run) or {})["picture"].startswith("data:image/png;base64,")
+    found["layers"] = {"sentence": "all agree", "first": None}
+    assert figures.layers(run) == {"sentence": "all agree", "facts": [], "picture": ""}
+    assert figures.layers(contents()) is None
 
 
 def test_origin_of_a_run_here_names_its_device() -> None:
