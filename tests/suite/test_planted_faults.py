@@ -30,7 +30,7 @@ NOTICED = {
 
 @pytest.mark.parametrize("fault", NOTICED)
 def test_acceptance_of_a_fault_fails(fault: str, small: Path, scenes: Path, tmp_path: Path) -> None:
-    run = accept(small, scenes, tmp_path, fault)
+    run = accept(small, scenes, tmp_path, fault, "--html-report", str(tmp_path / "report.html"))
     assert run.returncode == 1, run.stdout + run.stderr
     assert "NOT ACCEPTED" in run.stdout
     failed = [line[12:] for line in run.stdout.splitlines() if line.startswith(("FAIL ", "NO EVIDENCE "))]
@@ -41,6 +41,7 @@ def test_acceptance_of_a_fault_fails(fault: str, small: Path, scenes: Path, tmp_
     if diagnosis is not None:
         assert diagnosis["cause"] == "BGR input"
         assert diagnosis["sentence"] in " ".join(run.stdout.split())
+        assert "Likely cause: <b>BGR input</b>" in (tmp_path / "report.html").read_text()
 
 
 def test_acceptance_of_a_sound_deliverable_passes(small: Path, scenes: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from xml.etree import ElementTree
 
 import pytest
@@ -16,9 +16,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from enet import report
-from enet.report import Contents
 from tests.suite.acceptance import run_pytest
-from tests.unit.report.runs import accuracy, contents, parity, percent, timed, verdict
+from tests.unit.report.runs import failed
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -57,43 +56,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET), timeout=HANG_TIMEOUT)
         yield browser
         browser.close()
-
-
-ROW = {"name": "BGR input", "ran": "artifact", "miou_before": 0.1, "miou_after": 0.6, "images": 8, "seconds": 0.2}
-
-
-def failed(folder: Path) -> Contents:
-    """A run with everything that a page can show of one that failed."""
-    where: dict[str, Any] = {"argv": ("pytest", "-m", "accuracy or perf")}
-    fast, slow = timed((5.0, 5.1, 4.9), batch=16, **where), timed((1.0, 1.2), **where)
-    rate = {"unit": "x", "low": 1.2, "numbers": {"baseline": 825.0}}
-    found: dict[str, Any] = {
-        "artifact": "onnxruntime",
-        "cause": "BGR",
-        "sentence": "it is BGR",
-        "facts": ["so"],
-        "rows": [ROW],
-    }
-    return contents(
-        percent("reference_miou", 69.0),
-        percent("miou", 60.0, in_words="onnxruntime, bs1", numbers={"difference_low": -9.5, "difference_high": -8.0}),
-        percent("miou", 69.0, in_words="onnxruntime, bs16"),
-        percent("miou", 69.25, in_words="onnxruntime, bs4"),
-        verdict("throughput", "FAIL", in_words="bs1", measured=1.1, margin=-0.1, batch_size=1, **rate),
-        verdict("throughput", "PASS", in_words="bs16", measured=3.9, margin=2.7, batch_size=16, **rate),
-        verdict("agreement", "NO EVIDENCE", sentence="; ".join(["one image is missing"] * 9)),
-        verdict("model_directory", "INFO"),
-        folder=folder,
-        recorded_figures=(verdict("recorded", "INFO"),),
-        accuracies=(accuracy(SOUND, backend="pytorch", **where), accuracy(FAULTY, **where)),
-        throughputs=(slow, fast),
-        parities=(parity(0, 3), parity(0, 0), parity(comparison="padded tail", missing_reason="no outputs")),
-        diagnosis={**found, "layers": {"sentence": "all layers agree", "first": None}},
-    )
-
-
-SOUND = [[90, 10, 0], [0, 100, 0], [0, 0, 100]]
-FAULTY = [[40, 0, 60], [0, 94, 6], [0, 0, 100]]
 
 
 @pytest.fixture(scope="module")

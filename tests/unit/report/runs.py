@@ -13,6 +13,8 @@ from enet.report import Contents
 from tests.unit.recipes import provenance
 
 CLASSES = ("road", "sky", "car")
+SOUND = [[90, 10, 0], [0, 100, 0], [0, 0, 100]]
+FAULTY = [[40, 0, 60], [0, 94, 6], [0, 0, 100]]
 
 
 def verdict(gate: str, outcome: str = "PASS", in_words: str = "", **more: Any) -> dict[str, Any]:
@@ -84,4 +86,41 @@ def timed(times: tuple[float, ...], batch: int = 1, started: float | None = None
         claimed_batch_size=None,
         device_timings=(timing,),
         images_expected=0,
+    )
+
+
+ROW = {"name": "BGR input", "ran": "artifact", "miou_before": 0.1, "miou_after": 0.6, "images": 8, "seconds": 0.2}
+
+
+def failed(folder: Path) -> Contents:
+    """A run with everything that a page can show of one that failed."""
+    where: dict[str, Any] = {
+        "argv": ("pytest", "-m", "accuracy or perf"),
+        "host": "Linux",
+        "time": "2026-01-02T03:04:05",
+    }
+    fast, slow = timed((5.0, 5.1, 4.9), batch=16, **where), timed((1.0, 1.2), **where)
+    rate = {"unit": "x", "low": 1.2, "numbers": {"baseline": 825.0}}
+    found: dict[str, Any] = {
+        "artifact": "onnxruntime",
+        "cause": "BGR",
+        "sentence": "it is BGR",
+        "facts": ["so"],
+        "rows": [ROW],
+    }
+    return contents(
+        percent("reference_miou", 69.0),
+        percent("miou", 60.0, in_words="onnxruntime, bs1", numbers={"difference_low": -9.5, "difference_high": -8.0}),
+        percent("miou", 69.0, in_words="onnxruntime, bs16"),
+        percent("miou", 69.25, in_words="onnxruntime, bs4"),
+        verdict("throughput", "FAIL", in_words="bs1", measured=1.1, margin=-0.1, batch_size=1, **rate),
+        verdict("throughput", "PASS", in_words="bs16", measured=3.9, margin=2.7, batch_size=16, **rate),
+        verdict("agreement", "NO EVIDENCE", sentence="; ".join(["one image is missing"] * 9)),
+        verdict("model_directory", "INFO"),
+        folder=folder,
+        recorded_figures=(verdict("recorded", "INFO"),),
+        accuracies=(accuracy(SOUND, backend="pytorch", **where), accuracy(FAULTY, **where)),
+        throughputs=(slow, fast),
+        parities=(parity(0, 3), parity(0, 0), parity(comparison="padded tail", missing_reason="no outputs")),
+        diagnosis={**found, "layers": {"sentence": "all layers agree", "first": None}},
     )

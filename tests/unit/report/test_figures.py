@@ -9,10 +9,7 @@ import pytest
 
 from enet.report import figures
 from tests.unit.recipes import device_state, provenance
-from tests.unit.report.runs import accuracy, contents, parity, percent, timed, verdict
-
-SOUND = [[90, 10, 0], [0, 100, 0], [0, 0, 100]]
-FAULTY = [[40, 0, 60], [0, 94, 6], [0, 0, 100]]
+from tests.unit.report.runs import FAULTY, SOUND, accuracy, contents, parity, percent, timed, verdict
 
 
 def texts(table: figures.Table | None) -> list[list[str]]:

@@ -8,10 +8,7 @@ import pytest
 
 from enet.errors import InputError
 from enet.report import two_runs
-from tests.unit.report.runs import accuracy, contents, percent, verdict
-
-SOUND = [[90, 10, 0], [0, 100, 0], [0, 0, 100]]
-FAULTY = [[40, 0, 60], [0, 94, 6], [0, 0, 100]]
+from tests.unit.report.runs import FAULTY, SOUND, accuracy, contents, percent, verdict
 
 
 def test_compared_lists_outcomes_then_values_then_the_rest() -> None:
