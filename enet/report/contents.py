@@ -38,6 +38,17 @@ VERDICT_KEYS = {
     "batch_size",
     *Verdict(gate="", outcome=Outcome.INFO, sentence="").to_json(),
 }
+#: The provenance chain: name and field of ``Provenance``.
+CHAIN: tuple[tuple[str, str], ...] = (
+    ("delivered file", "delivered"),
+    ("weights", "weights_sha256"),
+    ("ONNX", "onnx_sha256"),
+    ("artifact", "artifact_sha256"),
+    ("data set", "dataset_sha256"),
+    ("preprocessing", "preprocessing_sha256"),
+    ("calibration", "calibration_sha256"),
+)
+assert all(field in Provenance.__dataclass_fields__ for _, field in CHAIN)
 OUTCOMES = [outcome.value for outcome in Outcome]
 
 

@@ -24,6 +24,8 @@ from enet.report.terminal import cells_of, gate_in_words, in_short
 
 #: Share of a class, in percent, above which a cell of the confusion matrix has its number.
 NUMBERED = 5
+#: Ends of the axis of a class's difference, in pp, if no difference is larger: so that tiny ones look tiny.
+LEAST_BAR = 0.5
 #: Confusions in the list of the largest.
 MOST_CONFUSIONS = 12
 
@@ -79,7 +81,8 @@ def families(verdicts: Sequence[dict[str, Any]]) -> list[tuple[Mapping[str, Any]
 
 def miou(contents: Contents) -> Markup | None:
     """mIoU of PyTorch and of the artifacts, each with its band and the interval of its difference to PyTorch."""
-    verdicts = [v for v in contents.verdicts if v["gate"] in ("reference_miou", "miou") and v["low"] is not None]
+    gates = ("reference_miou", "miou")
+    verdicts = [v for v in contents.verdicts if v["gate"] in gates and None not in (v["measured"], v["low"])]
     base = next((verdict["measured"] for verdict in verdicts if verdict["gate"] == "reference_miou"), None)
     rows = []
     for verdict in verdicts:
@@ -91,12 +94,11 @@ def miou(contents: Contents) -> Markup | None:
 
 def speedups(contents: Contents) -> Markup | None:
     """Factors over another engine, each with its limit and interval."""
-    verdicts = [v for v in contents.verdicts if v["unit"] == "x" and "ratio_low" in v["numbers"]]
+    verdicts = [v for v in contents.verdicts if v["measured"] is not None and "ratio_low" in v["numbers"]]
     verdicts.sort(key=lambda verdict: (verdict["gate"], verdict["batch_size"] or 0))
     rows = [
         strip_of(verdict, gate_in_words(verdict), (verdict["numbers"]["ratio_low"], verdict["numbers"]["ratio_high"]))
         for verdict in verdicts
-        if verdict["measured"] is not None
     ]
     return charts.strips(rows, "factor") if rows else None
 
@@ -132,13 +134,13 @@ def classes(ours: Accuracy, theirs: Accuracy | None, names: tuple[str, str] = ("
         rows = [[Cell(ours.classes[i]), num(mine[i])] for i in np.argsort(mine)]
         return Table(name="Every class", titles=("class", f"{names[1]}, IoU in %"), rows=rows)
     change = np.nan_to_num(mine - other)
-    ends = float(change.min(initial=0.0)), float(change.max(initial=0.0))
+    ends = float(change.min(initial=-LEAST_BAR)), float(change.max(initial=LEAST_BAR))
     titles = ["class", f"{names[0]}, IoU in %", f"{names[1]}, IoU in %", "difference, pp"]
     rows = [
         [Cell(ours.classes[i]), num(other[i]), num(mine[i]), difference(mine[i], other[i])]
         for i in np.argsort(change, kind="stable")
     ]
-    if ends != (0.0, 0.0):
+    if any(row[-1].value for row in rows):
         titles.append("")
         for row, value in zip(rows, np.sort(change, kind="stable"), strict=True):
             row.append(Cell(charts.bar(value, *ends)))

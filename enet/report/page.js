@@ -16,11 +16,11 @@ for (const button of all(".more")) {
 for (const form of all(".filter")) {
   const apply = () => {
     const words = form.querySelector("[type=search]").value.toLowerCase().split(/\s+/);
-    const chosen = all(":checked", form).map((box) => box.value);
+    const left = all("[type=checkbox]:not(:checked)", form).map((box) => box.value);
     const groups = all("[data-group]");
     for (const group of groups) {
       const text = group.textContent.toLowerCase();
-      group.hidden = !chosen.includes(group.dataset.group) || !words.every((word) => text.includes(word));
+      group.hidden = left.includes(group.dataset.group) || !words.every((word) => text.includes(word));
     }
     const hidden = groups.filter((group) => group.hidden).length;
     form.querySelector("output").value = hidden ? `${hidden} of ${groups.length} hidden` : "";

@@ -10,11 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from enet.errors import format_list
-from enet.evidence import Provenance
 from enet.gates.catalogue import GATES
 from enet.report import figures, pictures, two_runs
 from enet.report.advice import advice, pasteable
-from enet.report.contents import Contents
+from enet.report.contents import CHAIN, Contents
 from enet.report.terminal import ORDER, cells_of, gate_in_words
 from enet.storage.files import make_folder, write_text
 
@@ -103,16 +102,3 @@ def headline(contents: Contents) -> str:
         names = [gate.title for name, gate in GATES.items() if name in failed] or sorted(failed)
         return f"{contents.deliverable} may not ship: {format_list(names)} failed."
     return f"{contents.deliverable} may not ship yet: the evidence is not sufficient."
-
-
-#: The provenance chain: name and field of ``Provenance``.
-CHAIN: tuple[tuple[str, str], ...] = (
-    ("delivered file", "delivered"),
-    ("weights", "weights_sha256"),
-    ("ONNX", "onnx_sha256"),
-    ("artifact", "artifact_sha256"),
-    ("data set", "dataset_sha256"),
-    ("preprocessing", "preprocessing_sha256"),
-    ("calibration", "calibration_sha256"),
-)
-assert all(field in Provenance.__dataclass_fields__ for _, field in CHAIN)

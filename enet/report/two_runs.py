@@ -11,15 +11,12 @@ from markupsafe import Markup
 from enet.errors import InputError
 from enet.evidence import Accuracy
 from enet.report import figures
-from enet.report.contents import Contents
+from enet.report.contents import CHAIN, Contents
 from enet.report.figures import Cell, Table
 from enet.report.terminal import cells_of, gate_in_words
 
 #: What a gate's row says, by the row's class in the style sheet, in the order of the page.
 GROUPS = {"other": "with another outcome", "moved": "with another value", "same": "unchanged"}
-
-#: Units whose differences have another name.
-UNITS = {"%": "pp", "x": "x"}
 
 
 def compared(first: Contents, second: Contents) -> dict[str, Any]:
@@ -60,14 +57,9 @@ def row(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> lis
     style = "other" if is_other else "moved" if change.value else "same"
     outcome = Cell(" → ".join(dict.fromkeys(outcomes)), style=outcomes[1].replace(" ", "-") if is_other else "")
     limit = Cell(cells_of(known)[1], style="number")
-    why = Markup("<small>{}</small>").format(newer["sentence"]) if is_other and newer else ""
-    return [
-        Cell(Markup("{} {}").format(gate_in_words(known), why).rstrip(), style=style),
-        outcome,
-        *values,
-        change,
-        limit,
-    ]
+    why = Markup("<small>{}</small>").format(newer["sentence"].partition("; ")[0]) if is_other and newer else ""
+    head = Cell(Markup("{} {}").format(gate_in_words(known), why).rstrip(), style=style)
+    return [head, outcome, *values, change, limit]
 
 
 def moved(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> Cell:
@@ -79,9 +71,9 @@ def moved(older: Mapping[str, Any] | None, newer: Mapping[str, Any] | None) -> C
         return Cell("0", 0.0)
     margins = older["margin"], newer["margin"]
     style = "" if None in margins or margins[0] == margins[1] else "better" if margins[1] > margins[0] else "worse"
-    digits = f"{change:+,.0f}" if isinstance(change, int) else f"{change:+.3g}"
-    text = f"{digits} {UNITS.get(unit, unit)}" if not unit.startswith("of ") else digits
-    return Cell(f"{text} {style}".rstrip(), change, style)
+    digits = ",.0f" if isinstance(change, int) else ".2f" if unit in ("%", "pp") and abs(change) >= 0.005 else ".3g"
+    name = {"%": " pp", "x": "x"}.get(unit, "" if unit.startswith("of ") else f" {unit}")
+    return Cell(f"{change:+{digits}}{name} {style}".rstrip(), change, style)
 
 
 def common(first: Contents, second: Contents) -> tuple[Accuracy, Accuracy] | None:
@@ -90,26 +82,21 @@ def common(first: Contents, second: Contents) -> tuple[Accuracy, Accuracy] | Non
     newer = [each for each in second.artifacts if each.matrix.sum() and str(each.provenance) in older]
     newer = newer or [each for each in second.accuracies if each.matrix.sum() and str(each.provenance) in older]
     found = min(newer, key=lambda each: each.miou, default=None)
-    return (
-        (older[str(found.provenance)], found)
-        if found and found.classes == older[str(found.provenance)].classes
-        else None
-    )
+    pair = None if found is None else (older[str(found.provenance)], found)
+    return pair if pair and pair[0].classes == pair[1].classes else None
 
 
 def notes(runs: tuple[Accuracy, Accuracy] | None) -> list[str]:
-    """What else differs between two runs, and so may explain a change: images, weights, artifact, preprocessing."""
+    """What else differs between two runs, and so may explain a change."""
     if runs is None:
         return ["no artifact was scored in both runs, so classes are not compared"]
     older, newer = runs
     found = [] if older.images == newer.images else [f"other images: {len(older.images)} and {len(newer.images)}"]
-    for name, field in (("weights", "weights_sha256"), ("ONNX", "onnx_sha256"), ("artifact", "artifact_sha256"),
-                        ("data set", "dataset_sha256"), ("preprocessing", "preprocessing_sha256")):  # fmt: skip
+    for name, field in CHAIN:
         sides = [getattr(run.provenance, field) for run in runs]
         if sides[0] != sides[1]:
             found.append(f"other {name}: {' and '.join(each[:12] or 'unknown' for each in sides)}")
-    libraries = {**older.provenance.versions, **newer.provenance.versions}
-    for library in libraries:
+    for library in {**older.provenance.versions, **newer.provenance.versions}:
         versions = [run.provenance.versions.get(library, "none") for run in runs]
         if versions[0] != versions[1]:
             found.append(f"other {library}: {versions[0]} and {versions[1]}")

@@ -54,6 +54,7 @@ def test_evidence_of_simulated_devices_is_marked(kind: str, live: Path) -> None:
         table = json.loads(path.read_text())
         places = [table[key] for key in ("provenance", "first", "second") if key in table]
         assert all(place["simulated"] is True for place in places)
+        assert all("--device" in place["argv"] for place in places)  # of the user's command, also in a worker
         assert all(len(place["devices_before"]) == len(place["devices_after"]) == 2 for place in places)
 
 

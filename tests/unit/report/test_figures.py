@@ -31,6 +31,7 @@ def test_miou_interval_is_of_the_difference_to_pytorch() -> None:
     assert drawn.count('class="interval"') == 1
     assert "bs1: 67.00 %, outside the accepted band" in drawn
     assert figures.miou(contents(verdict("miou", "NO EVIDENCE"))) is None
+    assert figures.miou(contents({**percent("miou", 69.0), "measured": None})) is None  # it was not a number
 
 
 def test_classes_largest_loss_is_first() -> None:

@@ -28,11 +28,11 @@ def test_compared_lists_outcomes_then_values_then_the_rest() -> None:
             "pass → fail",
             "69.00 %",
             "60.00 %",
-            "-9 pp worse",
+            "-9.00 pp worse",
             "68.00..70.00 %",
         ],
         ["cached files <small>cached_files was checked</small>", "not run → no evidence", "-", "-", "-", "-"],
-        ["mIoU, bs1", "pass", "69.00 %", "69.50 %", "+0.5 pp worse", "68.00..70.00 %"],
+        ["mIoU, bs1", "pass", "69.00 %", "69.50 %", "+0.50 pp worse", "68.00..70.00 %"],
         ["network source", "pass", "-", "-", "-", "-"],
     ]
     assert [row[0].style for row in found["gates"].rows] == ["other", "other", "moved", "same"]
@@ -41,7 +41,15 @@ def test_compared_lists_outcomes_then_values_then_the_rest() -> None:
 @pytest.mark.parametrize(
     ("older", "newer", "text", "style"),
     [
-        (percent("miou", 60.0), percent("miou", 61.0), "+1 pp better", "better"),
+        (percent("miou", 60.0), percent("miou", 61.0), "+1.00 pp better", "better"),
+        (percent("miou", 69.5), percent("miou", 69.499), "-0.001 pp better", "better"),
+        (verdict("a", measured=1.5, unit="x"), verdict("a", measured=1.25, unit="x"), "-0.25x", ""),
+        (
+            verdict("a", measured=900.0, unit="images/s"),
+            verdict("a", measured=1000.0, unit="images/s"),
+            "+100 images/s",
+            "",
+        ),
         (percent("miou", 69.0), percent("miou", 69.0), "0", ""),
         (verdict("a", measured=3, unit="of 8"), verdict("a", measured=5, unit="of 8"), "+2", ""),
         (verdict("a", measured=1.0, unit="x"), verdict("a", measured=2.0, unit="ms"), "-", "number"),
