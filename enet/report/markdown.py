@@ -5,16 +5,14 @@ from __future__ import annotations
 import re
 
 from enet.errors import printable
-from enet.report.contents import OUTCOMES, Contents
+from enet.report.contents import Contents
 from enet.report.page import SIGNS, headline
-from enet.report.terminal import cells_of, gate_in_words, what_was_found
+from enet.report.terminal import ORDER, cells_of, gate_in_words, what_was_found
 
 
 def summary(contents: Contents) -> str:
     """A headline, the conclusion and one row a gate; failures come first."""
-    order = ("FAIL", "NO EVIDENCE", "PASS", "INFO")
-    assert set(order) == set(OUTCOMES)
-    verdicts = sorted(contents.verdicts, key=lambda verdict: order.index(verdict["outcome"]))
+    verdicts = sorted(contents.verdicts, key=lambda verdict: ORDER.index(verdict["outcome"]))
     rows = []
     for verdict in verdicts:
         cells = (SIGNS[verdict["outcome"]], gate_in_words(verdict), *cells_of(verdict), what_was_found(verdict))
