@@ -12,7 +12,7 @@ from typing import Any
 from enet.backends import REFERENCE
 from enet.deliverable.toml_reader import convert
 from enet.errors import InputError
-from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Speed, Throughput, load
+from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Provenance, Speed, Throughput, load
 from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
 from enet.storage.files import hash_json
@@ -62,6 +62,7 @@ class Contents:
         delivered: SHA-256 and name of each file that was handed over and judged; empty if the suite built the artifact.
         verdicts: as in ``verdicts.json``.
         recorded_figures: verdicts on recorded figures of others, no part of the conclusion.
+        diagnosis: as in ``verdicts.json``; None if there was none.
         legend: class names and colours (R, G, B).
     """
 
@@ -75,6 +76,7 @@ class Contents:
     delivered: tuple[str, ...]
     verdicts: tuple[dict[str, Any], ...]
     recorded_figures: tuple[dict[str, Any], ...]
+    diagnosis: dict[str, Any] | None
     accuracies: tuple[Accuracy, ...]
     speeds: tuple[Speed, ...]
     throughputs: tuple[Throughput, ...]
@@ -94,6 +96,13 @@ class Contents:
         found = [each for each in self.accuracies if each is not self.reference]
         return tuple(sorted(found, key=lambda each: (each.provenance.backend, each.provenance.batch_size)))
 
+    @property
+    def runs(self) -> list[Provenance]:
+        """Origins of what was measured, each once."""
+        measured: tuple[Accuracy | Speed | Throughput, ...] = (*self.accuracies, *self.speeds, *self.throughputs)
+        runs = [each.provenance for each in measured]
+        return list({str(run): run for run in runs}.values())
+
 
 def read(folder: Path) -> Contents:
     """Read the evidence of a folder's latest run, without what earlier runs left there.
@@ -110,6 +119,7 @@ def read(folder: Path) -> Contents:
             raise InputError(f"{path}: checksum mismatch, the file has been edited. Run pytest again")
         conclusion: dict[str, Any] = {name: convert(hint, table[name], name) for name, hint in FIELDS.items()}
         verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
+        diagnosis = as_diagnosis(table.get("diagnosis"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give the evidence folder of a run of pytest") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -128,6 +138,7 @@ def read(folder: Path) -> Contents:
         **conclusion,
         verdicts=verdicts,
         recorded_figures=others,
+        diagnosis=diagnosis,
         accuracies=accuracies,
         speeds=tuple(sorted(found[Speed], key=lambda speed: speed.batch_size)),
         throughputs=tuple(found[Throughput]),
@@ -152,6 +163,19 @@ def as_verdict(table: object) -> dict[str, Any]:
     if not isinstance(table, dict) or not table.keys() >= VERDICT_KEYS or table["outcome"] not in OUTCOMES:
         raise TypeError("a verdict lacks a key or has an unknown outcome")
     return table
+
+
+def as_diagnosis(table: object) -> dict[str, Any] | None:
+    """The diagnosis of ``verdicts.json``, if there is one; what it may lack is empty.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if table is None:
+        return None
+    if not isinstance(table, dict) or not all(isinstance(table.get(name), str) for name in ("cause", "sentence")):
+        raise TypeError("a diagnosis lacks its cause or its sentence")
+    return {"facts": [], "rows": [], "images": [], "artifact": "", **table}
 
 
 def is_older(file: Path, began: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,21 +53,24 @@ def equal_outputs(path: Path) -> None:
         other.write_bytes(path.read_bytes())
 
 
+def conclusion(deliverable: str) -> bytes:
+    """``verdicts.json`` of a run without verdicts."""
+    words = dict.fromkeys(("run", "conclusion", "scope", "began"), "")
+    lists: dict[str, Any] = {name: [] for name in ("delivered", "verdicts", "recorded_figures")}
+    table = {"schema": contents.SCHEMA, "deliverable": deliverable, "accepted": False, **words, **lists}
+    return json.dumps(contents.signed(table)).encode()
+
+
+def two_deliverables(folders: Folders) -> None:
+    for name in ("x", "y"):
+        write(folders.bad / name / "verdicts.json", conclusion(name))
+
+
 def evidence(content: bytes | None = None) -> Setup:
     """An evidence folder of a finished run, with one more file."""
 
     def make(folders: Folders) -> None:
-        run = {
-            "schema": contents.SCHEMA,
-            "run": "",
-            "delivered": [],
-            "deliverable": "x",
-            "accepted": False,
-            "conclusion": "",
-            "began": "",
-        }
-        table = run | {"scope": "", "verdicts": [], "recorded_figures": []}
-        write(folders.bad / "verdicts.json", json.dumps(contents.signed(table)).encode())
+        write(folders.bad / "verdicts.json", conclusion("x"))
         if content is not None:
             write(folders.bad / "accuracy-x.json", content)
 
@@ -112,6 +116,12 @@ CASES = [
         "report {bad} --html {bad}/file/report.html",
         "file: cannot be created",
         evidence_and_a_file,
+    ),
+    case(
+        "comparison of two deliverables",
+        "report {bad}/x {bad}/y --html report.html",
+        "y: a run of y, {bad}/x of x. Give two runs of one deliverable",
+        two_deliverables,
     ),
     case("diagnosis of nothing", "diagnose {bad}/none", "none: no run of accuracy that can be diagnosed"),
     case(

@@ -74,9 +74,10 @@ def test_genuine_records(genuine: Path, tmp_path: Path) -> None:
     assert told["verdicts"] == json.loads((tmp_path / "verdicts.json").read_text())["verdicts"]
     page = (tmp_path / "report.html").read_text()
     assert "scenes may not ship: throughput failed." in page
-    assert "<td>28.9672</td>" in page  # this run's column of the recorded table
-    assert all(f'id="{place}"' in page for place in ("chart-throughput", "open"))
-    assert 'id="chart-classes"' not in page  # nothing was scored
+    assert 'data-sort="28.96723093874706">28.97</td>' in page  # this run's column of the recorded table
+    assert "<dt>recorded on</dt><dd>chip not recorded, device 0</dd>" in page
+    assert 'id="chart-throughput"' in page
+    assert 'class="matrix"' not in page  # nothing was scored
 
 
 def test_records_are_compared_with_pytorch_if_the_weights_are_here(tmp_path: Path) -> None:
