@@ -11,4 +11,5 @@ pytest_plugins = [
     "fixtures.verdicts",
     "fixtures.conclusion",
     "fixtures.diagnosis",
+    "fixtures.progress",
 ]

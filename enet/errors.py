@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 
@@ -70,6 +71,27 @@ def printable(text: str) -> str:
     """
     escaped = "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
     return re.sub(r"::+|##+", lambda marks: " ".join(marks[0]), escaped)
+
+
+def folded(text: str, indent: int = 0, *, first: str | None = None) -> list[str]:
+    """Break a text into lines of at most 80 columns; a longer word, as a path, stays whole so that it can be copied.
+
+    Args:
+        indent: columns before every line.
+        first: what stands before the first line instead.
+
+    >>> folded("word " * 20, first="- ", indent=2)[1]
+    '  word word word word word'
+    """
+    rest = " " * indent
+    return textwrap.wrap(
+        printable(text),
+        80,
+        initial_indent=rest if first is None else first,
+        subsequent_indent=rest,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
 
 
 def run_command(name: str, command: Callable[[], int]) -> int:

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from enet.backends.base import FolderRun, Model
 from enet.errors import InputError, format_list
 from enet.metrics.labels import pad_batch
 from enet.model.onnx_file import input_of
+from enet.progress import bar
 from enet.storage.files import make_folder, write_bytes, write_text
 
 
@@ -46,7 +46,7 @@ def infer(run: FolderRun, open_model: Callable[[], Model], backend: str, *, prog
     make_folder(run.outputs)
     opened = open_model()
     entries, milliseconds = list[dict[str, list[str]]](), list[float]()
-    with tqdm(total=len(files), desc="inferring", unit="image", disable=None if progress else True) as bar:
+    with bar(title="inferring", total=len(files), shown=progress) as progress_bar:
         for start in range(0, len(files), run.batch_size):
             chunk = files[start : start + run.batch_size]
             batch = pad_batch(np.stack([np.fromfile(path, dtype).reshape(shape) for path in chunk]), run.batch_size)
@@ -57,7 +57,7 @@ def infer(run: FolderRun, open_model: Callable[[], Model], backend: str, *, prog
                 output = run.outputs / f"{path.stem}_0.{run.outfmt.lower()}"
                 write_bytes(output, encode(result, run.outfmt))
                 entries.append({"infiles": [str(path)], "outfiles": [str(output)]})
-            bar.update(len(chunk))
+            progress_bar.update(len(chunk))
     summary = run.outputs.with_name(f"{run.outputs.name}_summary.json")
     table = {"backend": backend, "batch_size": run.batch_size, "compute_time_list_ms": milliseconds}
     files_info = {str(number): entry for number, entry in enumerate(entries)}

@@ -21,6 +21,7 @@ from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable
 from enet.model import network as networks
+from enet.model.folding import folded_if_traceable
 
 #: Batches in flight: while one computes, the next is copied to the GPU and the previous one back.
 LANES = 3
@@ -134,6 +135,7 @@ class CudaBackend(Backend):
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> CudaModel:
         require_devices(target.devices)
         network = networks.load(deliverable, artifact.path)
+        network = folded_if_traceable(network) or network
         table = Normalise(deliverable.preprocessing).table
         whole = WholeGraph(network, table, artifact.io_format, deliverable.scored_classes)
         width, height = deliverable.preprocessing.size

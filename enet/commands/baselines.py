@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from enet.commands.common import print_table
 from enet.deliverable import baselines
+from enet.errors import folded
 from enet.options import AddOption
 
 EXAMPLE = "enet baselines --json"
@@ -16,6 +17,7 @@ def add_options(add: AddOption) -> None:
 def run(args: Namespace) -> int:
     table = baselines.load()
     values, name, source = table.to_json(), table.directory.name, table.directory.source
-    lines = [f"{table.name}, images/s [{table.source}]\n\n{table.to_markdown()}\n"]
-    lines += [f"{chip}: {folder or f'not {name}'} [{source}]" for chip, folder in values["directory"].items()]
+    lines = [*folded(f"{table.name}, images/s [{table.source}]"), "", *table.lines(), ""]
+    for chip, folder in values["directory"].items():
+        lines += folded(f"{chip}: {folder or f'not {name}'} [{source}]")
     return print_table(lines, values, args)

@@ -10,6 +10,9 @@ EXAMPLE = "enet bench --backend openvino --batch-size 1,4,16"
 
 SIZES = (1, 4, 8, 16, 32)
 
+#: Heads of columns that are shorter than their names, so that the table fits 80 columns.
+SHORT = {"ms per image": "ms/image", "MLPerf p90 ms": "MLPerf90", "variation %": "spread %"}
+
 
 def add_options(add: AddOption) -> None:
     add_subject(add)
@@ -34,9 +37,10 @@ def run(args: Namespace) -> int:
     artifacts = [subject.artifact(args.backend, size, io_format) for size in args.batch_size]
     times = measure.race.sweep(subject, artifacts, images, settings)
     rows = {size: measure.race.timing_row(each) for size, each in times.items()}
-    print(f"{'batch':>5}" + "".join(f"{name:>18}" for name in next(iter(rows.values()))))
+    print(" ".join(["batch", *(f"{SHORT.get(name, name):>8}" for name in next(iter(rows.values())))]))
     for size, row in rows.items():
-        print(f"{size:>5}" + "".join(f"{'too few' if value is None else f'{value:.4g}':>18}" for value in row.values()))
+        values = ("too few" if value is None else f"{value:.4g}" for value in row.values())
+        print(" ".join([f"{size:>5}", *(f"{value:>8}" for value in values)]))
     best = max(times, key=lambda size: times[size].images_per_second)
     print(f"best at batch {best}; {measure.race.describe_scaling(times)}")
     if load is not None and load > metrics.latency.BUSY:

@@ -6,7 +6,7 @@ from typing import Any
 
 from enet import backends, opencv
 from enet.commands.common import print_table
-from enet.errors import EnetError
+from enet.errors import EnetError, folded
 from enet.host import cores_in_words
 from enet.options import AddOption
 
@@ -28,10 +28,16 @@ def run(args: Namespace) -> int:
     states["opencv"] = opencv_state()
     for name, state in states.items():
         found = ", ".join(f"{library} {n}" for library, n in state.get("versions", {}).items())
-        lines.append(f"{name:<12}  {'ready  ' if state['ready'] else 'missing'}  {state.get('missing', found)}")
-    lines += [f"{'':<12}  warning  {states['opencv']['warning']}"] if "warning" in states["opencv"] else []
-    lines.append(f"{'cores':<12}  {cores_in_words()}")
+        lines += row(name, "ready" if state["ready"] else "missing", state.get("missing", found))
+        lines += row("", "warning", state["warning"]) if "warning" in state else []
+    lines += row("cores", "", cores_in_words())
     return print_table(lines, {**states, "cores": cores_in_words()}, args)
+
+
+def row(name: str, state: str, text: str) -> list[str]:
+    """Lines of the table; the text goes on below itself."""
+    first = f"{name:<13}{state:<9}"
+    return folded(text, len(first), first=first)
 
 
 def opencv_state() -> dict[str, Any]:

@@ -15,7 +15,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from enet.datasets.scenery.camera import hood, open_canvas, rim
 from enet.datasets.scenery.landscape import ground, sky, skyline
@@ -25,6 +24,7 @@ from enet.datasets.scenery.street import Street
 from enet.deliverable import SCENE_SPLITS
 from enet.errors import EnetError
 from enet.host import cores
+from enet.progress import bar
 from enet.storage.files import make_folder, write_bytes
 
 CITIES = {
@@ -115,13 +115,13 @@ def write(
         raise ValueError(f"images={images}, expected at least 0")
     count = min(workers or cores(), max(images, 1))
     task = partial(write_one, Path(root), seed, split, size)
-    bar = partial(tqdm, total=images, desc="scenes", unit="scene", disable=not progress)
+    show = partial(bar, title="scenes", total=images, unit="scene", shown=progress)
     if count == 1:
-        return list(bar(map(task, range(images))))
+        return list(show(map(task, range(images))))
     # One thread of OpenCV per worker, because the scenes are what is drawn in parallel.
     with ProcessPoolExecutor(count, get_context("spawn"), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
         try:
-            return list(bar(pool.map(task, range(images))))
+            return list(show(pool.map(task, range(images))))
         except BrokenProcessPool as error:
             raise EnetError("scenes: a worker process died. Read its message above; check free memory") from error
 

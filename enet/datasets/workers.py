@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from tqdm import tqdm
-
 from enet.host import cores
+from enet.progress import bar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,5 +18,4 @@ def map_on_all_cores(
 ) -> list[Result]:
     """Return ``function`` of every item, in order; with a progress bar if ``progress`` and on a terminal."""
     with ThreadPoolExecutor(cores()) as pool:
-        results = pool.map(function, items)
-        return list(tqdm(results, title, len(items), unit="image", leave=False, disable=None if progress else True))
+        return list(bar(pool.map(function, items), title=title, total=len(items), shown=progress))

@@ -127,14 +127,12 @@ class Table:
             for batch in self.batches
         ]
 
-    def to_markdown(self) -> str:
-        """Format the table as the guide does: ten significant digits, ``-`` for a missing value."""
+    def lines(self) -> list[str]:
+        """The table as text in 80 columns: four significant digits, ``-`` for a missing value."""
         titles = ["", *(column.name for column in self.columns), *(ratio.name for ratio in self.ratios)]
-        body = [[name, *("-" if v is None else f"{v:.10g}" for v in values)] for name, values in self.rows()]
+        body = [[name, *("-" if v is None else f"{v:.4g}" for v in values)] for name, values in self.rows()]
         widths = [max(len(row[i]) for row in (titles, *body)) for i in range(len(titles))]
-        padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in (titles, *body)]
-        lines = [f"| {' | '.join(row)} |" for row in padded]
-        return "\n".join([lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]])
+        return [" ".join(map(str.rjust, row, widths)) for row in (titles, *body)]
 
     def to_json(self) -> dict[str, Any]:
         rates = {c.name: {title(n): r for n, r in c.by_batch.items()} | {BEST: c.best} for c in self.columns}

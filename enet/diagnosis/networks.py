@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from enet.model.folding import fold_batch_norms
+from enet.model.folding import folded_if_traceable
 
 #: Changes a network, in place or not, and returns it; None: there is nothing to change in it.
 Change = Callable[[nn.Module], "nn.Module | None"]
@@ -53,10 +53,8 @@ def round_weights(dtype: torch.dtype) -> Change:
     """Round weights as an exporter does: after batch normalisation is folded into them."""
 
     def change(network: nn.Module) -> nn.Module | None:
-        try:
-            folded = fold_batch_norms(fx.symbolic_trace(network)).float()
-            folded.recompile()
-        except Exception:  # of own code that torch.fx cannot trace
+        folded = folded_if_traceable(network)
+        if folded is None:
             return None
         with torch.no_grad():
             for name, value in folded.named_parameters():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from enet.diagnosis.trials import Row
+from enet.errors import folded
 
 #: Rows of the table that are printed.
 SHOWN = 8
@@ -47,18 +47,18 @@ class Diagnosis:
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"rows": [row.to_json() for row in self.rows]}
 
-    def lines(self, width: int = 80) -> list[str]:
-        """The result as text."""
-        found = textwrap.wrap(f"diagnosis of {self.artifact}: {self.sentence}", width)
+    def lines(self) -> list[str]:
+        """The result as text, in 80 columns."""
+        found = folded(f"diagnosis of {self.artifact}: {self.sentence}")
         for fact in self.facts:
-            found += textwrap.wrap(fact, width, initial_indent="  - ", subsequent_indent="    ")
+            found += folded(fact, 4, first="  - ")
         if self.rows:
             found.append(f"{'tried':<40} {'ran':<8} {'mIoU':>8} {'with it':>8} {'images':>6} {'s':>5}")
             found += [table_line(row) for row in self.rows[:SHOWN]]
             if len(self.rows) > SHOWN:
                 found.append(f"and {len(self.rows) - SHOWN} more that explain less")
         if self.left_out:
-            found += textwrap.wrap(f"not tried, as time ran out: {', '.join(self.left_out)}", width)
+            found += folded(f"not tried, as time ran out: {', '.join(self.left_out)}")
         return [*found, f"{len(self.images)} images, {self.seconds:.1f} s"]
 
 

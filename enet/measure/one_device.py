@@ -19,7 +19,6 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from enet.backends import Artifact
 from enet.datasets.image_source import ImageSource
@@ -29,6 +28,7 @@ from enet.host import cores
 from enet.measure.predictor import Predictor, open_predictor
 from enet.measure.subject import Subject
 from enet.metrics.segmentation import confusion_matrix
+from enet.progress import bar
 from enet.storage.journal import Journal, JournalRecord
 from enet.storage.memmap import create_memmap
 
@@ -67,11 +67,11 @@ def measure_on_one_device(
     if records:
         matrices[:done] = np.concatenate([record.matrices for record in records])
         if subject.progress:
-            tqdm.write(f"resuming after {done} images that an interrupted run has scored", sys.stderr)
+            print(f"resuming after {done} images that an interrupted run has scored", file=sys.stderr)
     non_finite = sum(record.non_finite for record in records)
-    hide_bar = None if subject.progress else True  # None: show it on a terminal
-    bar = tqdm(total=count, initial=done, desc=f"{artifact.backend} bs{size}", unit="image", disable=hide_bar)
-    with open_predictor(subject, artifact) as predictor, bar, ThreadPoolExecutor(workers) as pool:
+    title = f"{artifact.backend} bs{size}"
+    progress_bar = bar(title=title, total=count, done=done, shown=subject.progress)
+    with open_predictor(subject, artifact) as predictor, progress_bar, ThreadPoolExecutor(workers) as pool:
         begin = time.perf_counter() - (records[-1].seconds if records else 0)
         score = partial(score_batch, predictor, source, classes)
         for scores in bounded_map(pool, score, range(done, count, size), in_flight=2 * workers):
@@ -82,7 +82,7 @@ def measure_on_one_device(
             non_finite += scores.non_finite
             if journal is not None:
                 journal.append(JournalRecord(matrices[rows], scores.non_finite, time.perf_counter() - begin))
-            bar.update(len(scores.matrices))
+            progress_bar.update(len(scores.matrices))
         seconds = time.perf_counter() - begin
     if label_maps is not None:
         label_maps.flush()

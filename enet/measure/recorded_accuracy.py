@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from enet.datasets.preprocess import load_label, resize_labels
 from enet.errors import InputError, format_list
@@ -21,6 +20,7 @@ from enet.measure.subject import Subject
 from enet.metrics.borders import BorderErrors, border_errors
 from enet.metrics.labels import argmax, is_finite, to_classes
 from enet.metrics.segmentation import confusion_matrix
+from enet.progress import bar
 from enet.records import binding, output_files
 from enet.records.results_folder import RecordedRun, ResultsFolder
 from enet.records.summary import Summary
@@ -111,8 +111,8 @@ def score_outputs(
     threads = 2 * cores()  # half of them wait for the disk
     with ThreadPoolExecutor(threads) as pool:
         results = bounded_map(pool, score, range(len(names)), 2 * threads)
-        bar = tqdm(results, "scoring", len(names), unit="image", disable=None if subject.progress else True)
-        scores = dict(zip(names, bar, strict=True))
+        counted = bar(results, title="scoring", total=len(names), shown=subject.progress)
+        scores = dict(zip(names, counted, strict=True))
     if len(names) > 1 and len({score.sha256 for score in scores.values()}) == 1:
         raise InputError(f"{first}: all {len(names)} outputs are the same, byte for byte. Run ais_bench on images")
     if label_maps is not None:

@@ -38,6 +38,16 @@ def fold_batch_norms(traced: fx.GraphModule) -> fx.GraphModule:
     return traced
 
 
+def folded_if_traceable(network: nn.Module) -> fx.GraphModule | None:
+    """The network in float32 with its batch normalisations folded; None for own code that ``torch.fx`` cannot trace."""
+    try:
+        folded = fold_batch_norms(fx.symbolic_trace(network)).float()
+        folded.recompile()
+    except Exception:  # own code may raise anything
+        return None
+    return folded
+
+
 def first_block(norm: fx.Node, modules: dict[str, Any]) -> tuple[fx.Node, fx.Node, fx.Node] | None:
     """Concatenation, convolution and pool, if the batch normalisation follows ``cat(conv(x), pool(x))``."""
     joined = norm.args[0]

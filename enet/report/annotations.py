@@ -14,8 +14,10 @@ MOST = 10
 
 
 def workflow_commands(table: Mapping[str, Any]) -> list[str]:
-    """The lines for a table as in ``verdicts.json``: the conclusion, then what did not pass, failures first."""
+    """The lines for a table as in ``verdicts.json``: the conclusion, the diagnosis, failures, the rest."""
     lines = [workflow_command("notice" if table["accepted"] else "error", table["deliverable"], table["conclusion"])]
+    if found := table.get("diagnosis"):
+        lines.append(workflow_command("error", "diagnosis", found["sentence"]))
     failed = [verdict for verdict in table["verdicts"] if verdict["outcome"] in ("FAIL", "NO EVIDENCE")]
     for verdict in sorted(failed, key=lambda verdict: verdict["outcome"]):
         measured, limit, margin = cells_of(verdict)

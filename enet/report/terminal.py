@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from enet.errors import folded
 from enet.gates.catalogue import GATES
 
 #: Widths of the columns.
@@ -53,10 +53,7 @@ def table_lines(verdict: Mapping[str, Any]) -> list[str]:
     else:  # the figures move to a line of their own
         lines = [f"{start}{gate}", f"{'':<{OUTCOME + GATE}}{cells}"]
     if verdict["outcome"] != "PASS":
-        indent = " " * OUTCOME
-        lines += textwrap.wrap(
-            what_was_found(verdict), 80, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-        )
+        lines += folded(what_was_found(verdict), OUTCOME)
     return [line.rstrip() for line in lines]
 
 

@@ -39,6 +39,11 @@ class Run:
     table: dict[str, Any] | None
 
 
+def unfolded(text: str) -> str:
+    """Printed text without its line breaks."""
+    return " ".join(text.split())
+
+
 def judge(records: Path, folder: Path, *words: object, plugin: str = "") -> Run:
     """Judge the records, with a plugin of this text."""
     (folder / "red_plugin.py").write_text(plugin)

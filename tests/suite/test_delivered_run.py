@@ -14,7 +14,7 @@ import pytest
 from enet import deliverable
 from enet.model import checkpoint
 from enet.model.files import content_hash
-from tests.suite.acceptance import run_pytest
+from tests.suite.acceptance import run_pytest, unfolded
 from tests.suite.conftest import SIDE
 from tests.suite.foreign_onnx import RECIPES
 
@@ -77,4 +77,4 @@ def test_file_that_changes_during_the_run_is_not_accepted(
     thread.start()
     done = accept(small, scenes, tmp_path, "--onnx", path)
     assert done.returncode == 1
-    assert "NOT ACCEPTED: a file changed during the run: " in done.stdout
+    assert "NOT ACCEPTED: a file changed during the run: " in unfolded(done.stdout)

@@ -20,6 +20,7 @@ from enet.measure.subject import Subject
 from enet.report import page, pictures
 from enet.storage.run_folder import run_id
 from tests.unit import tiny as data
+from tests.unit.report import runs
 
 EVIL = "</script><img src=x onerror=alert(1)>"
 
@@ -172,6 +173,17 @@ def test_markdown_lists_every_gate_failures_first(folder: Path) -> None:
     assert table[2].startswith(r"| ✗ fail | mIoU, a\|b | - | - | - | \</script\>")
     assert table[3].startswith("| ✓ pass | ")
     assert not [line for line in lines[1:] if line.startswith("#")]
+
+
+def test_markdown_says_why_and_what_next() -> None:
+    layers = {"sentence": "the first that differs is Conv"}
+    found = {"cause": "BGR", "sentence": "with *BGR* it is right", "facts": ["the port is exact"], "layers": layers}
+    run = runs.accuracy([[1, 0, 0]] * 3, argv=("pytest", "-m", "accuracy"))
+    text = report.summary(runs.contents(runs.percent("miou", 50), diagnosis=found, accuracies=(run,)))
+    assert "\n**Diagnosis:** with \\*BGR\\* it is right.\n\n" in text
+    assert "\n* the first that differs is Conv\n* the port is exact\n" in text
+    assert "\nMend the cause, then run the same again:\n\n    pytest -m accuracy\n" in text
+    assert "Diagnosis" not in report.summary(runs.contents(accepted=True))
 
 
 def test_write_gives_one_small_file_that_loads_nothing(folder: Path) -> None:
