@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import platform
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks import plain
+from benchmarks.host import host
+from benchmarks.table import Row
 from enet import deliverable
 from enet.host import cores, host_conditions, int8_instructions
 from enet.measure import pipeline, predictor
@@ -39,21 +41,6 @@ IMAGES = 20
 GFLOP = 3.325
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        comparison: what is compared with what.
-        ratio: speedup.
-        required: smallest speedup that this project promises, if it promises one.
-    """
-
-    comparison: str
-    ratio: Ratio
-    required: float | None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
@@ -63,14 +50,12 @@ def main() -> None:
     options = parser.parse_args()
     rule = TimingSettings(warmup_seconds=1.0, min_seconds=options.seconds, min_rounds=8)
     seen = host_conditions()
-    print(f"{seen['cpu']}, {seen['cores']} cores, governor {seen['governor']}, threads {seen['threads'] or 'default'}")
+    print(f"{seen['cpu']}, {seen['cores_in_use']}, governor {seen['governor']}, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(deliverable.load("scenes"), Store(Path(folder) / "cache"))
         for name in options.only:
             for row in PARTS[name](subject, Path(folder), rule):
-                required = "" if row.required is None else f"required {row.required:g}x"
-                interval = f"{row.ratio.low:>7.2f}x to {row.ratio.high:.2f}x"
-                print(f"{row.comparison:<62}{row.ratio.value:>8.2f}x  {interval:<20}  {required}", flush=True)
+                print(row, flush=True)
 
 
 def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
@@ -226,6 +211,7 @@ def rate(times: Times) -> str:
 PARTS: dict[str, Callable[[Subject, Path, TimingSettings], Iterator[Row]]] = {
     "inference": inference,
     "end-to-end": end_to_end,
+    "host": host,
     "scoring": scoring,
     "false-alarms": false_alarms,
 }
