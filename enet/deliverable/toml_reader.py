@@ -183,6 +183,8 @@ def convert(hint: Any, value: object, where: str) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if isinstance(value, int) and abs(value) >= 1 << 63:  # TOML's limit; Python refuses to print a very long number
         raise InputError(f"{where}: number too large, expected at most 64 bits")
+    if hasattr(origin, "__value__"):  # numpy's NDArray, which is a `type` statement from Python 3.12 on
+        return convert(origin.__value__, value, where)
     if hasattr(hint, "__dataclass_fields__"):
         return parse(hint, value, where)
     if origin is Literal:
