@@ -9,25 +9,28 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import platform
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks import plain
-from enet import deliverable
-from enet.host import cores, host_conditions, int8_instructions
+from benchmarks.host import host
+from benchmarks.stages import Stages, efficiency, on_all_cores
+from benchmarks.table import Row
+from enet import datasets, deliverable
+from enet.host import cores, cpu_load, host_conditions, int8_instructions
 from enet.measure import pipeline, predictor
 from enet.measure.contest import Contest, TimingSettings, Workload
 from enet.measure.race import workload
 from enet.measure.subject import Subject
 from enet.measure.timed_outputs import VariedImages
 from enet.metrics.labels import argmax
-from enet.metrics.latency import Ratio, Times, speedup
+from enet.metrics.latency import BUSY, Ratio, Times, speedup
 from enet.metrics.segmentation import confusion_matrix
 from enet.model import checkpoint
 from enet.storage.store import Store
@@ -39,21 +42,6 @@ IMAGES = 20
 GFLOP = 3.325
 
 
-@dataclass(frozen=True)
-class Row:
-    """One line of the table.
-
-    Attributes:
-        comparison: what is compared with what.
-        ratio: speedup.
-        required: smallest speedup that this project promises, if it promises one.
-    """
-
-    comparison: str
-    ratio: Ratio
-    required: float | None
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
@@ -62,15 +50,17 @@ def main() -> None:
     )
     options = parser.parse_args()
     rule = TimingSettings(warmup_seconds=1.0, min_seconds=options.seconds, min_rounds=8)
-    seen = host_conditions()
-    print(f"{seen['cpu']}, {seen['cores']} cores, governor {seen['governor']}, threads {seen['threads'] or 'default'}")
+    seen, load = host_conditions(), cpu_load()
+    print(f"{seen['cpu']}, {seen['cores_in_use']}, governor {seen['governor']}, Python {platform.python_version()}")
+    if load is not None and load > BUSY:
+        print(
+            f"other processes use {100 * load:.0f} % of the CPU: efficiency and images/s are too low, ratios are wide"
+        )
     with tempfile.TemporaryDirectory() as folder:
         subject = Subject(deliverable.load("scenes"), Store(Path(folder) / "cache"))
         for name in options.only:
             for row in PARTS[name](subject, Path(folder), rule):
-                required = "" if row.required is None else f"required {row.required:g}x"
-                interval = f"{row.ratio.low:>7.2f}x to {row.ratio.high:.2f}x"
-                print(f"{row.comparison:<62}{row.ratio.value:>8.2f}x  {interval:<20}  {required}", flush=True)
+                print(row, flush=True)
 
 
 def inference(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
@@ -170,13 +160,22 @@ def end_to_end(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator
     def warm(_: object) -> None:
         found["warm"] = pipeline.measure_split(some, artifact, prepared).miou
 
-    with Contest([Workload(each, IMAGES) for each in (reference, cold, warm)]) as contest:
+    stages = Stages(some, artifact, photographs)
+    works = [reference, lambda _: stages.run(), cold, warm]
+    with Contest([Workload(each, IMAGES) for each in works]) as contest:
         contest.warm_up(0)
+        stages.seconds.clear()
         contest.run(TimingSettings(warmup_seconds=0, min_seconds=rule.min_seconds, min_rounds=5))
-        theirs, first, second = contest.times()
-    print(f"end to end, {IMAGES} images: mIoU {found}; reference flow {rate(theirs)}")
+        theirs, _, first, second = contest.times()
+    print(f"end to end, {IMAGES} images: mIoU {found}; reference flow {rate(theirs)}; PNG by {datasets.png.serving()}")
+    print(stages)
+    inference_alone = stages.times("open", "normalise", "infer", "score")
     yield Row("enet evaluate over the reference scripts, cold cache", speedup(theirs, first), 8)
     yield Row("the same with images from the artifact cache", speedup(theirs, second), 15)
+    yield Row("the bound that decoding and inference set to cold", speedup(theirs, on_all_cores(stages.times())))
+    yield Row("the bound that inference alone sets to both", speedup(theirs, on_all_cores(inference_alone)))
+    yield Row("efficiency, cold: the stages alone over cores x wall clock", efficiency(stages.times(), first), 0.9)
+    yield Row("efficiency, with images from the artifact cache", efficiency(inference_alone, second), 0.9)
 
 
 def scoring(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
@@ -226,6 +225,7 @@ def rate(times: Times) -> str:
 PARTS: dict[str, Callable[[Subject, Path, TimingSettings], Iterator[Row]]] = {
     "inference": inference,
     "end-to-end": end_to_end,
+    "host": host,
     "scoring": scoring,
     "false-alarms": false_alarms,
 }

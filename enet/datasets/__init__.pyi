@@ -4,6 +4,7 @@ from . import (
     check as check,
     cityscapes as cityscapes,
     image_source as image_source,
+    png as png,
     preprocess as preprocess,
     scenes as scenes,
 )

@@ -32,8 +32,9 @@ from enet.progress import bar
 from enet.storage.journal import Journal, JournalRecord
 from enet.storage.memmap import create_memmap
 
-#: Bound on the images that workers hold at once, whatever the number of cores: one image's logits are 17.5 MB.
-MAX_IMAGES_IN_FLIGHT = 64
+#: Bounds on the images that workers hold at once, whatever the number of cores: one image's logits are 17.5 MB, image
+#: and labels together at most 4 MB. A device that gives labels is fast, so more cores must be able to feed it.
+MAX_WITH_LOGITS, MAX_WITH_LABELS = 64, 256
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -61,7 +62,8 @@ def measure_on_one_device(
     width, height = subject.deliverable.preprocessing.size
     matrices = np.zeros((count, classes, classes), np.int64)
     label_maps = None if labels_to is None else create_memmap(labels_to, (count, height, width))
-    workers = max(1, min(cores(), MAX_IMAGES_IN_FLIGHT // size))
+    most = MAX_WITH_LABELS if artifact.gives_labels else MAX_WITH_LOGITS
+    workers = max(1, min(cores(), most // size))
     records = [] if journal is None else journal.batches
     done = sum(len(record.matrices) for record in records)
     if records:

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from enet import backends, datasets, opencv
 from enet.backends import Artifact, BuildRequest, Model, Place, calibration
 from enet.backends.calibration import Calibration
-from enet.datasets import Dataset, scenes
+from enet.datasets import Dataset, png, scenes
 from enet.datasets.bin_files import write_bin_files
 from enet.datasets.check import dataset_fingerprint, digest, inspect
 from enet.datasets.image_source import ImageFiles, PreparedImages
@@ -138,6 +138,7 @@ class Subject:
             "layout": self.dataset.layout,
             "train_ids": sorted(self.dataset.classes.train_ids.items()),
             "mask_colours": self.dataset.classes.mask_colours,
+            "decoder": png.serving(),
             **made_by("enet.datasets.check"),
         }
         path = self.store.get_or_build("dataset", key, make) / "dataset.json"
@@ -199,7 +200,7 @@ class Subject:
 
     def prepared(self) -> PreparedImages:
         """The images in the network's resolution, preprocessed once into the artifact cache."""
-        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256}
+        key = {"dataset": self.files_sha256, "preprocessing": self.preprocessing_sha256, "decoder": png.serving()}
         key["train_ids"] = hash_json(self.dataset.classes.lookup().tolist())
         files = self.image_files()
 
@@ -212,7 +213,7 @@ class Subject:
         """Folder with a preprocessed ``.bin`` file of each image, written once into the artifact cache."""
         files, digests = self.image_files(), self.dataset_digests
         key = {"dataset": digests, "preprocessing": self.preprocessing_sha256, "kind": kind}
-        key |= made_by("enet.datasets.bin_files")
+        key |= {"decoder": png.serving()} | made_by("enet.datasets.bin_files")
 
         def make(folder: Path) -> None:
             write_bin_files(files, folder, kind, digests, progress=self.progress)
@@ -312,7 +313,7 @@ class Subject:
             artifact_sha256=artifact.sha256,
             dataset_sha256=self.dataset_sha256,
             preprocessing_sha256=self.preprocessing_sha256,
-            versions={**backends.get(artifact.backend).versions(), "pillow": PIL.__version__, **opencv.serving()},
+            versions={**backends.get(artifact.backend).versions(), **versions_of_images()},
             simulated=artifact.simulated,
             missing_reason=place.problem,
             chip=place.chip,
@@ -323,3 +324,8 @@ class Subject:
             calibration_sha256=artifact.calibration_sha256,
             code_sha256="" if artifact.delivered else self.code_sha256,
         )
+
+
+def versions_of_images() -> dict[str, str]:
+    """Versions of what makes the network's input from image files."""
+    return {"pillow": PIL.__version__, **opencv.serving(), "png": png.serving()}

@@ -56,11 +56,11 @@ def test_code_digest_of_an_unknown_module_is_an_error(tmp_path: Path) -> None:
 #: What a cached file is built by, and what may decide its content.
 BUILDS = {
     "enet.model.export": {"model", "deliverable", "storage", "errors"},
-    "enet.datasets.preprocess": {"datasets", "deliverable", "storage", "errors", "host"},
+    "enet.datasets.preprocess": {"datasets", "deliverable", "storage", "errors", "host", "cgroup", "opencv"},
     "enet.ascend.atc": {"ascend", "deliverable", "storage", "errors"},
     # The module also runs folders of files: FolderRun is ais_bench's, and the last batch is padded by metrics.labels.
     "enet.backends.onnxruntime": {"backends", "ascend", "metrics", "model", "datasets"}
-    | {"deliverable", "storage", "errors", "host", "cgroup"},
+    | {"deliverable", "storage", "errors", "host", "cgroup", "opencv"},
 }
 
 
