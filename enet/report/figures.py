@@ -30,6 +30,10 @@ LEAST_BAR = 0.5
 MOST_CONFUSIONS = 12
 
 
+#: Seconds since 1970 above which a time is a date, of 2001 or later, and not of a clock that began at 0.
+DATED = 1e9
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of a table.
@@ -322,7 +326,7 @@ def recorded_device(runs: Sequence[Provenance]) -> str:
     """Chip, number and driver of the devices that results were recorded on, as the record has them."""
     states = [state for run in runs for state in run.devices_before]
     chip = unique([*(run.chip for run in runs), *(state.name for state in states)])
-    numbers = unique(f"device {run.device}" for run in runs if run.device.isdigit())
+    numbers = unique(f"device {run.device}" for run in runs if run.device.replace(", ", "").isdigit())
     drivers = unique(state.driver and f"driver {state.driver}" for state in states)
     simulated = "simulated" if any(run.simulated for run in runs) else ""
     return unique([chip or "chip not recorded", numbers, drivers, simulated])
@@ -330,7 +334,8 @@ def recorded_device(runs: Sequence[Provenance]) -> str:
 
 def recorded_time(timed: Sequence[Throughput]) -> str:
     """When the recorded runs began."""
-    started = [device.started for each in timed for device in each.device_timings if device.started is not None]
+    known = [device.started for each in timed for device in each.device_timings if device.started is not None]
+    started = [time for time in known if time > DATED]
     if not started:
         return "time not in the record"
     times = [

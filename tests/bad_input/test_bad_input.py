@@ -82,7 +82,7 @@ def test_bad_input_gives_one_line_error(
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    assert len(CASES) == len({case.id for case in CASES}) == 244
+    assert len(CASES) == len({case.id for case in CASES}) == 245
 
 
 @contextlib.contextmanager

@@ -79,7 +79,7 @@ def timed(times: tuple[float, ...], batch: int = 1, started: float | None = None
         device="0", images=0, executions=len(times), compute_ms=times, mean_ms=mean, started=started, ended=started
     )
     return Throughput(
-        provenance=provenance(backend="recorded", device="0", batch_size=batch, **where),
+        provenance=provenance(**{"backend": "recorded", "device": "0", "batch_size": batch, **where}),
         tool="ais_bench",
         batch_size=batch,
         batch_size_source="the model",

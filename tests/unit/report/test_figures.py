@@ -102,6 +102,10 @@ RECORDED: dict[str, Any] = {"chip": "310P3", "time": "2026-03-04T05:06:07+00:00"
             timed((1.0, 2.0), simulated=True, time=RECORDED["time"]),
             {"recorded on": "chip not recorded, device 0, simulated", "recorded": "time not in the record"},
         ),
+        (
+            timed((1.0,), started=4711.0, device="0, 1"),
+            {"recorded on": "chip not recorded, device 0, 1", "recorded": "time not in the record"},
+        ),
     ],
 )
 def test_origin_of_a_record_names_device_and_both_times(run: Any, expected: dict[str, str]) -> None:
