@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,7 @@ class Difference:
 
 
 def first_difference(known: Sequence[Known], steps: Sequence[Step]) -> Difference | int:
-    """Find the artifact's first layer that is none of the reference's; or the number of those that agree if all is well.
+    """Find the artifact's first layer that is none of the reference's; if all is well, the number of those that agree.
 
     Names and order need not be the same, nor need all layers have a counterpart: a layer between two that agree is
     sound, since what is wrong stays wrong. So the first one is accused from which no agreeing layer can be reached.
@@ -190,7 +190,9 @@ def is_sum_of(term: int, place: int, parents: Sequence[Sequence[int]], is_sound:
 def matching(known: Sequence[Known], step: Step) -> int | None:
     """Place of the reference's last layer that a step is, but for rounding; None if it is none of them."""
     pairs = reversed(list(enumerate(known)))
-    return next((at for at, each in pairs if each.shape in step.samples and each.is_met(step.samples[each.shape])), None)
+    return next(
+        (at for at, each in pairs if each.shape in step.samples and each.is_met(step.samples[each.shape])), None
+    )
 
 
 def ancestors(parents: Sequence[Sequence[int]], place: int) -> set[int]:
@@ -208,7 +210,9 @@ def counterpart(known: Sequence[Known], step: Step, reached: int, taken: set[int
     """The reference's layer that a differing step ought to be: of the next ones of its shape, the nearest by value."""
     fitting = [at for at, each in enumerate(known) if each.shape in step.samples and at not in taken]
     near = [at for at in fitting if at > reached][:NEIGHBOURS] or fitting[:NEIGHBOURS]
-    return min(near, key=lambda at: typical_error(step.samples[known[at].shape], known[at].truth), default=len(known) - 1)
+    return min(
+        near, key=lambda at: typical_error(step.samples[known[at].shape], known[at].truth), default=len(known) - 1
+    )
 
 
 def typical_error(seen: Values, truth: Values) -> float:
@@ -224,12 +228,12 @@ class FirstLayer:
     Attributes:
         name, op, shape: in the artifact's words.
         beside: what it was compared with: "PyTorch" or "the ONNX"; ``like``: which layer of it.
-        largest, median: of the errors of the finite values.
+        largest, median: of the errors of those values that are finite.
         allowed: the error that the arithmetic allows.
         arithmetic: "float32" or "float16".
         non_finite: number of values that are NaN or infinite, and are not in the reference.
         after: the last layer before it that agrees; empty: there is none.
-        agreeing: number of layers that agree; of ``total``.
+        agreeing: number of layers of ``total`` that agree; 0 after halving, which compares a few.
         compilations: number of compilations that found it; 0: none was needed.
         picture: file name of the picture of its errors; empty: none was written.
     """
@@ -252,24 +256,38 @@ class FirstLayer:
 
     def __str__(self) -> str:
         times = self.largest / self.allowed if self.allowed else float("inf")
-        error = f"largest error {self.largest:.2g}, {times:.3g} times what {self.arithmetic} allows"
+        error = f"largest error {self.largest:.2g}, median {self.median:.2g}, {in_digits(times)} times what"
+        error = f"{error} {self.arithmetic} allows"
         if self.non_finite:
             error = f"{self.non_finite} values are NaN or infinite, but not in {self.beside}"
-        where = f"; its inputs agree with {self.beside}" if self.after else ""
-        return f"the first that differs is {self.op} {self.name!r} {self.shape}: {error}{where}"
+        found = f" Found in {self.compilations} compilations" if self.compilations else ""
+        shape = f"({', '.join(map(str, self.shape))})"
+        return f"the first that differs from {self.beside} is {self.op} {self.name!r} {shape}: {error}.{found}".rstrip(
+            "."
+        )
 
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"sentence": str(self)}
+
+@dataclass(frozen=True)
+class Layers:
+    """What a comparison of layers found: a sentence, and the first layer that differs; None: none is accused."""
+
+    sentence: str
+    first: FirstLayer | None = None
 
 
-def errors(seen: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
-    """Absolute errors; infinite where a value is not finite, but its truth is."""
+def in_digits(times: float) -> str:
+    """A factor with two digits.
+
+    >>> in_digits(239.7), in_digits(1.26)
+    ('240', '1.3')
+    """
+    return f"{float(f'{times:.2g}'):g}"
+
+
+def all_errors(seen: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
+    """Absolute errors of a layer's values; infinite where a value is not finite, but its truth is."""
     with np.errstate(invalid="ignore", over="ignore"):
         found = np.abs(seen.astype(np.float64) - truth)
-    return np.where(np.isfinite(found) | ~np.isfinite(truth), np.nan_to_num(found, nan=0.0, posinf=0.0), np.inf)
-
-
-def largest_and_median(of: NDArray[np.float64]) -> tuple[float, float]:
-    """Of those of the errors that are finite; 0 if none is."""
-    finite = of[np.isfinite(of)]
-    return (float(finite.max()), float(np.median(finite))) if finite.size else (0.0, 0.0)
+    return np.where(
+        np.isfinite(seen), np.nan_to_num(found, nan=0.0, posinf=0.0), np.where(np.isfinite(truth), np.inf, 0)
+    )

@@ -6,6 +6,7 @@ import textwrap
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from enet.diagnosis.layers import Layers
 from enet.diagnosis.trials import Row
 
 #: Rows of the table that are printed.
@@ -30,6 +31,8 @@ class Diagnosis:
         sentence: the result.
         facts: what else is known, one sentence each.
         rows: hypotheses that were tried, the best first.
+        layers: the artifact's layers beside PyTorch's, or beside those of the ONNX that it was compiled from; None: not
+            compared, since the artifact gives what PyTorch gives, or there is nothing to compare with.
         images: names of the images that were looked at.
         left_out: hypotheses that time did not allow.
         seconds: of the whole diagnosis.
@@ -40,6 +43,7 @@ class Diagnosis:
     sentence: str
     facts: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    layers: Layers | None = None
     images: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -52,6 +56,8 @@ class Diagnosis:
         found = textwrap.wrap(f"diagnosis of {self.artifact}: {self.sentence}", width)
         for fact in self.facts:
             found += textwrap.wrap(fact, width, initial_indent="  - ", subsequent_indent="    ")
+        if self.layers is not None:
+            found += textwrap.wrap(f"layers: {self.layers.sentence}", width)
         if self.rows:
             found.append(f"{'tried':<40} {'ran':<8} {'mIoU':>8} {'with it':>8} {'images':>6} {'s':>5}")
             found += [table_line(row) for row in self.rows[:SHOWN]]

@@ -23,7 +23,7 @@ AT_ONCE = 12
 Array = NDArray[Any]
 
 
-class Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Keeps what every operator gives, as it is computed.
 
     Args:
@@ -32,7 +32,7 @@ class Recorder(TorchDispatchMode):
     """
 
     def __init__(self, network: nn.Module, *, rounded: bool = False, keep: int | None = None) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names, self.rounded, self.keep = [""], rounded, keep
         self.steps: list[tuple[str, str, Array]] = []
         self.shapes: list[tuple[int, ...]] = []
@@ -65,9 +65,7 @@ class Recorder(TorchDispatchMode):
         return result
 
 
-def record(
-    network: nn.Module, image: NDArray[np.float32], dtype: torch.dtype, keep: int | None = None
-) -> Recorder:
+def record(network: nn.Module, image: NDArray[np.float32], dtype: torch.dtype, keep: int | None = None) -> Recorder:
     """Run a copy of a network in evaluation mode; ``float16`` is computed in float32, and all that it keeps is rounded.
 
     Args:
@@ -77,7 +75,7 @@ def record(
     is_half = dtype is torch.float16
     working = torch.float32 if is_half else dtype
     other = copy.deepcopy(network).half() if is_half else copy.deepcopy(network)
-    other = other.to(working, memory_format=torch.contiguous_format).eval()
+    other = other.to(working).to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
     recorder = Recorder(other, rounded=is_half, keep=keep)
     with torch.inference_mode(), recorder:
         other(torch.from_numpy(image.astype(np.float16) if is_half else image).to(working))
