@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 SAMPLE = 16384
 #: A layer may be off by so many times what the arithmetic's own error is in it: that of ``QUANTILE`` of its values, or
 #: one rounding of its largest value if that is more. Sound layers stay below 5.
-MULTIPLE, QUANTILE = 30, 0.99
+MULTIPLE, QUANTILE = 10, 0.99
 #: Share of a layer's values that may be off by more, if the arithmetic's own error is not larger in a third as many:
 #: where a max-pool keeps indices, rounding moves single values by a pixel.
 SHARE, SHARES = 1e-3, 3
@@ -72,7 +72,7 @@ class Known:
             errors = np.abs(rounded - truth)
         finite = errors[np.isfinite(errors)]
         own = np.quantile(finite, QUANTILE) if finite.size else 0.0
-        allowed = MULTIPLE * float(max(own, epsilon * np.abs(truth).max(initial=0.0)))
+        allowed = MULTIPLE * float(max(own, epsilon / 2 * np.abs(truth).max(initial=0.0)))
         larger = np.count_nonzero(finite > allowed) / max(1, finite.size)
         return cls(name, op, shape, truth, allowed, max(SHARE, SHARES * larger))
 
