@@ -142,8 +142,8 @@ def accused(
     )
     if folder is not None and errors.ndim == 4:
         first = replace(first, picture=PICTURE)
-        title = f"{bench.photos[0].name}: {first.op} {first.name} {first.shape}"
-        error_map.save(error_map.draw(errors[0], like.allowed, bench.pixels[0], title), folder / PICTURE)
+        layer, name = f"{first.op} {first.name} {first.shape}", bench.photos[0].name
+        error_map.save(error_map.draw(errors[0], like.allowed, bench.pixels[0], layer, name), folder / PICTURE)
     return Layers(str(first), first)
 
 

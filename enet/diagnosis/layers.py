@@ -256,8 +256,8 @@ class FirstLayer:
 
     def __str__(self) -> str:
         times = self.largest / self.allowed if self.allowed else float("inf")
-        error = f"largest error {self.largest:.2g}, median {self.median:.2g}, {in_digits(times)} times what"
-        error = f"{error} {self.arithmetic} allows"
+        error = f"largest error {self.largest:.3g}, median {self.median:.2g}"
+        error = f"{error}, {in_digits(times)} times what {self.arithmetic} allows"
         if self.non_finite:
             error = f"{self.non_finite} values are NaN or infinite, but not in {self.beside}"
         found = f" Found in {self.compilations} compilations" if self.compilations else ""
@@ -278,10 +278,11 @@ class Layers:
 def in_digits(times: float) -> str:
     """A factor with two digits.
 
-    >>> in_digits(239.7), in_digits(1.26)
-    ('240', '1.3')
+    >>> in_digits(1.26), in_digits(239.7), in_digits(314159.0)
+    ('1.3', '240', '310,000')
     """
-    return f"{float(f'{times:.2g}'):g}"
+    rounded = float(f"{times:.2g}")
+    return f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:g}"
 
 
 def all_errors(seen: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
