@@ -23,6 +23,8 @@ MULTIPLE, QUANTILE = 10, 0.99
 SHARE, SHARES = 1e-3, 3
 #: What an export may put behind the logits without a change of the classes.
 MONOTONE = ("Softmax", "LogSoftmax", "Sigmoid")
+#: What makes values of pixels.
+BY_VALUE = ("Cast", "Transpose", "Mul", "Div", "Sub", "Add")
 #: A layer that differs is compared with so many of the reference's layers that may be its own, by order.
 NEIGHBOURS = 3
 
@@ -176,8 +178,14 @@ def first_difference(known: Sequence[Known], steps: Sequence[Step]) -> Differenc
         error = typical_error(steps[place].samples[known[number].shape], known[number].truth)
         return error, Difference(place, number, agreeing, last)
 
-    sums = [place for place in accused if steps[place].op == "Add" and is_sum_of(accused[0], place, parents, is_sound)]
-    return min(map(explain, [accused[0], *sums]), key=lambda pair: pair[0])[1]
+    suspects = [accused[0]]
+    suspects += [
+        place for place in accused if steps[place].op == "Add" and is_sum_of(accused[0], place, parents, is_sound)
+    ]
+    for place in accused[1:]:  # pixels become values in several steps, of which only the last has a counterpart
+        if steps[place].op in BY_VALUE and parents[place] == [suspects[-1]] and known[0].shape in steps[place].samples:
+            suspects.append(place)
+    return min(map(explain, suspects), key=lambda pair: pair[0])[1]
 
 
 def is_sum_of(term: int, place: int, parents: Sequence[Sequence[int]], is_sound: Sequence[bool]) -> bool:

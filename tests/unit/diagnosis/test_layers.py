@@ -98,6 +98,10 @@ RUNS: dict[str, tuple[list[Step], tuple[str, str, str] | int]] = {
         [step("x", VALUES["d"]), step("y", WRONG["d"], "x"), step("z", VALUES["a"] + 0.01, "x", "y", op="Add")],
         ("y", "d", "x"),
     ),
+    "pixels become values": (
+        [step("p", 99 * VALUES["a"], op="Cast"), step("q", WRONG["a"], "p", op="Sub"), step("z", WRONG["b"], "q")],
+        ("q", "a", ""),
+    ),
     "a sum of parts of a layer": (
         [step("p", 9 * VALUES["c"]), step("q", 7 * VALUES["d"]), step("z", VALUES["b"] + 0.01, "p", "q", op="Add")],
         ("z", "b", ""),
@@ -171,7 +175,12 @@ def misfold(model: onnx.ModelProto) -> None:
 
 
 def pad_otherwise(model: onnx.ModelProto) -> None:
-    next(item for item in node_of(model, "bottleneck1_1.conv2.0").attribute if item.name == "pads").ints[:] = [2, 2, 0, 0]
+    next(item for item in node_of(model, "bottleneck1_1.conv2.0").attribute if item.name == "pads").ints[:] = [
+        2,
+        2,
+        0,
+        0,
+    ]
 
 
 def interpolate(model: onnx.ModelProto) -> None:
@@ -223,18 +232,40 @@ def exported(subject: Subject) -> onnx.ModelProto:
     return export.to_onnx(network, subject.deliverable.preprocessing, IoFormat())
 
 
+@pytest.fixture(scope="module")
+def image(subject: Subject) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(1, 3, *subject.deliverable.preprocessing.size)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def of_pytorch(subject: Subject, image: NDArray[np.float32]) -> list[Known]:
+    return traces.of_pytorch(checkpoint.load(subject.weights, "ascend", 19), image, torch.float32)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_layer_with_a_fault_is_the_first_that_differs(
-    fault: Callable[[onnx.ModelProto], None], subject: Subject, exported: onnx.ModelProto, tmp_path: Path
+    fault: Callable[[onnx.ModelProto], None],
+    of_pytorch: list[Known],
+    exported: onnx.ModelProto,
+    image: NDArray[np.float32],
 ) -> None:
     model = copy.deepcopy(exported)
     fault(model)
+    steps = traces.of_onnx(model, image, of_pytorch)
+    found = first_difference(of_pytorch, steps)
+    assert isinstance(found, Difference)
+    assert steps[found.step].name in [node_of(model, name).output[0] for name in FAULTS[fault]]
+
+
+def test_layer_is_told_and_drawn(subject: Subject, exported: onnx.ModelProto, tmp_path: Path) -> None:
+    model = copy.deepcopy(exported)
+    perturb(model)
     found = compared(subject, model, tmp_path)
     assert found is not None
     assert found.first is not None, found
-    assert found.first.name in FAULTS[fault]
+    assert (found.first.name, found.first.like) == ("bottleneck2_3.conv2.0", "bottleneck2_3.conv2.0")
     assert found.first.largest > found.first.allowed
-    assert found.sentence.startswith(f"the first that differs from PyTorch is {found.first.op} '{found.first.name}' (1, ")
+    assert found.sentence.startswith("the first that differs from PyTorch is Conv 'bottleneck2_3.conv2.0' (1, 32, ")
     with Image.open(tmp_path / PICTURE) as picture:
         assert picture.size[0] == 2 * error_map.SIDE + error_map.GAP
 
