@@ -216,11 +216,10 @@ def ancestors(parents: Sequence[Sequence[int]], place: int) -> set[int]:
 
 def counterpart(known: Sequence[Known], step: Step, reached: int, taken: set[int]) -> int:
     """The reference's layer that a differing step ought to be: of the next ones of its shape, the nearest by value."""
-    fitting = [at for at, each in enumerate(known) if each.shape in step.samples and at not in taken]
-    near = [at for at in fitting if at > reached][:NEIGHBOURS] or fitting[:NEIGHBOURS]
-    return min(
-        near, key=lambda at: typical_error(step.samples[known[at].shape], known[at].truth), default=len(known) - 1
-    )
+    fitting = [at for at, each in enumerate(known) if each.shape in step.samples]
+    free = [at for at in fitting if at not in taken]
+    near = [at for at in free if at > reached][:NEIGHBOURS] or free[:NEIGHBOURS] or fitting[-NEIGHBOURS:]
+    return min(near, key=lambda at: typical_error(step.samples[known[at].shape], known[at].truth))
 
 
 def typical_error(seen: Values, truth: Values) -> float:
