@@ -57,6 +57,7 @@ class Conversion:
         shape: of one image in the ONNX file: channels, height, width.
         batch_sizes: of the ``.om``; if there are several, one is chosen when it runs.
         aipp: configuration file; the ``.om`` then takes uint8 (N, H, W, 3).
+        out_nodes: outputs in place of the model's own, each a node's name, a colon and the place among its outputs.
     """
 
     model: Path
@@ -67,6 +68,7 @@ class Conversion:
     input_name: str = "image"
     precision_mode: str = PRECISION_MODES[0]
     aipp: Path | None = None
+    out_nodes: tuple[str, ...] = ()
     log: str = "error"
 
     def __post_init__(self) -> None:
@@ -117,6 +119,8 @@ def command(conversion: Conversion) -> list[str]:
     options = conversion.options(conversion.output, input_format="NCHW") | {"soc_version": conversion.soc_version}
     if len(conversion.batch_sizes) > 1:
         options["dynamic_batch_size"] = ",".join(map(str, conversion.batch_sizes))
+    if conversion.out_nodes:
+        options["out_nodes"] = ";".join(conversion.out_nodes)
     return ["atc", *(f"--{name}={value}" for name, value in options.items())]
 
 

@@ -60,6 +60,7 @@ def compile_onnx(
     expected: tuple[str, tuple[int, ...]] | None = None,
     log: str = "error",
     bank: Path | None = None,
+    out_nodes: tuple[str, ...] = (),
 ) -> CompiledOm:
     """Compile an ONNX file; tune it if the target has job types of aoe.
 
@@ -71,6 +72,7 @@ def compile_onnx(
         expected: name and shape of the input, with its batch axis, that the user states.
         log: what the tool logs.
         bank: folder of aoe's knowledge bank (default: beside the output).
+        out_nodes: as in ``atc.Conversion``.
     Raises:
         InputError: the ONNX file cannot be used.
         BackendUnavailable: a tool is missing.
@@ -98,6 +100,7 @@ def compile_onnx(
             input_name=name,
             log=log,
             precision_mode=target.precision_mode,
+            out_nodes=out_nodes,
             aipp=Path(folder) / "aipp.cfg" if kind == "uint8" else None,
         )
         if conversion.aipp is not None:

@@ -5,6 +5,7 @@ from .base import (
     BuildRequest as BuildRequest,
     DeviceReadings as DeviceReadings,
     FolderRun as FolderRun,
+    InnerValue as InnerValue,
     Model as Model,
     Place as Place,
     get as get,

@@ -10,7 +10,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from enet.ascend import aipp, ais_bench, npu_smi, om, tool
 from enet.ascend.devices import chip_name, read_states, soc_version
 from enet.ascend.simulation import is_simulated_om
-from enet.backends.base import Artifact, Backend, BuildRequest, DeviceReadings, FolderRun, Model, Place
+from enet.backends.base import Artifact, Backend, BuildRequest, DeviceReadings, FolderRun, InnerValue, Model, Place
 from enet.deliverable import Deliverable, IoFormat
 from enet.deliverable.target import Target
 from enet.errors import BackendUnavailable, InputError
@@ -91,6 +91,24 @@ class AscendBackend(Backend):
             return request.delivered
         io_format = IoFormat(output=request.io_format.output)
         return get_onnx(request.deliverable, request.checkpoint, io_format, request.store)
+
+    def inner_values(
+        self,
+        artifact: Artifact,
+        onnx: Path,
+        wanted: Sequence[InnerValue],
+        images: NDArray[Any],
+        deliverable: Deliverable,
+        target: Target,
+    ) -> list[NDArray[Any]]:
+        kind: om.InputKind = "uint8" if images.dtype == np.uint8 else "float"
+        chosen = replace(target, soc_version=soc_version(target), tuning=())
+        nodes = tuple(f"{value.node}:{value.place}" for value in wanted)
+        with tempfile.TemporaryDirectory() as folder:
+            output, sizes = Path(folder).resolve() / "inner", (artifact.batch_size,)
+            compiled = om.compile_onnx(onnx, output, sizes, deliverable, kind, chosen, out_nodes=nodes)
+            session = ais_bench.open_session(compiled.om, target.devices[0])
+            return [np.asarray(result) for result in session.infer([np.ascontiguousarray(images)])]
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> AscendModel:
         interface = artifact.interface

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from pkgutil import resolve_name
@@ -116,6 +116,15 @@ class Place:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class InnerValue:
+    """What a node of an ONNX gives: the node's name, the place among its outputs, and the value's name."""
+
+    node: str
+    place: int
+    name: str
+
+
 class Model(ABC):
     """An opened artifact. ``infer`` may be called from several threads at the same time.
 
@@ -189,6 +198,26 @@ class Backend(ABC):
         Raises:
             BackendUnavailable: one of them, or the device, is missing.
         """
+
+    def inner_values(
+        self,
+        artifact: Artifact,
+        onnx: Path,
+        wanted: Sequence[InnerValue],
+        images: NDArray[Any],
+        deliverable: Deliverable,
+        target: Target,
+    ) -> list[NDArray[Any]]:
+        """Compile an ONNX as the artifact was, but with inner values as outputs, and run one batch.
+
+        Args:
+            onnx: what the artifact was compiled from; each node has a name of its own.
+            images: a batch as the artifact takes it.
+        Raises:
+            InputError: the backend cannot do this.
+            BackendUnavailable: a library, tool or device is missing.
+        """
+        raise InputError(f"backend {self.info.name} gives no inner values")
 
     def conditions(self) -> Mapping[str, Any]:
         """What else, in this process, decides how fast it runs here: settings, and instruction sets in use."""

@@ -7,7 +7,7 @@ machine; the result is a file of its own.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, Model
+from enet.backends.base import LARGE_BATCH, Artifact, Backend, BuildRequest, InnerValue, Model
 from enet.backends.calibration import Calibration
 from enet.backends.interface import Interface
 from enet.backends.quantise import quantise
@@ -134,6 +134,25 @@ class OpenVinoBackend(Backend):
 
     def open_model(self, artifact: Artifact, deliverable: Deliverable, target: Target) -> OpenVinoModel:
         return OpenVinoModel(artifact.path, artifact.batch_size, artifact.interface)
+
+    def inner_values(
+        self,
+        artifact: Artifact,
+        onnx: Path,
+        wanted: Sequence[InnerValue],
+        images: NDArray[Any],
+        deliverable: Deliverable,
+        target: Target,
+    ) -> list[NDArray[Any]]:
+        core, size = openvino.Core(), artifact.batch_size
+        if (interface := artifact.interface) is not None:
+            model = delivered_model(core, onnx, size, interface)
+        else:
+            model = core.read_model(fix_batch_size(onnx, size, phases=False).SerializeToString())
+        model.add_outputs([value.name for value in wanted])
+        request = core.compile_model(model, "CPU", settings(size)).create_infer_request()
+        found = request.infer({interface.input if interface else 0: images})
+        return [np.array(found[value.name]) for value in wanted]
 
     def versions(self) -> Mapping[str, str]:
         return {"openvino": openvino.__version__, "nncf": installed_version("nncf"), "numpy": np.__version__}

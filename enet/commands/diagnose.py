@@ -42,7 +42,7 @@ def run(args: Namespace) -> int:
     elif known.images != source.names:
         count = f"{len(known.images)} images, the data set has {len(source.names)}"
         raise InputError(f"{args.evidence}: its run is over {count} or others. Give the data of this run")
-    found = diagnosis.diagnose(subject, artifact, source, known, seconds=args.seconds)
+    found = diagnosis.diagnose(subject, artifact, source, known, seconds=args.seconds, folder=args.evidence)
     print("\n".join(map(printable, found.lines())))
     common.write_json(found.to_json(), args)
     return 0

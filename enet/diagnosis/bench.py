@@ -138,14 +138,23 @@ class Bench:
             predictor = changed(predictor, change)
         return [] if predictor is None else self.feed(predictor, images, to_floats)
 
-    def feed(
-        self, predictor: Predictor, images: Pixels, to_floats: ToFloats, *, one_by_one: bool = False
-    ) -> list[Output]:
-        """Run images in batches, on all cores if the model lets several threads call it."""
+    def prepared(self, images: Pixels) -> NDArray[Any]:
+        """A batch of images as the artifact takes it."""
+        return self.with_values(self.artifact, self.to_floats).prepare_batch(images)
+
+    def with_values(self, predictor: Predictor, to_floats: ToFloats) -> Predictor:
+        """The same predictor, which makes its values of pixels in another way."""
         given = copy.copy(predictor)
         given.normalise = By(to_floats, self.subject.deliverable.preprocessing)
         if (interface := given.interface) is not None and interface.input_dtype != "uint8":
             given.interface = replace(interface, spec=replace(interface.spec, pixels="normalised"))
+        return given
+
+    def feed(
+        self, predictor: Predictor, images: Pixels, to_floats: ToFloats, *, one_by_one: bool = False
+    ) -> list[Output]:
+        """Run images in batches, on all cores if the model lets several threads call it."""
+        given = self.with_values(predictor, to_floats)
         size = predictor.batch_size
 
         def run(start: int) -> list[Output]:

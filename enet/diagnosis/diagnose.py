@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from enet.backends import DEFAULT, REFERENCE, Artifact
-from enet.backends.pytorch import PyTorchModel
 from enet.datasets.image_source import ImageSource
 from enet.deliverable import Tolerances
-from enet.diagnosis import constants, questions
+from enet.diagnosis import constants, first_layer, questions
 from enet.diagnosis.bench import SECONDS, Bench, open_bench
+from enet.diagnosis.first_layer import network_of, onnx_of
 from enet.diagnosis.hypotheses import INPUT, NETWORK, TRUTH
 from enet.diagnosis.outputs import Output, Outputs, distance, label_distance, miou, score
 from enet.diagnosis.result import Diagnosis, Finding
@@ -23,7 +23,6 @@ from enet.errors import format_list
 from enet.evidence import Accuracy
 from enet.measure.subject import Subject
 from enet.metrics import segmentation
-from enet.model import onnx_cache
 
 #: An artifact of ONNX Runtime is an exact port if its logits are within the deliverable's tolerances. Of others, and
 #: without logits, no more than these shares of labels may differ, and in float16 or INT8 mIoU must be PyTorch's, too. A
@@ -36,7 +35,13 @@ TRUTH_NAMES = {each.name for each in TRUTH}
 
 
 def diagnose(
-    subject: Subject, artifact: Artifact, source: ImageSource, run: Accuracy | None = None, *, seconds: float = SECONDS
+    subject: Subject,
+    artifact: Artifact,
+    source: ImageSource,
+    run: Accuracy | None = None,
+    *,
+    seconds: float = SECONDS,
+    folder: Path | None = None,
 ) -> Diagnosis:
     """Find out why an artifact's accuracy is not what it should be.
 
@@ -44,6 +49,7 @@ def diagnose(
         source: the images that the artifact gets, as this suite prepares them.
         run: of the artifact over all of them; tells the worst images. None: some are taken evenly from the split.
         seconds: after which no further hypothesis is tried.
+        folder: for a picture of the errors of the first layer that differs; None: none is written.
     Raises:
         InputError: the artifact cannot be loaded, or an image cannot be read.
     """
@@ -56,6 +62,9 @@ def diagnose(
             sentence=found.sentence,
             facts=tuple(facts),
             rows=ranking.rows,
+            layers=None
+            if bench.expected and is_exact_port(bench, artifact)
+            else first_layer.find(bench, artifact, folder),
             images=tuple(photo.name for photo in bench.photos),
             left_out=tuple(dict.fromkeys(bench.left_out)),
             seconds=time.monotonic() - begin,
@@ -182,11 +191,6 @@ def differing_labels(bench: Bench) -> float:
     return float(np.mean([label_distance(*pair) for pair in zip(bench.seen, bench.expected, strict=True)]))
 
 
-def network_of(bench: Bench) -> nn.Module:
-    model = bench.reference.model if bench.reference else None
-    return model.network if isinstance(model, PyTorchModel) else nn.Module()
-
-
 def agreement_in_words(bench: Bench, *, is_exact: bool) -> str:
     share = 100 * differing_labels(bench)
     if is_exact:
@@ -211,13 +215,6 @@ def name_difference(bench: Bench, artifact: Artifact, ranking: Ranking) -> Findi
         return None
     path = onnx_of(bench.subject, artifact)
     return constants.compare(path, network_of(bench)) if path is not None else None
-
-
-def onnx_of(subject: Subject, artifact: Artifact) -> Path | None:
-    """The ONNX that the artifact is, or was made from; None if it is not here."""
-    if artifact.interface is not None:
-        return artifact.path if artifact.path.suffix == ".onnx" else None
-    return onnx_cache.get_onnx(subject.deliverable, subject.weights, artifact.io_format, subject.store)
 
 
 def undecided(ranking: Ranking) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from enet.diagnosis.layers import Layers
 from enet.diagnosis.trials import Row
 from enet.errors import folded
 
@@ -30,6 +31,8 @@ class Diagnosis:
         sentence: the result.
         facts: what else is known, one sentence each.
         rows: hypotheses that were tried, the best first.
+        layers: the artifact's layers beside PyTorch's, or beside those of the ONNX that it was compiled from; None: not
+            compared, since the artifact gives what PyTorch gives, or there is nothing to compare with.
         images: names of the images that were looked at.
         left_out: hypotheses that time did not allow.
         seconds: of the whole diagnosis.
@@ -40,6 +43,7 @@ class Diagnosis:
     sentence: str
     facts: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
+    layers: Layers | None = None
     images: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -52,6 +56,8 @@ class Diagnosis:
         found = folded(f"diagnosis of {self.artifact}: {self.sentence}")
         for fact in self.facts:
             found += folded(fact, 4, first="  - ")
+        if self.layers is not None:
+            found += folded(f"layers: {self.layers.sentence}")
         if self.rows:
             found.append(f"{'tried':<40} {'ran':<8} {'mIoU':>8} {'with it':>8} {'images':>6} {'s':>5}")
             found += [table_line(row) for row in self.rows[:SHOWN]]

@@ -69,6 +69,21 @@ CAUSES = {
     "border not scored": ("the border not scored",),
 }
 
+#: PyTorch's layer, or the beginning of its name, from which an ONNX with a fault is the first to differ, by the fault's
+#: name; the others are in no layer of an ONNX.
+LAYERS = {
+    "wrong epsilon": "initial.",
+    "tensorflow epsilon": "initial.",
+    "classes swapped in the export": "fullconv",
+    "weights rounded to fp16": "initial.",
+    "one bit flipped": "fullconv",
+    "half pixels rounded up": "bottleneck4_0.upsampling",
+    "align corners": "bottleneck4_0.upsampling",
+    "padding on the other side": "initial.",
+    "dilation lost": "bottleneck2_2.conv2.",
+    "normalisation in the graph without std": "the input",
+}
+
 #: Faults of a quick table: one that needs no trial, one that needs all, one of the results.
 QUICK_FAULTS = ("bgr", "wrong epsilon", "one logit NaN")
 
@@ -83,7 +98,8 @@ def run(folder: Path, *, quick: bool = False) -> Iterator[Row]:
     images, side, scene = (QUICK_IMAGES, QUICK_SIDE, QUICK_SCENE) if quick else (IMAGES, SIDE, SCENE)
     subject = small(folder, images=images, side=side, scene=scene)
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        cause = first_cause(with_own_cache(subject, Path(own)))
+        found = first_accusing(with_own_cache(subject, Path(own)))
+        cause = accused(found)
     yield Row(name="none", stage="none", expected=NO_CAUSE, observed=cause or NO_CAUSE, ok=not cause)
     for fault in select_faults(quick=quick):
         with tempfile.TemporaryDirectory(dir=folder) as own:
@@ -98,22 +114,34 @@ def select_faults(*, quick: bool) -> list[Fault]:
 
 def check_fault(fault: Fault, subject: Subject, folder: Path) -> Row:
     """Inject a fault and diagnose the subject that has it."""
-    causes = CAUSES.get(fault.name, ())
+    causes, layer = CAUSES.get(fault.name, ()), LAYERS.get(fault.name, "")
     assert fault.inject is not None
     try:
         with fault.inject(with_own_cache(subject, folder / "cache"), folder) as faulty:
-            cause = first_cause(faulty)
-            is_named = cause in causes
+            found = first_accusing(faulty)
+            cause = accused(found)
+            is_named = found is not None and found.cause in causes and first_layer(found).startswith(layer)
     except EnetError as error:  # refused before anything is measured: then the message has to name the cause
         cause = str(error)
         is_named = any(words in cause for words in causes)
-    expected = " or ".join(causes)
+    expected = " or ".join(causes) + (f", in {layer}" if layer else "")
     return Row(name=fault.name, stage=fault.stage, expected=expected, observed=cause or NO_CAUSE, ok=is_named)
 
 
-def first_cause(subject: Subject) -> str:
-    """The first cause that a diagnosis names: of batch 1, then of a larger batch, then of the other formats."""
-    return next((each.cause for each in diagnoses(subject) if each.cause), "")
+def first_accusing(subject: Subject) -> Diagnosis | None:
+    """The first diagnosis that names a cause or a layer: of batch 1, then of a larger batch, then of other formats."""
+    return next((each for each in diagnoses(subject) if accused(each)), None)
+
+
+def first_layer(found: Diagnosis) -> str:
+    """PyTorch's layer that is the first to differ; empty: none is."""
+    return found.layers.first.like if found.layers and found.layers.first else ""
+
+
+def accused(found: Diagnosis | None) -> str:
+    """Cause and layer that a diagnosis names."""
+    parts = [] if found is None else [found.cause, first_layer(found) and f"in {first_layer(found)}"]
+    return ", ".join(filter(None, parts))
 
 
 def diagnoses(subject: Subject) -> Iterator[Diagnosis]:

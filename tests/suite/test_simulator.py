@@ -90,6 +90,7 @@ REFUSED: dict[str, tuple[dict[str, str | None], str]] = {
     "not a SoC version": ({"soc_version": "310P3"}, "E10001"),
     "not a precision": ({"precision_mode": "fp16"}, "E10001"),
     "not a layout": ({"input_format": "NHCW"}, "E10003"),
+    "no such node": ({"out_nodes": "absent:0"}, "E10016"),
     "folder for output": ({"output": "out/"}, "E10022"),
     "one profile": ({"dynamic_batch_size": "4", "input_shape": "image:-1,3,4,4"}, "E10035"),
     "profiles in words": ({"dynamic_batch_size": "a,b", "input_shape": "image:-1,3,4,4"}, "E10014"),

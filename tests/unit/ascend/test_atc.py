@@ -43,6 +43,7 @@ OPTIONS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "precision": ({"precision_mode": "allow_mix_precision"}, {"--precision_mode=allow_mix_precision"}),
     "AIPP": ({"aipp": Path("aipp.cfg")}, {"--insert_op_conf=aipp.cfg", "--input_shape=image:1,3,480,480"}),
+    "chosen outputs": ({"out_nodes": ("Conv_1:0", "Split_2:1")}, {"--out_nodes=Conv_1:0;Split_2:1"}),
     "another input": ({"input_name": "x", "batch_sizes": (32,)}, {"--input_shape=x:32,3,480,480"}),
 }
 

@@ -7,15 +7,18 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
 from enet import backends, datasets, deliverable
 from enet.backends import calibration
 from enet.deliverable.target import Target
+from enet.diagnosis import traces
 from enet.errors import InputError
 from enet.measure import pipeline, predictor
 from enet.measure.subject import Subject
+from enet.model import onnx_cache
 from tests.unit import tiny as data
 
 installed = pytest.mark.skipif(not importlib.util.find_spec("openvino"), reason="openvino is not installed")
@@ -29,6 +32,19 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
     assert found.data_root is not None
     data.data_set(found.data_root, images=60, seed=1, split="train")
     return found
+
+
+@installed
+def test_inner_values_are_those_of_the_onnx(subject: Subject) -> None:
+    artifact, spec = subject.artifact("openvino", 2), subject.deliverable
+    exported = onnx_cache.get_onnx(spec, subject.weights, artifact.io_format, subject.store)
+    width, height = spec.preprocessing.size
+    images = np.random.default_rng(0).normal(size=(2, 3, height, width)).astype(np.float32)
+    names = ["bottleneck1_0.conv1.0", "class"]
+    wanted = [backends.InnerValue(name, 0, name) for name in names]
+    found = backends.get("openvino").inner_values(artifact, exported, wanted, images, spec, subject.target)
+    for seen, expected in zip(found, traces.fetch(onnx.load(exported), images, names), strict=True):
+        np.testing.assert_allclose(seen, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def with_int8(subject: Subject) -> Subject:

@@ -62,6 +62,7 @@ def test_sound_artifact_accuses_nobody(subject: Subject) -> None:
     assert found.sentence.startswith("nothing to explain: mIoU")
     assert any("the port is exact: 100.0000 %" in fact for fact in found.facts)
     assert found.rows == ()
+    assert found.layers is None
 
 
 def test_delivered_onnx_for_bgr_is_named_without_a_checkpoint(subject: Subject, tmp_path: Path) -> None:
@@ -101,6 +102,9 @@ def test_weights_of_the_onnx_that_are_not_the_checkpoints_are_named(tmp_path: Pa
     found = diagnosed(replace(subject, onnx=(path,)))
     assert found.cause == "weights changed in the export"
     assert "1 of 89 weights of the ONNX are not the checkpoint's: bottleneck2_3.conv2.0.weight" in found.sentence
+    assert found.layers is not None
+    assert f"layers: {found.layers.sentence}" in " ".join(found.lines())
+    assert found.to_json()["layers"]["first"]["name"] == "bottleneck2_3.conv2.0"
 
 
 def test_time_that_runs_out_is_said(subject: Subject, tmp_path: Path) -> None:
