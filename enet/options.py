@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from enet.backends import DEFAULT
+from enet.cluster import LOCAL, ray_address
 from enet.deliverable import MAX_BATCH
 from enet.deliverable.target import Target
 from enet.storage.files import STANDARD_OUTPUT
@@ -114,6 +115,14 @@ def add_acceptance(add: AddOption) -> None:
     add("--html-report", **WRITTEN_FILE, help="write an HTML report of this run")
     add("--markdown-summary", **WRITTEN_FILE, help="write the verdicts as Markdown, for the page of a CI run")
     add("--replay", **DIR, help="test results that were recorded on a device; run nothing")
+    add_ray(add)
+
+
+def add_ray(add: AddOption) -> None:
+    words = (
+        "run the images on a Ray cluster (default: one of this machine alone); only accuracy, nothing is timed there"
+    )
+    add("--ray", nargs="?", const=LOCAL, type=ray_address, metavar="HOST:PORT", help=words)
 
 
 def add_trust_code(add: AddOption) -> None:

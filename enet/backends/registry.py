@@ -24,6 +24,7 @@ class BackendInfo:
         engine_of_host: a float32 engine of this machine's CPU, which an INT8 artifact must beat.
         is_reference: runs the checkpoint itself, float input and logits only; the others are compared with it.
         is_default: used if the user names none.
+        resource: what Ray calls that of which a run needs one.
     """
 
     name: str
@@ -33,6 +34,7 @@ class BackendInfo:
     engine_of_host: bool = False
     is_reference: bool = False
     is_default: bool = False
+    resource: str = "CPU"
 
     def choose_precision(self, requested: Precision) -> Precision:
         """Return the requested precision, or the default one if the backend does not have it."""
@@ -46,8 +48,8 @@ BACKENDS = {
         BackendInfo("pytorch", "PyTorchBackend", is_reference=True),
         BackendInfo("onnxruntime", "OnnxRuntimeBackend", engine_of_host=True, is_default=True),
         BackendInfo("openvino", "OpenVinoBackend", engine_of_host=True, precisions=("fp32", "int8")),
-        BackendInfo("cuda", "CudaBackend"),
-        BackendInfo("ascend", "AscendBackend", kind="device"),
+        BackendInfo("cuda", "CudaBackend", resource="GPU"),
+        BackendInfo("ascend", "AscendBackend", kind="device", resource="NPU"),
     )
 }
 

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from enet import backends, measure, report
+from enet import backends, cluster, measure, report
 from enet.commands import common
-from enet.errors import InputError
-from enet.options import DIR, SHOW_DEFAULT, AddOption, add_subject, batch_size, positive
+from enet.errors import InputError, printable
+from enet.options import DIR, SHOW_DEFAULT, AddOption, add_ray, add_subject, batch_size, positive
 from enet.storage.files import make_folder
 
 EXAMPLE = "enet evaluate --deliverable cityscapes --data-root citys --weights enet_citys.pth --json score.json"
@@ -31,6 +31,7 @@ def add_options(add: AddOption) -> None:
     add("--save-predictions", **DIR, help="write label ids at the photographs' size, .png")
     grid = "resolution of the comparison; photograph: as official evaluators (default: the deliverable's)"
     add("--label-grid", choices=["network", "photograph"], help=grid)
+    add_ray(add)
     common.add_json(add)
 
 
@@ -40,6 +41,10 @@ def run(args: Namespace) -> int:
         subject = subject.with_split(args.split)
         print(f"split {args.split}")
     backends.require_precision(args.backend, args.precision)
+    if args.ray is not None:
+        cluster.require_goes_with(subject.target)
+        cluster.connect(args.ray)
+        subject = replace(subject, ray=args.ray)
     io_format = common.io_format_from_args(args, subject.io_format(args.backend))
     # The artifact first: a wrong checkpoint or backend must not wait until thousands of images are checked.
     artifact = subject.artifact(args.backend, args.batch_size, io_format)
@@ -54,6 +59,8 @@ def run(args: Namespace) -> int:
         if math.isnan(summary["miou"]):  # as in Cityscapes' public test labels
             raise InputError(f"split {split}: all pixels of its label maps are void. Choose a split with ground truth")
         common.print_accuracy(summary, args)
+        for problem in accuracy.provenance.node_problems():
+            print(printable(f"{problem}: no acceptance would count this run as evidence"))
         if count := accuracy.non_finite:
             print(f"{count} images gave logits that are not finite numbers: no acceptance would count them")
         if labels and (folder := args.save_overlays):

@@ -67,6 +67,12 @@ def inspect(dataset: Dataset, *, progress: bool = False) -> dict[str, Any]:
     return manifest | {key: value for key, value in more.items() if value}
 
 
+def describe(dataset: Dataset) -> list[dict[str, Any] | Problem]:
+    """The samples' entries in the manifest, or their problems: whether files elsewhere are those that were checked."""
+    check = partial(check_sample, classes=dataset.classes)
+    return [found for found, _ in map_on_all_cores(check, dataset.samples, "checking files", progress=False)]
+
+
 def digest(manifest: Mapping[str, Any]) -> str:
     """SHA-256 of a data set's pixels and labels: of the sorted lines ``<image> <label>`` with both ``pixel_digest``.
 

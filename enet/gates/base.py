@@ -161,6 +161,8 @@ def provenance_problem(provenance: Provenance) -> str | None:
         return provenance.missing_reason
     if provenance.simulated:
         return "measured on a simulated device"
+    if problems := provenance.node_problems():
+        return f"measured by machines that differ: {format_list(problems, first=2)}"
     if problems := provenance.device_problems():
         return f"{format_list(problems, first=2)} (--allow-busy-device accepts that)"
     return None

@@ -11,6 +11,7 @@ from enet.backends import Artifact, Place
 from enet.datasets.image_source import ImageSource
 from enet.evidence import Accuracy
 from enet.host import cpu
+from enet.measure.cluster import measure_on_cluster
 from enet.measure.one_device import measure_on_one_device
 from enet.measure.predictor import with_device_states
 from enet.measure.sharding import measure_on_devices
@@ -23,7 +24,8 @@ from enet.storage.journal import open_journal
 def measure_split(
     subject: Subject, artifact: Artifact, source: ImageSource, *, labels_to: Path | None = None, resumable: bool = False
 ) -> Accuracy:
-    """Run a split through an artifact and score it, on the device or devices of ``subject.target``.
+    """Run a split through an artifact and score it, on the device or devices of ``subject.target``, or on the
+    nodes of a Ray cluster.
 
     Args:
         labels_to: also write the predicted labels there, .npy, uint8, shape (N, H, W).
@@ -32,6 +34,8 @@ def measure_split(
     Raises:
         InputError: the artifact cannot be loaded or an image cannot be read.
     """
+    if subject.ray is not None:
+        return measure_on_cluster(subject, artifact, source, labels_to)
     with backends.get(artifact.backend).reserve_devices(subject.target) as readings:
         if len(subject.target.devices) > 1:
             measured = measure_on_devices(subject, artifact, source, labels_to)

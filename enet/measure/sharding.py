@@ -1,5 +1,6 @@
-"""A split measured on several devices, a share of the images in one process for each, and merged.
+"""A split measured in shards, contiguous parts of its images, which are put together in order.
 
+What runs them: here a process for each of several devices, in ``enet.measure.cluster`` the nodes of a Ray cluster.
 Processes, because the device's runtime holds Python's lock while it runs: threads would take turns.
 """
 
@@ -8,16 +9,19 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from enet.backends import Artifact
+from enet.backends import Artifact, Place
 from enet.datasets.image_source import ImageRange, ImageSource
-from enet.errors import InputError
+from enet.errors import InputError, format_list
 from enet.evidence import Accuracy, DeviceShare
 from enet.measure.one_device import measure_on_one_device
 from enet.measure.subject import Subject
@@ -26,11 +30,30 @@ from enet.storage.memmap import create_memmap
 
 @dataclass(frozen=True)
 class Shard:
-    """Evidence of one device, its start and end in seconds since 1970."""
+    """Evidence of a part of the images.
 
+    Attributes:
+        place: the device or the node that measured it.
+        started, ended: in seconds since 1970.
+    """
+
+    place: str
     evidence: Accuracy
     started: float
     ended: float
+
+
+def split_evenly(count: int, shards: int, batch_size: int) -> list[tuple[int, int]]:
+    """Cut ``count`` images into at most ``shards`` parts of whole batches.
+
+    So the batches are those that one device would run, and the results are bit-equal.
+
+    >>> split_evenly(10, 2, 2)
+    [(0, 4), (4, 10)]
+    """
+    batches = -(-count // batch_size)
+    edges = [min(count, batch_size * (batches * number // shards)) for number in range(shards + 1)]
+    return [(a, b) for a, b in pairwise(edges) if a < b]
 
 
 def measure_on_devices(subject: Subject, artifact: Artifact, source: ImageSource, labels_to: Path | None) -> Accuracy:
@@ -41,50 +64,78 @@ def measure_on_devices(subject: Subject, artifact: Artifact, source: ImageSource
     Raises:
         InputError: as ``measure_split``, or a process died.
     """
-    devices, count = subject.target.devices, len(source.names)
-    edges = [count * number // len(devices) for number in range(len(devices) + 1)]
-    parts = [(device, a, b) for device, a, b in zip(devices, edges, edges[1:], strict=False) if a < b]
-    used = [device for device, *_ in parts]
+    parts = split_evenly(len(source.names), len(subject.target.devices), artifact.batch_size)
+    devices = subject.target.devices[: len(parts)]
     with (
         tempfile.TemporaryDirectory() as folder,
         ProcessPoolExecutor(len(parts), mp_context=multiprocessing.get_context("spawn")) as pool,
     ):
-        paths = [Path(folder) / f"{device}.npy" if labels_to else None for device in used]
+        paths = [Path(folder) / f"{device}.npy" if labels_to else None for device in devices]
         futures = [
-            pool.submit(measure_shard, subject, device, artifact, ImageRange(source, a, b), path)
-            for (device, a, b), path in zip(parts, paths, strict=True)
+            pool.submit(
+                measure_shard, str(device), on_device(subject, device), artifact, ImageRange(source, a, b), path
+            )
+            for device, (a, b), path in zip(devices, parts, paths, strict=True)
         ]
         try:
             shards = [future.result() for future in futures]
         except BrokenProcessPool as error:
-            names = ", ".join(map(str, used))
+            names = ", ".join(map(str, devices))
             raise InputError(f"--device {names}: a process died. Look at npu-smi info and dmesg") from error
         if labels_to is not None:
-            width, height = subject.deliverable.preprocessing.size
-            label_maps = create_memmap(labels_to, (count, height, width))
-            for (_, a, b), path in zip(parts, paths, strict=True):
+            label_maps = create_label_maps(subject, source, labels_to)
+            for (a, b), path in zip(parts, paths, strict=True):
                 label_maps[a:b] = np.load(str(path), mmap_mode="r")
             label_maps.flush()
-    return merge_shards(source, used, shards)
+    return merge_shards(subject, artifact, source, shards)
 
 
-def measure_shard(subject: Subject, device: int, artifact: Artifact, part: ImageRange, labels_to: Path | None) -> Shard:
-    """Measure one device's images, without a progress bar; runs in a process of its own."""
-    subject = replace(subject, target=replace(subject.target, devices=(device,)), progress=False)
+def on_device(subject: Subject, device: int) -> Subject:
+    """The subject for a process of its own, which shows no progress."""
+    return replace(subject, target=replace(subject.target, devices=(device,)), progress=False)
+
+
+def create_label_maps(subject: Subject, source: ImageSource, path: Path) -> np.memmap[Any, np.dtype[np.uint8]]:
+    """A file for the label maps of all images, .npy, uint8, shape (N, H, W), mapped into memory."""
+    width, height = subject.deliverable.preprocessing.size
+    return create_memmap(path, (len(source.names), height, width))
+
+
+def measure_shard(place: str, subject: Subject, artifact: Artifact, part: ImageSource, labels_to: Path | None) -> Shard:
+    """Measure a part of the images on the target's first device; runs in another process, often on another machine."""
     evidence = measure_on_one_device(subject, artifact, part, labels_to, None)
     ended = time.time()
-    return Shard(evidence, ended - evidence.seconds, ended)
+    return Shard(place, evidence, ended - evidence.seconds, ended)
 
 
-def merge_shards(source: ImageSource, devices: list[int], shards: list[Shard]) -> Accuracy:
-    """Merge the evidence of all devices: matrices in order of name, seconds by wall clock."""
-    first = shards[0].evidence
-    non_finite = [shard.evidence.non_finite for shard in shards]
-    parts = [(str(device), shard.evidence) for device, shard in zip(devices, shards, strict=True)]
-    shares = [DeviceShare(device=name, images=len(each.images), seconds=each.seconds) for name, each in parts]
-    provenance = replace(first.provenance, device=", ".join(each.provenance.device for _, each in parts))
-    matrices = np.concatenate([each.matrices for _, each in parts])
-    total = None if None in non_finite else sum(n for n in non_finite if n is not None)
-    seconds = max(shard.ended for shard in shards) - min(shard.started for shard in shards)
-    merged = replace(first, provenance=provenance, images=source.names, matrices=matrices, non_finite=total)
-    return replace(merged, devices=tuple(shares), seconds=seconds)
+def merge_shards(subject: Subject, artifact: Artifact, source: ImageSource, shards: Sequence[Shard]) -> Accuracy:
+    """Merge the evidence of all shards, in order of the images; seconds by wall clock."""
+    found = [shard.evidence for shard in shards]
+    names = tuple(name for each in found for name in each.images)
+    if names != tuple(source.names):
+        raise AssertionError(f"{len(names)} images in shards, expected {len(source.names)}, in their order")
+    origins = [each.provenance for each in found]
+    chips = list(dict.fromkeys(origin.chip for origin in origins))
+    problems = [origin.missing_reason for origin in origins if origin.missing_reason]
+    problems += [f"measured on different chips: {format_list(chips)}"] if len(chips) > 1 else []
+    device = ", ".join(dict.fromkeys(origin.device for origin in origins))
+    provenance = subject.provenance(artifact, Place(device, chips[0], problems[0] if problems else ""))
+    counts = [each.non_finite for each in found]
+    total = None if None in counts else sum(count for count in counts if count is not None)
+    matrices = np.concatenate([each.matrices for each in found])
+    merged = subject.accuracy(provenance, source.names, matrices, total, wall_clock(shards))
+    return replace(merged, devices=shares(shards))
+
+
+def shares(shards: Sequence[Shard]) -> tuple[DeviceShare, ...]:
+    """What each place did, in order of their first images."""
+    places = {shard.place: [each for each in shards if each.place == shard.place] for shard in shards}
+    return tuple(
+        DeviceShare(device=place, images=sum(len(each.evidence.images) for each in own), seconds=wall_clock(own))
+        for place, own in places.items()
+    )
+
+
+def wall_clock(shards: Sequence[Shard]) -> float:
+    """Seconds from the first shard's start to the last one's end."""
+    return max(shard.ended for shard in shards) - min(shard.started for shard in shards)

@@ -44,6 +44,7 @@ class Subject:
         progress: show progress bars.
         onnx, om: files that were handed over, to be judged instead of what would be built; () for those that the
             deliverable names.
+        ray: address of the Ray cluster that measures accuracy, see ``enet.cluster``; None: this machine does.
         spread: take the images of ``limit`` evenly from the split instead of its first ones.
     """
 
@@ -57,6 +58,7 @@ class Subject:
     spread: bool = False
     onnx: tuple[Path, ...] = ()
     om: tuple[Path, ...] = ()
+    ray: str | None = None
 
     @cached_property
     def weights(self) -> Path:
@@ -192,6 +194,14 @@ class Subject:
         except (ValueError, InputError) as error:
             raise InputError(f"--split {name}: {error}") from error
         return replace(other, deliverable=replace(spec, dataset=replace(other.deliverable.dataset, images=count)))
+
+    def part(self, start: int, stop: int, samples: Sequence[dict[str, Any]], target: Target) -> Subject:
+        """Copy the subject with some of the images that were found, whose entries in the manifest are known."""
+        part = replace(self, target=target)
+        whole = self.dataset
+        vars(part)["dataset"] = replace(whole, samples=whole.samples[start:stop])
+        vars(part)["manifest"] = {"samples": samples}
+        return part
 
     def image_files(self) -> ImageFiles:
         """The images as files, decoded when they are loaded."""

@@ -15,7 +15,7 @@ import pytest
 
 from enet import cli
 from enet.selftest import tiny as tiny_deliverable
-from tests.bad_input import datasets, delivered, environment, hostile, mistakes, models, results
+from tests.bad_input import datasets, delivered, environment, fleets, hostile, mistakes, models, results
 from tests.bad_input.case import BadInputCase, Folders
 
 CASES = [
@@ -26,6 +26,7 @@ CASES = [
     *results.CASES,
     *hostile.CASES,
     *delivered.CASES,
+    *fleets.CASES,
 ]
 
 #: Seconds after which a command counts as hanging, for example on a file that never ends. All need less than one.
@@ -82,7 +83,7 @@ def test_bad_input_gives_one_line_error(
 
 
 def test_every_case_has_a_name_of_its_own() -> None:
-    assert len(CASES) == len({case.id for case in CASES}) == 245
+    assert len(CASES) == len({case.id for case in CASES}) == 264
 
 
 @contextlib.contextmanager

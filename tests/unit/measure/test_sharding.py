@@ -23,8 +23,8 @@ def test_merge_shards_equals_one_device(edges: tuple[int, ...], subject: Subject
         if a < b:
             devices.append(device)
             part, path = ImageRange(source, a, b), tmp_path / f"{device}.npy"
-            shards.append(sharding.measure_shard(subject, device, artifact, part, path))
-    found = sharding.merge_shards(source, devices, shards)
+            shards.append(sharding.measure_shard(str(device), subject, artifact, part, path))
+    found = sharding.merge_shards(subject, artifact, source, shards)
     np.testing.assert_array_equal(found.matrices, whole.matrices)
     assert (found.images, found.non_finite, found.miou) == (whole.images, whole.non_finite, whole.miou)
     assert [share.device for share in found.devices] == [str(device) for device in devices]
@@ -36,7 +36,8 @@ def test_merge_shards_equals_one_device(edges: tuple[int, ...], subject: Subject
 def test_merge_shards_seconds_are_wall_clock(subject: Subject) -> None:
     """Seconds from the first start to the last end."""
     artifact, source = subject.artifact("onnxruntime", 2), subject.image_files()
-    parts = [sharding.measure_shard(subject, 0, artifact, ImageRange(source, a, b), None) for a, b in ((0, 3), (3, 5))]
-    found = sharding.merge_shards(source, [0, 1], parts)
+    ranges = [ImageRange(source, a, b) for a, b in ((0, 3), (3, 5))]
+    parts = [sharding.measure_shard(str(n), subject, artifact, each, None) for n, each in enumerate(ranges)]
+    found = sharding.merge_shards(subject, artifact, source, parts)
     assert found.seconds == pytest.approx(parts[1].ended - parts[0].started)
     assert found.seconds >= sum(share.seconds for share in found.devices)  # one after the other, here
