@@ -25,6 +25,7 @@ from enet import datasets, deliverable
 from enet.backends import Artifact, Model
 from enet.datasets.image_source import ImageSource, Pair
 from enet.datasets.preprocess import Normalise
+from enet.datasets.workers import keep_freed_memory
 from enet.deliverable import IoFormat
 from enet.host import cores
 from enet.measure.contest import Contest, TimingSettings, Workload
@@ -82,6 +83,7 @@ def predictor(subject: Subject, source: ImageSource) -> Predictor:
 
 def feed(opened: Opened, pool: ThreadPoolExecutor, threads: int, count: int) -> int:
     """Load, hand over and score ``count`` images, on all threads of a pool; return how many pixels were scored."""
+    keep_freed_memory()
     score = partial(score_batch, opened.device, Repeated(opened.source, count), opened.classes)
     done = bounded_map(pool, score, range(0, count, BATCH), in_flight=2 * threads)
     return sum(int(matrix.sum()) for batch in done for matrix in batch.matrices)
