@@ -25,6 +25,7 @@ from enet import datasets, deliverable
 from enet.backends import Artifact, Model
 from enet.datasets.image_source import ImageSource, Pair
 from enet.datasets.preprocess import Normalise
+from enet.datasets.workers import keep_freed_memory
 from enet.deliverable import IoFormat
 from enet.host import cores
 from enet.measure.contest import Contest, TimingSettings, Workload
@@ -34,12 +35,12 @@ from enet.measure.subject import Subject
 from enet.metrics.latency import rate, speedup
 from enet.storage.store import Store
 
-#: Images of a batch, and of a thread's or process's share of a round.
-BATCH, SHARE = 4, 16
+#: Images of a batch.
+BATCH = 4
 #: Images that are there; they come again and again. More would take longer to draw, and are in the page cache, too.
 IMAGES = 16
-#: Images per core-second that the host is to feed, by kind.
-WANTED = {"PNG": 45, "prepared": 150}
+#: Images per core-second that the host is to feed, and those of a thread's or process's share of a round, by kind.
+KINDS = {"PNG": (45, 16), "prepared": (150, 160)}
 
 
 class FromMemory(Model):
@@ -82,14 +83,15 @@ def predictor(subject: Subject, source: ImageSource) -> Predictor:
 
 def feed(opened: Opened, pool: ThreadPoolExecutor, threads: int, count: int) -> int:
     """Load, hand over and score ``count`` images, on all threads of a pool; return how many pixels were scored."""
+    keep_freed_memory()
     score = partial(score_batch, opened.device, Repeated(opened.source, count), opened.classes)
     done = bounded_map(pool, score, range(0, count, BATCH), in_flight=2 * threads)
     return sum(int(matrix.sum()) for batch in done for matrix in batch.matrices)
 
 
-def by_threads(opened: Opened, pool: ThreadPoolExecutor, threads: int) -> Callable[[object], int]:
+def by_threads(opened: Opened, pool: ThreadPoolExecutor, threads: int, count: int) -> Callable[[object], int]:
     """What a round of so many threads does."""
-    return lambda _: feed(opened, pool, threads, SHARE * threads)
+    return lambda _: feed(opened, pool, threads, count)
 
 
 def feed_alone(name: str, root: Path, kind: str, count: int) -> int:
@@ -123,22 +125,22 @@ def steps(most: int) -> list[int]:
 def host(subject: Subject, folder: Path, rule: TimingSettings) -> Iterator[Row]:
     """Print images/s by threads, for PNGs and for prepared images; yield processes over threads, on all cores."""
     print(f"the host beside a device that answers at once, {BATCH} images a batch; PNG by {datasets.png.serving()}")
-    for kind, wanted in WANTED.items():
-        yield host_by_threads(subject, kind, wanted, rule)
+    for kind in KINDS:
+        yield host_by_threads(subject, kind, rule)
 
 
-def host_by_threads(subject: Subject, kind: str, wanted: int, rule: TimingSettings) -> Row:
+def host_by_threads(subject: Subject, kind: str, rule: TimingSettings) -> Row:
     """One kind of images; see ``host``."""
-    place = subject.deliverable.name, subject.store.root, kind
+    place, (wanted, share) = (subject.deliverable.name, subject.store.root, kind), KINDS[kind]
     opened, counts = open_once(*place), steps(cores())
     with contextlib.ExitStack() as stack:
         pools = [stack.enter_context(ThreadPoolExecutor(count)) for count in counts]
         spawn = multiprocessing.get_context("spawn")
-        processes = stack.enter_context(ProcessPoolExecutor(cores(), spawn))
+        processes = stack.enter_context(ProcessPoolExecutor(cores(), spawn, open_once, place))
         works = [
-            Workload(by_threads(opened, pool, count), SHARE * count) for pool, count in zip(pools, counts, strict=True)
+            Workload(by_threads(opened, pool, n, share * n), share * n) for pool, n in zip(pools, counts, strict=True)
         ]
-        shares, alone = [SHARE] * cores(), partial(feed_alone, *place)
+        shares, alone = [share] * cores(), partial(feed_alone, *place)
         works.append(Workload(lambda _: sum(processes.map(alone, shares)), sum(shares)))
         contest = stack.enter_context(Contest(works))
         contest.warm_up(rule.warmup_seconds)

@@ -13,6 +13,7 @@ import numpy as np
 from enet.backends import Artifact
 from enet.datasets.image_source import ImageFiles
 from enet.datasets.preprocess import load_label, open_rgb, window
+from enet.datasets.workers import keep_freed_memory
 from enet.host import cores
 from enet.measure.predictor import open_predictor
 from enet.measure.subject import Subject
@@ -36,6 +37,7 @@ class Stages:
     def run(self) -> None:
         """One round."""
         spec, classes = self.files.spec, self.subject.deliverable.scored_classes
+        keep_freed_memory()
         with contextlib.ExitStack() as stack:
             (opened,) = self.stage(
                 "open", lambda _: stack.enter_context(open_predictor(self.subject, self.artifact)), "1"

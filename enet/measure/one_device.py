@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from enet.backends import Artifact
 from enet.datasets.image_source import ImageSource
 from enet.datasets.preprocess import resize_labels
+from enet.datasets.workers import keep_freed_memory
 from enet.evidence import Accuracy
 from enet.host import cores
 from enet.measure.predictor import Predictor, open_predictor
@@ -73,6 +74,7 @@ def measure_on_one_device(
     non_finite = sum(record.non_finite for record in records)
     title = f"{artifact.backend} bs{size}"
     progress_bar = bar(title=title, total=count, done=done, shown=subject.progress)
+    keep_freed_memory()
     with open_predictor(subject, artifact) as predictor, progress_bar, ThreadPoolExecutor(workers) as pool:
         begin = time.perf_counter() - (records[-1].seconds if records else 0)
         score = partial(score_batch, predictor, source, classes)
