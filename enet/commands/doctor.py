@@ -1,4 +1,4 @@
-"""Show which backends can run here and what the others lack, OpenCV's distribution, and the cores in use."""
+"""Show which backends can run here and what the others lack, OpenCV's distribution, the decoder of PNGs, and the cores in use."""
 
 from argparse import Namespace
 from importlib import import_module
@@ -6,6 +6,7 @@ from typing import Any
 
 from enet import backends, opencv
 from enet.commands.common import print_table
+from enet.datasets import png
 from enet.errors import EnetError, folded
 from enet.host import cores_in_words
 from enet.options import AddOption
@@ -30,8 +31,10 @@ def run(args: Namespace) -> int:
         found = ", ".join(f"{library} {n}" for library, n in state.get("versions", {}).items())
         lines += row(name, "ready" if state["ready"] else "missing", state.get("missing", found))
         lines += row("", "warning", state["warning"]) if "warning" in state else []
-    lines += row("cores", "", cores_in_words())
-    return print_table(lines, {**states, "cores": cores_in_words()}, args)
+    others = {"png": png.serving(), "cores": cores_in_words()}
+    for name, found in others.items():
+        lines += row(name, "", found)
+    return print_table(lines, {**states, **others}, args)
 
 
 def row(name: str, state: str, text: str) -> list[str]:

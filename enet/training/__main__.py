@@ -8,6 +8,7 @@ deliverable's split; and ``last.pth``, those of the last epoch.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 import time
 from collections.abc import Sequence
@@ -144,7 +145,7 @@ def main(words: Sequence[str] | None = None) -> int:
         shown, seconds = "" if score is None else f"{score:.5f}", round(time.perf_counter() - begin, 1)
         append_row(log, {"epoch": trainer.epoch, "loss": f"{loss:.5f}", "miou": shown, "seconds": seconds})
         trainer.save(state)
-        if score is not None:
+        if score is not None and importlib.util.find_spec("vl_convert"):
             draw_curves(log, args.output / "curves.png")
     return 0
 

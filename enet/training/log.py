@@ -6,8 +6,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import vl_convert
-
 from enet.storage.files import write_bytes
 from enet.storage.text import read_text
 
@@ -32,11 +30,13 @@ def remove_rows(log: Path, after: int) -> None:
 
 
 def draw_curves(log: Path, picture: Path) -> None:
-    """Draw loss and mIoU by epoch as a PNG.
+    """Draw loss and mIoU by epoch as a PNG; needs the extra ``training``.
 
     Raises:
         InputError: the picture cannot be written.
     """
+    import vl_convert
+
     with log.open(newline="", encoding="utf-8-sig") as file:
         rows = [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 

@@ -61,14 +61,14 @@ def test_doctor_names_two_distributions_and_the_line_that_keeps_the_users_own(
     both(tmp_path, monkeypatch, "opencv-python", "opencv-python-headless")
     monkeypatch.setattr("enet.backends.BACKENDS", {})
     assert enet("doctor") == 0
-    ready, warning, cores = capsys.readouterr().out.splitlines()
+    ready, *warning, _, cores = capsys.readouterr().out.splitlines()
     assert ready.split() == ["opencv", "ready", "opencv-python", "4.10.0.84"]
-    assert warning.split(maxsplit=1) == [
-        "warning",
-        "opencv-python and opencv-python-headless overwrite each other's files; opencv-python 4.10.0.84 serves. "
+    assert " ".join(" ".join(warning).split()) == (
+        "warning opencv-python and opencv-python-headless overwrite each other's files; "
+        "opencv-python 4.10.0.84 serves. "
         "Repair: pip uninstall -y opencv-python opencv-python-headless && "
-        "pip install --no-deps opencv-python==4.10.0.84",
-    ]
+        "pip install --no-deps opencv-python==4.10.0.84"
+    )
     assert cores.split()[0] == "cores"
     assert enet("doctor", "--json") == 0
     assert "Repair: pip uninstall" in json.loads(capsys.readouterr().out)["opencv"]["warning"]
@@ -82,6 +82,6 @@ def test_doctor_names_what_opencv_lacks(
     monkeypatch.setattr("enet.backends.BACKENDS", {})
     monkeypatch.setitem(sys.modules, "cv2", None)
     assert enet("doctor") == 0
-    line = capsys.readouterr().out.splitlines()[0]
-    assert line.split()[:2] == ["opencv", "missing"]
+    line = " ".join(capsys.readouterr().out.split())
+    assert line.startswith("opencv missing ")
     assert "--no-deps opencv-python-headless, which needs no graphics libraries" in line

@@ -42,7 +42,7 @@ def test_doctor_shows_versions_and_what_is_missing(
     printed = capsys.readouterr().out.splitlines()
     assert max(len(line) for line in printed if "https:" not in line) <= 80
     lines = {line.split()[0]: line for line in printed if not line.startswith(" ")}
-    assert list(lines) == [*BACKENDS, "opencv", "cores"]
+    assert list(lines) == [*BACKENDS, "opencv", "png", "cores"]
     ready = {name: line.split()[1] == "ready" for name, line in lines.items()}
     assert ready["pytorch"]
     assert ready["onnxruntime"]

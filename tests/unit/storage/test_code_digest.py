@@ -60,7 +60,7 @@ BUILDS = {
     "enet.ascend.atc": {"ascend", "deliverable", "storage", "errors"},
     # The module also runs folders of files: FolderRun is ais_bench's, and the last batch is padded by metrics.labels.
     "enet.backends.onnxruntime": {"backends", "ascend", "metrics", "model", "datasets"}
-    | {"deliverable", "storage", "errors", "host", "cgroup", "opencv"},
+    | {"deliverable", "storage", "errors", "host", "cgroup", "opencv", "progress"},
 }
 
 
