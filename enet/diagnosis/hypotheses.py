@@ -237,6 +237,7 @@ LOGITS = of(
     "logits",
     {
         "logits saturated": saturated,
+        "logits cut to whole numbers": lambda logits, _: np.trunc(logits),
         "softmax in the model": lambda logits, _: softmax(logits),
         "the logarithm of softmax in the model": lambda logits, _: np.log(softmax(logits)),
         "sigmoid in the model": lambda logits, _: 1 / (1 + np.exp(-logits)),

@@ -16,7 +16,7 @@ from enet.diagnosis.outputs import Output, miou, score
 from enet.diagnosis.result import Finding
 from enet.diagnosis.trials import Row, order_of_classes, sparse
 
-#: Two faults together must leave at most this share of the differing labels, and at most half of what the next pair
+#: Two faults together must leave at most this share of the differing labels, and less than half of what the next pair
 #: leaves: among so many pairs some explain a part by chance, but a true one leaves rounding.
 LARGEST_LEFT, LARGEST_LEAD = 0.02, 0.5
 #: Where the ground truth is the aim, no pair leaves nothing: it must repair this share of the loss, and so much of mIoU
@@ -54,7 +54,7 @@ def by_difference(bench: Bench, rows: Sequence[Row]) -> Finding | None:
     if not found or found[0][0] > LARGEST_LEFT * before:
         return None
     left, given, fault = found[0]
-    if len(found) > 1 and left > LARGEST_LEAD * found[1][0]:
+    if len(found) > 1 and not left < LARGEST_LEAD * found[1][0]:
         return None
     share = f"{100 * left / before:.2g} % of the difference is left"
     sentence = f"two faults at once: the artifact was built for {given}, and it has this fault: {fault}"

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from enet.diagnosis.hypotheses import Hypothesis, moved, place_in_words, shifted
 
-#: Largest displacement that is looked for, in pixels of the network's grid, and the stride of the compared pixels.
+#: Largest displacement that is looked for, in pixels of the network's grid, and the stride of the pixels that are
+#: compared at first; the places around the best one are compared at all pixels.
 FARTHEST, STRIDE = 16, 3
 #: The best place must leave at most this share of the differing pixels: label maps that are merely wrong fit nowhere.
 LARGEST_LEFT = 0.6
@@ -29,20 +30,21 @@ def displacement(seen: Sequence[NDArray[np.uint8]], expected: Sequence[NDArray[n
     pairs = [(one, other) for one, other in pairs if one.shape == other.shape]
     if not pairs:
         return 0, 0
-    cores = [one[far:-far:STRIDE, far:-far:STRIDE] for one, _ in pairs]
 
-    def apart(down: int, right: int) -> float:
+    def apart(down: int, right: int, step: int = 1) -> float:
         differing = counted = 0
-        for core, (_, other) in zip(cores, pairs, strict=True):
+        for one, other in pairs:
             height, width = other.shape
-            there = other[far - down : height - far - down : STRIDE, far - right : width - far - right : STRIDE]
+            there = other[far - down : height - far - down : step, far - right : width - far - right : step]
             is_known = there != 255
-            differing += int(np.count_nonzero((core != there) & is_known))
+            differing += int(np.count_nonzero((one[far:-far:step, far:-far:step] != there) & is_known))
             counted += int(np.count_nonzero(is_known))
         return differing / max(counted, 1)
 
     places = [(down, right) for down in range(-far, far + 1) for right in range(-far, far + 1)]
-    best = min(places, key=lambda place: apart(*place))
+    down, right = min(places, key=lambda place: apart(*place, step=STRIDE))
+    near = [place for place in places if max(abs(place[0] - down), abs(place[1] - right)) < STRIDE]
+    best = min(near, key=lambda place: apart(*place))
     return best if apart(*best) <= LARGEST_LEFT * apart(0, 0) else (0, 0)
 
 

@@ -14,7 +14,7 @@ from enet.errors import format_list
 from enet.metrics.segmentation import confusion_matrix
 from enet.storage.files import hash_file
 
-#: The cause, if no hypothesis explains it, where all images have a single class: often the range of the input.
+#: The cause, if no hypothesis explains it, where most images have a single class: often the range of the input.
 ONE_CLASS = "one class everywhere"
 #: A hypothesis about files or inputs explains a difference if it leaves at most this share of it, ...
 LARGEST_LEFT = 0.1
@@ -128,7 +128,7 @@ def check_outputs(bench: Bench) -> Finding | None:
     ]
     if constant:
         sentence = f"the artifact gives a single class everywhere in {format_list(constant, first=3)}"
-        cause = ONE_CLASS if len(constant) == len(names) > 1 else "one image constant"
+        cause = ONE_CLASS if 2 * len(constant) > len(names) > 1 else "one image constant"
         return Finding(cause=cause, sentence=f"{sentence} ({len(constant)} of {len(names)} images)")
     if bench.expected and (moved := moved_results(bench.seen, bench.expected)):
         which = format_list([f"{names[row]} gets that of {names[other]}" for row, other in moved.items()], first=3)

@@ -121,9 +121,7 @@ def explain_difference(bench: Bench) -> Ranking:
         *NETWORK,
     ]  # what is quick comes first
     rows = search(bench, to_try, lambda hypothesis, rows: try_difference(bench, hypothesis, rows))
-    return judge(
-        rows, lambda row: row.left <= 1 - LEAST_EXPLAINED, lambda one, two: one.left <= LARGEST_LEAD * two.left
-    )
+    return judge(rows, lambda row: row.left <= 1 - LEAST_EXPLAINED, lambda one, two: one.left < LARGEST_LEAD * two.left)
 
 
 def judge(rows: list[Row], explains: Callable[[Row], bool], leads: Callable[[Row, Row], bool]) -> Ranking:
