@@ -42,7 +42,7 @@ def displacement(seen: Sequence[NDArray[np.uint8]], expected: Sequence[NDArray[n
         return differing / max(counted, 1)
 
     places = [(down, right) for down in range(-far, far + 1) for right in range(-far, far + 1)]
-    down, right = min(places, key=lambda place: apart(*place, step=STRIDE))
+    down, right = min(places, key=lambda place: apart(place[0], place[1], STRIDE))
     near = [place for place in places if max(abs(place[0] - down), abs(place[1] - right)) < STRIDE]
     best = min(near, key=lambda place: apart(*place))
     return best if apart(*best) <= LARGEST_LEFT * apart(0, 0) else (0, 0)

@@ -160,7 +160,8 @@ def try_difference(bench: Bench, hypothesis: Hypothesis, rows: list[int]) -> Row
         return None
     after = [measure(one, other) for one, other in zip(found, aim, strict=True)]
     truths = [bench.truths[row] for row in rows]
-    matrices = [[score(*pair, bench.classes) for pair in zip(side, truths, strict=True)] for side in (start, found)]
+    given = seen if hypothesis.stage == "logits" else found  # whose labels are PyTorch's
+    matrices = [[score(*pair, bench.classes) for pair in zip(side, truths, strict=True)] for side in (start, given)]
     nearness = [[-each for each in side] for side in (before, after)]
     left = sum(after) / sum(before) if sum(before) else 1.0
     return row_of(hypothesis, ran, (miou(matrices[0]), miou(matrices[1])), left, nearness, begin, found)
