@@ -14,7 +14,7 @@ from enet.diagnosis.bench import Bench
 from enet.diagnosis.hypotheses import LABELS
 from enet.diagnosis.outputs import Output, miou, score
 from enet.diagnosis.result import Finding
-from enet.diagnosis.trials import Row, order_of_classes, sparse
+from enet.diagnosis.trials import LEAST_LABELS, Row, order_of_classes, sparse
 
 #: Two faults together must leave at most this share of the differing labels, and less than half of what the next pair
 #: leaves: among so many pairs some explain a part by chance, but a true one leaves rounding.
@@ -44,6 +44,8 @@ def by_difference(bench: Bench, rows: Sequence[Row]) -> Finding | None:
         return None
     expected = sparse([bench.expected[place].labels for place in bench.few])
     before = apart(sparse([bench.seen[place].labels for place in bench.few]), expected)
+    if before < LEAST_LABELS:
+        return None  # logits differ, labels hardly do
     found: list[tuple[float, str, str]] = []
     for row in (row for row in tried if row.ran == "artifact"):
         faults = {other.name: other.labels for other in tried if other.ran == "PyTorch"}

@@ -91,6 +91,7 @@ def test_two_faults_of_which_one_is_of_the_network() -> None:
 )
 def test_two_faults_that_are_not_clear_accuse_nobody(rows: list[Row]) -> None:
     assert pairs.by_difference(bench(WRONG, EXPECTED), rows) is None
+    assert pairs.by_difference(bench(EXPECTED, EXPECTED), rows) is None  # labels do not differ
     assert pairs.by_loss(bench(WRONG, EXPECTED), rows, 0.6) is None
 
 
