@@ -1,4 +1,4 @@
-"""Show which backends can run here and what the others lack, OpenCV's distribution, the decoder of PNGs, and the cores in use."""
+"""Show which backends can run here and what the others lack, OpenCV, the decoder of PNGs, and the cores in use."""
 
 from argparse import Namespace
 from importlib import import_module

@@ -105,6 +105,11 @@ class Bench:
         return train_id_table(self.subject.deliverable.dataset)
 
     @property
+    def few(self) -> list[int]:
+        """Places of the photos, at most two, on which every hypothesis is tried."""
+        return sorted({0, len(self.photos) // 2})
+
+    @property
     def is_late(self) -> bool:
         return time.monotonic() > self.deadline
 

@@ -29,6 +29,9 @@ KIN = (
 #: Largest difference of two constants that are the same, as a share of the largest value: rounding of float32.
 ROUNDING = 1e-5
 
+#: Weights that take no more values than INT8 has are quantised.
+MOST_LEVELS = 256
+
 Constants = dict[str, NDArray[np.float64]]
 
 
@@ -71,6 +74,11 @@ def compare(path: Path, network: nn.Module) -> Finding | None:
     if 2 * len(unlike) < len(ours):
         counts = [f"{name} ({np.count_nonzero(apart(ours[name], unlike[name]))} values)" for name in unlike]
         return Finding(cause="weights changed in the export", sentence=f"{what}: {format_list(counts, first=3)}")
+    levels = max(len(np.unique(ours[name])) for name in unlike)
+    sizes = [ours[name].size for name in unlike]
+    if levels <= MOST_LEVELS < max(sizes) / 2:
+        words = f"and have at most {levels} values in a layer: the ONNX is quantised"
+        return Finding(cause="quantised weights", sentence=f"{what}, {words}")
     pairs = [(nearest.ravel(), ours[name].ravel()) for name, nearest in unlike.items()]
     alike = float(np.median([np.corrcoef(*pair)[0, 1] for pair in pairs if pair[0].std() and pair[1].std()] or [0]))
     kin, cause = next(words for least, *words in KIN if alike >= least)

@@ -177,7 +177,13 @@ VALUES = of(
         "normalisation twice": twice,
         "mean and std in the order BGR": lambda images, spec: normalise(images, spec.mean[::-1], spec.std[::-1]),
         "means of 0..255 and no std": lambda images, spec: normalise(images, np.multiply(spec.mean, 255), ONE, 1),
+        "means of 0..255 and no std, in the order BGR (Caffe)": lambda images, spec: np.ascontiguousarray(
+            normalise(images, np.multiply(spec.mean, 255), ONE, 1)[:, ::-1]
+        ),
         "mean and std of 0.5 (-1..1)": table(HALF, HALF),
+        "mean and std of 0.5 inside the model, in place of the deliverable's": lambda images, spec: (
+            HALF[0] + HALF[0] * normalise(images, spec.mean, spec.std)
+        ),
         **{f"mean and std of {name}": table(*constants) for name, constants in DATA_SETS.items()},
     },
 )
@@ -210,7 +216,9 @@ NETWORK = of(
         "padding on the other side": networks.pad_other_side,
         "dilation lost": networks.lose_dilation,
         "pooling by maximum (another variant)": networks.pool_by_maximum,
+        "bilinear upsampling with aligned corners": networks.upsample_bilinear_aligned,
         "ReLU for PReLU": networks.ignore_slopes,
+        "ReLU6 for ReLU": networks.clip_activations,
     },
 )
 
@@ -219,17 +227,40 @@ def saturated(logits: Floats, seen: Floats) -> Floats:
     return np.clip(logits, seen.min(), seen.max())
 
 
+def softmax(logits: Floats) -> Floats:
+    """Probabilities of logits, shape (C, H, W); at least float32's smallest."""
+    powers = np.exp(logits - logits.max(axis=0))
+    return np.maximum(powers / powers.sum(axis=0), np.finfo(np.float32).tiny)
+
+
 LOGITS = of(
     "logits",
     {
         "logits saturated": saturated,
+        "logits cut to whole numbers": lambda logits, _: np.trunc(logits),
+        "softmax in the model": lambda logits, _: softmax(logits),
+        "the logarithm of softmax in the model": lambda logits, _: np.log(softmax(logits)),
+        "sigmoid in the model": lambda logits, _: 1 / (1 + np.exp(-logits)),
         "logits in half precision": lambda logits, _: logits.astype(np.float16).astype(np.float32),
     },
 )
 
 
-def rolled(rows: int, columns: int) -> Callable[[Pixels], Pixels]:
-    return lambda labels: np.roll(labels, (rows, columns), (0, 1))
+def moved(rows: int, columns: int) -> Callable[[Pixels], Pixels]:
+    """Move labels down and to the right; what comes in has the labels of the border."""
+
+    def change(labels: Pixels) -> Pixels:
+        places = (np.arange(side) - by for side, by in zip(labels.shape, (rows, columns), strict=True))
+        down, right = (np.clip(place, 0, side - 1) for place, side in zip(places, labels.shape, strict=True))
+        return np.ascontiguousarray(labels[np.ix_(down, right)])
+
+    return change
+
+
+def place_in_words(right: int, down: int) -> str:
+    """A displacement, as in "3 to the left and 4 down"."""
+    sides = ((right, "to the right", "to the left"), (down, "down", "up"))
+    return " and ".join(f"{abs(by)} {ahead if by > 0 else back}" for by, ahead, back in sides if by)
 
 
 LABELS = of(
@@ -240,7 +271,7 @@ LABELS = of(
         "mirrored output": lambda labels: labels[:, ::-1],
         "upside-down output": lambda labels: labels[::-1],
         "height and width of the output exchanged": lambda labels: np.ascontiguousarray(labels.T).reshape(labels.shape),
-        **{f"the output moved by 1 {where}": rolled(down, right) for where, (right, down) in SHIFTS.items()},
+        **{f"the output moved by 1 {where}": moved(down, right) for where, (right, down) in SHIFTS.items()},
     },
 )
 

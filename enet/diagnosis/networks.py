@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -99,8 +100,9 @@ def aligned_corners(side: int) -> Tensor:
     return torch.arange(2 * side) * (side - 1) // (2 * side - 1)
 
 
-def made_bilinear(module: nn.Upsample) -> nn.Module | None:
-    return nn.Upsample(scale_factor=module.scale_factor, mode="bilinear") if module.mode == "nearest" else None
+def made_bilinear(module: nn.Upsample, *, align: bool = False) -> nn.Module | None:
+    other = nn.Upsample(scale_factor=module.scale_factor, mode="bilinear", align_corners=align)
+    return other if module.mode == "nearest" else None
 
 
 def undilate(module: nn.Conv2d) -> None:
@@ -118,7 +120,9 @@ def padded_after(module: nn.Conv2d) -> nn.Module | None:
 
 
 upsample_bilinear = replace_layers(nn.Upsample, made_bilinear)
+upsample_bilinear_aligned = replace_layers(nn.Upsample, partial(made_bilinear, align=True))
 lose_dilation = each_of(nn.Conv2d, undilate)
 pad_other_side = replace_layers(nn.Conv2d, padded_after)
 pool_by_maximum = replace_layers(nn.AvgPool2d, lambda pool: nn.MaxPool2d(pool.kernel_size, pool.stride, pool.padding))
 ignore_slopes = replace_layers(nn.PReLU, lambda _: nn.ReLU())
+clip_activations = replace_layers(nn.ReLU, lambda _: nn.ReLU6())

@@ -14,6 +14,8 @@ from enet.errors import format_list
 from enet.metrics.segmentation import confusion_matrix
 from enet.storage.files import hash_file
 
+#: The cause, if no hypothesis explains it, where most images have a single class: often the range of the input.
+ONE_CLASS = "one class everywhere"
 #: A hypothesis about files or inputs explains a difference if it leaves at most this share of it, ...
 LARGEST_LEFT = 0.1
 #: Label maps of so many other images of the split are compared with a prediction, at every fourth pixel.
@@ -116,7 +118,7 @@ def check_outputs(bench: Bench) -> Finding | None:
     names = [photo.name for photo in bench.photos]
     pairs = list(zip(names, bench.seen, strict=True))
     if broken := [f"{name} ({output.non_finite} values)" for name, output in pairs if output.non_finite]:
-        sentence = f"logits are NaN or infinite in {format_list(broken, first=3)}: look for overflow on the device"
+        sentence = f"logits are NaN or infinite in {format_list(broken, first=3)}: look for overflow, as of float16"
         return Finding(cause="logits not finite", sentence=sentence)
     aims = [each.labels for each in bench.expected] or bench.truths
     constant = [
@@ -126,7 +128,8 @@ def check_outputs(bench: Bench) -> Finding | None:
     ]
     if constant:
         sentence = f"the artifact gives a single class everywhere in {format_list(constant, first=3)}"
-        return Finding(cause="one image constant", sentence=f"{sentence} ({len(constant)} of {len(names)} images)")
+        cause = ONE_CLASS if 2 * len(constant) > len(names) > 1 else "one image constant"
+        return Finding(cause=cause, sentence=f"{sentence} ({len(constant)} of {len(names)} images)")
     if bench.expected and (moved := moved_results(bench.seen, bench.expected)):
         which = format_list([f"{names[row]} gets that of {names[other]}" for row, other in moved.items()], first=3)
         is_previous = len(moved) > 1 and all(other == row - 1 for row, other in moved.items() if row)
@@ -162,9 +165,8 @@ def check_rows(bench: Bench) -> Finding | None:
         if wrong:
             nearest = [int(np.argmin([distance(result, other) for other in alone])) for result in results]
             cause = name_rows(rows.tolist(), wrong, nearest, is_full=rows is full)
-            return Finding(
-                cause=cause, sentence=f"{cause}: in {what}, {len(wrong)} of {len(rows)} rows are not as alone"
-            )
+            words = f"in {what}, {len(wrong)} of {len(rows)} rows have another result than their image alone"
+            return Finding(cause=cause, sentence=f"{cause}: {words}")
     return None
 
 

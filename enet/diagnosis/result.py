@@ -7,7 +7,7 @@ from typing import Any
 
 from enet.diagnosis.layers import Layers
 from enet.diagnosis.trials import Row
-from enet.errors import folded
+from enet.errors import folded, format_list
 
 #: Rows of the table that are printed.
 SHOWN = 8
@@ -64,7 +64,7 @@ class Diagnosis:
             if len(self.rows) > SHOWN:
                 found.append(f"and {len(self.rows) - SHOWN} more that explain less")
         if self.left_out:
-            found += folded(f"not tried, as time ran out: {', '.join(self.left_out)}")
+            found += folded(f"not tried, as time ran out: {format_list(self.left_out)}")
         return [*found, f"{len(self.images)} images, {self.seconds:.1f} s"]
 
 

@@ -8,6 +8,7 @@ from . import (
     throughput as throughput,
 )
 from .base import (
+    ONE_CLASS as ONE_CLASS,
     Check as Check,
     Outcome as Outcome,
     Verdict as Verdict,

@@ -12,6 +12,7 @@ from enet.errors import format_list
 from enet.evidence import Accuracy
 from enet.evidence.provenance import RECORDED
 from enet.gates.base import (
+    ONE_CLASS,
     Check,
     Verdict,
     decide,
@@ -191,7 +192,7 @@ def accuracy_problem(evidence: Accuracy, deliverable: Deliverable) -> str | None
         (count > evidence.images_expected, f"{count} images, expected {evidence.images_expected}"),
         (evidence.images_expected != expected, f"measured as {evidence.images_expected} images, expected {expected}"),
         ((evidence.matrices < 0).any() or not evidence.matrix.sum(), "no pixel was scored"),
-        (predicted == 1 and len(evidence.classes) > 1, "one class is predicted everywhere"),
+        (predicted == 1 and len(evidence.classes) > 1, ONE_CLASS),
         (not math.isfinite(evidence.miou), "mIoU is not a number"),
         (other_data, str(other_data)),
         (no_network := border_problem(evidence.borders), no_network or ""),
@@ -227,7 +228,7 @@ def collapsed_images(evidence: Accuracy, reference: Accuracy | None) -> str | No
     """
     known = reference.single_class_images if reference else ()
     found = [image for image in evidence.single_class_images if image not in known]
-    return f"one class is predicted everywhere in {format_list(found, first=2)}" if found else None
+    return f"{ONE_CLASS} in {format_list(found, first=2)}" if found else None
 
 
 def pairing_problem(first: Accuracy, second: Accuracy) -> str | None:

@@ -14,6 +14,8 @@ from enet.evidence import Provenance
 
 #: What is missing if the user asked for less.
 LIMITED = "only some images were requested"
+#: What is wrong with the evidence of a network that sees nothing, perhaps since its input has another range.
+ONE_CLASS = "one class is predicted everywhere"
 
 
 class Outcome(enum.Enum):

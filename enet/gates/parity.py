@@ -9,6 +9,7 @@ from enet.errors import format_list
 from enet.evidence import Digests, LogitComparison, Parity
 from enet.gates.base import (
     LIMITED,
+    ONE_CLASS,
     Check,
     Verdict,
     decide,
@@ -41,7 +42,7 @@ def parity(evidence: Parity, deliverable: Deliverable) -> Verdict:
     problem = relation_problem([evidence.first, evidence.second], relation) or first_reason(
         (evidence.pixels_per_image < 1 or not evidence.images, "no pixel was compared"),
         (evidence.non_finite, f"{evidence.non_finite} images gave logits that are not finite numbers"),
-        (evidence.is_single_class, "one class is predicted everywhere"),
+        (evidence.is_single_class, ONE_CLASS),
     )
     if problem:
         return no_evidence(gate, problem)
