@@ -217,7 +217,7 @@ class Normalise:
         """Turn uint8 RGB, shape (N, H, W, 3), into float32, shape (N, 3, H, W), contiguous."""
         count, height, width, channels = images.shape
         out = np.empty((count, channels, height, width), np.float32)
-        for image, planes in zip(images, out, strict=True):  # into contiguous planes: twice as fast as all images at once
+        for image, planes in zip(images, out, strict=True):  # planes are contiguous: half the time of all at once
             for channel, plane in enumerate(planes):
                 np.take(self.table[channel], image[..., channel], out=plane, mode="clip")
         return out
