@@ -38,6 +38,8 @@ class Environment:
 
 #: That of the node itself.
 OWN = "node"
+#: No names of entries or environments: that of the node, and the page's files, beside the runs' folders.
+RESERVED = (OWN, "fleet.html", "fleet.md")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +160,8 @@ def check_names(fleet: Fleet, path: str) -> None:
     """
     for kind, table in (("entries", fleet.entries), ("environments", fleet.environments)):
         for name in table:
-            if not NAME.fullmatch(name) or name == OWN:
-                rule = f"letters, digits, '.', '_' and '-', and not {OWN!r}"
+            if not NAME.fullmatch(name) or name.lower() in RESERVED:
+                rule = f"letters, digits, '.', '_' and '-', and not {' or '.join(map(repr, RESERVED))}"
                 raise InputError(f"{path} [{kind}]: key={name!r} is no name, expected {rule}")
     for name, entry in fleet.entries.items():
         for wanted in entry.environment:

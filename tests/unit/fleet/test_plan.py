@@ -59,6 +59,13 @@ def test_load_combines_deliverables_backends_devices_and_environments(tmp_path: 
     assert many[0].environment is None
 
 
+@pytest.mark.parametrize("name", ["node", "fleet.html", "Fleet.md", "..", "a/b", ""])
+def test_load_refuses_names_that_are_no_folders_of_runs(name: str, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(f'[entries."{name}"]\ndeliverable = "scenes"\n')
+    with pytest.raises(InputError, match="is no name, expected letters"):
+        fleet.load(tmp_path / "fleet.toml")
+
+
 def test_load_refuses_two_runs_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(
         '[entries.a]\ndeliverable = ["x.toml", "y.toml"]\n[entries.a-x]\ndeliverable = "scenes"\n'
