@@ -114,9 +114,12 @@ def test_what_is_no_evidence_of_a_fleet_is_never_replaced(kind: str, tmp_path: P
     data, one = tmp_path / "data", tmp_path / "one"
     data.mkdir()
     (data / "a.png").write_text("mine")
-    {"file": lambda: one.write_text(""), "folder": lambda: data.rename(one), "link": lambda: one.symlink_to(data)}[
-        kind
-    ]()
+    if kind == "file":
+        one.write_text("")
+    elif kind == "folder":
+        data.rename(one)
+    else:
+        one.symlink_to(data)
     with pytest.raises(InputError, match=r"one: no evidence of a fleet, and would be replaced"):
         results.save(one, "key", 0, evidence(), "")
     with pytest.raises(InputError, match="would be replaced"):
@@ -127,14 +130,18 @@ def test_what_is_no_evidence_of_a_fleet_is_never_replaced(kind: str, tmp_path: P
 def test_page_shows_every_run(tmp_path: Path) -> None:
     runs = [run("one"), run("two"), run("three")]
     found = {"one": Result(code=0, sentence="fine"), "two": Result(code=2, sentence="<b> | ::error::")}
+    runs.append(run("a #1"))
+    (tmp_path / "a #1").mkdir()
+    (tmp_path / "a #1" / "report.html").write_text("")
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "report.html").write_text("")
     fleet.write(tmp_path, runs, found)
     page, markdown = ((tmp_path / name).read_text() for name in ("fleet.html", "fleet.md"))
     assert "&lt;b&gt; | ::error::" in page
     assert '<a href="one/report.html">one</a>' in page
-    assert page.count("<tr>") == 4
-    assert markdown.startswith("## 3 runs: 1 ACCEPTED, 2 NOT MEASURED\n")
+    assert 'href="a%20%231/report.html"' in page
+    assert page.count("<tr>") == 5
+    assert markdown.startswith("## 4 runs: 1 ACCEPTED, 3 NOT MEASURED\n")
     assert "| NOT MEASURED | three | scenes | onnxruntime | any | node | not measured yet |" in markdown
     assert "\\<b\\> \\| : :error: :" in markdown
     assert fleet.table(runs, found)["runs"][0]["verdict"] == "ACCEPTED"
