@@ -84,7 +84,8 @@ def require_cluster(address: str) -> None:
         raise InputError(f"--ray {address}: no Ray cluster answered in {TIMEOUT} s. {advice}") from error
     except subprocess.CalledProcessError as error:
         *_, last = error.stderr.strip().splitlines() or ["no message"]
-        raise InputError(f"--ray {address}: cannot be joined ({last[:300]}). {advice}") from error
+        token = "" if "RAY_AUTH_MODE" in os.environ else ", and RAY_AUTH_MODE=token if it asks for one"
+        raise InputError(f"--ray {address}: cannot be joined ({last[:300]}). {advice}{token}") from error
 
 
 def node_cache() -> Path:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from enet.datasets.base import IGNORE, Classes, Dataset, Sample
 from enet.datasets.encoding import encoding_note, encoding_problem
-from enet.datasets.preprocess import decode_mask, open_lossless, open_mask, open_rgb
+from enet.datasets.preprocess import DAMAGED, decode_mask, open_lossless, open_mask, open_rgb
 from enet.datasets.workers import map_on_all_cores
 from enet.errors import InputError, format_list
 from enet.storage.files import hash_text, require_plain_file
@@ -156,6 +156,6 @@ def verified_size(path: Path) -> tuple[int, int]:
         with Image.open(path) as image:
             size = image.size
             image.verify()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (OSError, *DAMAGED) as error:
         raise InputError(f"{path} ({getattr(error, 'strerror', None) or 'not a complete image'})") from error
     return size

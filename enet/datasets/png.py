@@ -28,6 +28,9 @@ Decode = Callable[[bytes, str], Any]
 #: What Pillow notes of files that are transparent, interlaced, or animated.
 UNUSUAL = {"transparency", "interlace", "default_image", "duration"}
 
+#: Chunk of an animation. Pillow forgets it if there are two, and OpenCV then gives a black picture.
+ANIMATION = b"acTL"
+
 #: Length, name and CRC of the chunk that ends every PNG.
 END = b"\0\0\0\0IEND\xaeB`\x82"
 
@@ -136,6 +139,8 @@ def is_usual(image: Image.Image, data: bytes) -> bool:
         return False
     codec, _, start, kind = image.tile[0]
     if (codec, kind) != ("zip", image.mode):  # the kind of 16-bit RGB is "RGB;16B", and of 2-bit grey "L;2"
+        return False
+    if ANIMATION in data[:start]:
         return False
     place = start - 8  # Pillow's place is behind the chunk's length and name
     while data[place + 4 : place + 8] == b"IDAT":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,11 @@ from enet.errors import InputError
 
 #: Largest accepted image. Those of Cityscapes have 2 megapixels; a header that claims 100 is an error or an attack.
 MAX_PIXELS = 80_000_000
+#: What Pillow raises for damaged files, besides ``OSError``.
+DAMAGED = (
+    *(SyntaxError, ValueError, IndexError, TypeError, struct.error),
+    *(Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ def open_image(path: Path) -> Image.Image:
         raise InputError(f"{path}: not an image. Replace the file") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}. Replace the file") from error
-    except (SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: damaged image ({error}). Replace the file") from error
     return image
 
@@ -108,9 +114,21 @@ def open_rgb(path: Path) -> Image.Image:
     image = open_image(path)
     if image.mode.startswith("I") or image.mode == "F":
         raise InputError(f"{path}: image of mode {image.mode}, expected 8 bits per channel. Convert the file")
-    if image.mode == "P":  # Pillow warns of palettes with transparency unless it is kept first
-        image = image.convert("RGBA")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    return to_rgb(image, path)
+
+
+def to_rgb(image: Image.Image, path: Path) -> Image.Image:
+    """Convert a decoded image to RGB.
+
+    Raises:
+        InputError: Pillow cannot, as with a text chunk that is named as a transparent colour.
+    """
+    try:
+        if image.mode == "P":  # Pillow warns of palettes with transparency unless it is kept first
+            image = image.convert("RGBA")
+        return image if image.mode == "RGB" else image.convert("RGB")
+    except DAMAGED as error:
+        raise InputError(f"{path}: damaged image ({error}). Replace the file") from error
 
 
 def load_image(path: Path, spec: Preprocessing) -> NDArray[np.uint8]:
@@ -161,7 +179,7 @@ def open_mask(path: Path) -> Image.Image:
         mask = mask.convert("RGB")
     if mask.mode not in ("RGB", "P", "L") or "transparency" in mask.info:
         raise InputError(f"{path}: mask of mode {mask.mode}, expected opaque RGB. Convert the file")
-    return mask.convert("RGB")
+    return to_rgb(mask, path)
 
 
 def open_label(path: Path, colours: tuple[Colour, ...] = ()) -> Image.Image:

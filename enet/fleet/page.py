@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
@@ -28,7 +29,9 @@ def write(folder: Path, runs: Sequence[Run], found: Mapping[str, Result]) -> Non
     """
     make_folder(folder)
     rows = [row(run, found.get(run.name)) for run in runs]
-    links = {run.name: f"{run.name}/report.html" for run in runs if (folder / run.name / "report.html").is_file()}
+    links = {
+        run.name: quote(f"{run.name}/report.html") for run in runs if (folder / run.name / "report.html").is_file()
+    }
     write_text(
         folder / "fleet.html", template().render(columns=COLUMNS, rows=rows, links=links, headline=headline(rows))
     )

@@ -15,6 +15,8 @@ from enet.errors import InputError, InputErrors, unknown_name_error
 
 #: Names of entries and environments become names of folders.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Bytes of a run's name, which becomes a folder's; file systems allow 255.
+LONGEST = 200
 #: A package at one version, so that two nodes install the same.
 PIN = re.compile(r"[A-Za-z0-9._-]+(\[[A-Za-z0-9._,-]+\])?==[A-Za-z0-9._+!-]+")
 
@@ -38,6 +40,8 @@ class Environment:
 
 #: That of the node itself.
 OWN = "node"
+#: No names of entries or environments: that of the node, and the page's files, beside the runs' folders.
+RESERVED = (OWN, "fleet.html", "fleet.md")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +151,10 @@ def load(path: Path) -> tuple[Path, list[Run]]:
     names = [run.name.lower() for run in runs]
     if twice := [run.name for run in runs if names.count(run.name.lower()) > 1]:
         raise InputError(f"{path}: two runs are called {twice[0]!r}. Rename an entry")
+    for run in runs:
+        if not (run.name.isprintable() and len(run.name.encode(errors="replace")) <= LONGEST):
+            rule = f"expected at most {LONGEST} printable characters. Rename the entry or its files"
+            raise InputError(f"{path}: a run is called {run.name!r}, {rule}")
     return base / fleet.evidence, runs
 
 
@@ -158,8 +166,8 @@ def check_names(fleet: Fleet, path: str) -> None:
     """
     for kind, table in (("entries", fleet.entries), ("environments", fleet.environments)):
         for name in table:
-            if not NAME.fullmatch(name) or name == OWN:
-                rule = f"letters, digits, '.', '_' and '-', and not {OWN!r}"
+            if not NAME.fullmatch(name) or name.lower() in RESERVED:
+                rule = f"letters, digits, '.', '_' and '-', and not {' or '.join(map(repr, RESERVED))}"
                 raise InputError(f"{path} [{kind}]: key={name!r} is no name, expected {rule}")
     for name, entry in fleet.entries.items():
         for wanted in entry.environment:

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -14,7 +15,7 @@ from typing import Any
 
 from enet import deliverable, report
 from enet.datasets.check import dataset_fingerprint
-from enet.errors import EnetError
+from enet.errors import EnetError, InputError
 from enet.fleet.plan import Run
 from enet.measure import Subject
 from enet.pytest_plugin import ACCEPTANCE, SUITE
@@ -29,8 +30,9 @@ STATE = """
 import hashlib, pathlib, sys, enet
 from importlib import metadata
 print(sys.version, *sorted(f"{each.name}=={each.version}" for each in metadata.distributions()), sep="\\n")
-for file in sorted(pathlib.Path(enet.__file__).parent.rglob("*.py")):
-    print(file.name, hashlib.sha256(file.read_bytes()).hexdigest())
+for file in sorted(pathlib.Path(enet.__file__).parent.rglob("*")):
+    if file.is_file() and "__pycache__" not in file.parts:
+        print(file.name, hashlib.sha256(file.read_bytes()).hexdigest())
 """
 
 
@@ -69,9 +71,14 @@ def key(run: Run, store: Store) -> str | None:
         )
         spec = {**asdict(subject.deliverable), "path": ""}
         weights = hash_file(subject.weights) if subject.has_weights else ""
-        images = dataset_fingerprint(subject.dataset) if subject.given_root else []
-        state = environment_state(run.environment.python) if run.environment and run.environment.python else ""
-        return hash_json([asdict(run), spec, weights, subject.delivered.lines(), images, state, suite_sha256()])
+        golden = hash_file(subject.deliverable.golden) if subject.deliverable.golden else ""
+        splits = [subject, subject.of_calibration] if entry.precision == "int8" else [subject]
+        images = [dataset_fingerprint(each.dataset) for each in splits if each.given_root]
+        state = environment_state(
+            run.environment.python if run.environment and run.environment.python else sys.executable
+        )
+        files = [weights, golden, subject.delivered.lines(), images]
+        return hash_json([asdict(run), spec, *files, state, suite_sha256()])
     except (EnetError, OSError, subprocess.SubprocessError):
         return None
 
@@ -85,14 +92,14 @@ def environment_state(python: str) -> str:
 
 @cache
 def suite_sha256() -> str:
-    """Digest of the code of this suite: the package, its fixtures and its acceptance tests."""
+    """Digest of this suite: all files of the package, its fixtures and its acceptance tests."""
     package = Path(report.__file__).parents[1]
     folders = (package, SUITE / "fixtures", ACCEPTANCE)
     return hash_json([[str(file.relative_to(one)), hash_file(file)] for one in folders for file in code(one)])
 
 
 def code(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*.py") if "__pycache__" not in file.parts)
+    return sorted(file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
 def earlier(folder: Path, digest: str | None) -> Result | None:
@@ -124,6 +131,7 @@ def save(folder: Path, digest: str | None, exit_code: int, files: Mapping[str, b
     Raises:
         InputError: it cannot be written.
     """
+    require_own(folder)
     temporary = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(temporary, ignore_errors=True)
     for name, content in files.items():
@@ -133,14 +141,29 @@ def save(folder: Path, digest: str | None, exit_code: int, files: Mapping[str, b
     write_text(temporary / "printed.txt", printed)
     record: dict[str, Any] = {"key": digest, "code": exit_code}
     write_text(temporary / RECORD, json.dumps(record))
-    shutil.rmtree(folder, ignore_errors=True)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.replace(old)  # whole, so that a crash leaves no folder without its record
     temporary.replace(folder)
+    shutil.rmtree(old, ignore_errors=True)
     if exit_code not in (0, 1):
         return Result(code=exit_code, sentence=last_line(printed, exit_code))
     try:
         return concluded(folder)
     except EnetError as error:
         return Result(code=2, sentence=str(error))
+
+
+def require_own(folder: Path) -> None:
+    """Refuse to replace a folder that no earlier run of a fleet has written.
+
+    Raises:
+        InputError: there is such a folder, or a file.
+    """
+    is_own = folder.is_dir() and not folder.is_symlink() and ((folder / RECORD).is_file() or not any(folder.iterdir()))
+    if (folder.exists() or folder.is_symlink()) and not is_own:
+        raise InputError(f"{folder}: no evidence of a fleet, and would be replaced. Give another evidence folder")
 
 
 def last_line(printed: str, exit_code: int) -> str:

@@ -33,6 +33,8 @@ def run_all(folder: Path, runs: Sequence[Run], address: str) -> Iterator[tuple[R
     Raises:
         InputError: no cluster, or evidence cannot be written.
     """
+    for run in runs:
+        results.require_own(folder / run.name)
     store = Store(default_root())
     keys = {run.name: results.key(run, store) for run in runs}
     left = []
@@ -55,7 +57,8 @@ def run_all(folder: Path, runs: Sequence[Run], address: str) -> Iterator[tuple[R
             (reference,), _ = ray.wait(list(waiting), num_returns=1)
             run = waiting.pop(reference)
             code, printed, files = answer(ray, reference)
-            yield run, results.save(folder / run.name, keys[run.name], code, files, printed)
+            digest = keys[run.name] if results.key(run, store) == keys[run.name] else None  # its files have changed
+            yield run, results.save(folder / run.name, digest, code, files, printed)
     finally:
         for reference in waiting:
             ray.cancel(reference, force=True)

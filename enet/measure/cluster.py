@@ -30,13 +30,14 @@ from enet.datasets.image_source import ImageSource
 from enet.deliverable.target import Target
 from enet.errors import EnetError, InputError, format_list, printable
 from enet.evidence import Accuracy
-from enet.evidence.provenance import Node, host_in_words
+from enet.evidence.provenance import Node, Provenance, host_in_words
 from enet.measure import sharding
 from enet.measure.predictor import with_device_states
 from enet.measure.sharding import Shard
 from enet.measure.subject import Subject
 from enet.model.files import content_hash
 from enet.storage.code_digest import made_by
+from enet.storage.files import hash_json
 from enet.storage.store import MANIFEST, Store
 
 #: Bounds on the images of a task: enough to pay for opening the artifact, few enough that a lost task costs little.
@@ -98,7 +99,7 @@ def measure_on_cluster(subject: Subject, artifact: Artifact, source: ImageSource
     ray = cluster.connect(str(subject.ray))
     resource = BACKENDS[artifact.backend].resource
     workers = int(cluster.require_resource(ray, resource))
-    plain = replace(subject, ray=None, progress=False)
+    plain = replace(absolute(subject), ray=None, progress=False)
     job = Job(plain, artifact, read_files(artifact, subject.store), subject.manifest["samples"], labels_to is not None)
     count = len(source.names)
     each = min(MOST, max(FEWEST, count // (TASKS_A_WORKER * workers)))
@@ -121,7 +122,7 @@ def measure_on_cluster(subject: Subject, artifact: Artifact, source: ImageSource
     states = [shard.evidence.provenance for shard in named]
     provenance = replace(
         merged.provenance,
-        nodes=(describe_node("driver", artifact), *nodes),
+        nodes=(describe_node("driver", artifact, merged.provenance), *nodes),
         devices_before=tuple(dict.fromkeys(state for each in states for state in each.devices_before)),
         devices_after=tuple(dict.fromkeys(state for each in states for state in each.devices_after)),
     )
@@ -199,14 +200,22 @@ def read_files(artifact: Artifact, store: Store) -> dict[str, bytes]:
     return {str(each.relative_to(path.parent)): each.read_bytes() for each in paths}
 
 
-def describe_node(name: str, artifact: Artifact) -> Node:
-    """This machine, with what decides its results."""
+def absolute(subject: Subject) -> Subject:
+    """The subject for other working folders."""
+    spec, root = subject.deliverable, subject.data_root
+    return replace(
+        subject, deliverable=replace(spec, path=spec.path.absolute()), data_root=root.absolute() if root else None
+    )
+
+
+def describe_node(name: str, artifact: Artifact, provenance: Provenance) -> Node:
+    """This machine, with what decides its results; the provenance tells the network's own code."""
     made = made_by("enet.measure.cluster", f"enet.backends.{artifact.backend}")
     return Node(
         name=name,
         host=host_in_words(),
         versions={"python": platform.python_version(), **made["libraries"]},
-        code_sha256=made["code"],
+        code_sha256=hash_json([made["code"], provenance.code_sha256]),
         artifact_sha256=content_hash(artifact.path),
     )
 
@@ -262,7 +271,12 @@ def measure_part(job: Job, start: int, stop: int, context: Any) -> Part:
             shard = sharding.measure_shard("", part, artifact, part.image_files(), path)
         labels = np.load(path) if path else None
     evidence = replace(shard.evidence, provenance=with_device_states(shard.evidence.provenance, readings))
-    return Part(replace(shard, evidence=evidence), describe_node("", artifact), labels, context.get_node_id())
+    return Part(
+        replace(shard, evidence=evidence),
+        describe_node("", artifact, evidence.provenance),
+        labels,
+        context.get_node_id(),
+    )
 
 
 def assigned(target: Target, artifact: Artifact, context: Any) -> Target:

@@ -7,15 +7,19 @@ import subprocess
 import sys
 from argparse import ArgumentTypeError
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
 import pytest
 
-from enet import cluster
+from enet import cluster, deliverable
 from enet.deliverable.target import Target
 from enet.errors import InputError
 from enet.evidence.provenance import Node
+from enet.measure import cluster as runs
+from enet.measure.subject import Subject
+from enet.storage.store import Store
 
 
 @pytest.mark.parametrize("text", ["local", "10.0.0.5:6379", "head.example:6379", "[::1]:6379"])
@@ -72,6 +76,23 @@ def test_ray_is_imported_only_by_connect() -> None:
 def test_connect_without_ray_says_what_to_install() -> None:
     with mock.patch.dict(sys.modules, {"ray": None}), pytest.raises(InputError, match=r"pip install 'enet\[ray\]'"):
         cluster.connect(cluster.LOCAL)
+
+
+def test_paths_of_the_subject_hold_in_every_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    scenes = deliverable.load("scenes")
+    subject = Subject(replace(scenes, path=Path("mine.toml")), Store(tmp_path), data_root=Path("data"))
+    found = runs.absolute(subject)
+    assert (found.deliverable.path, found.data_root) == (tmp_path / "mine.toml", tmp_path / "data")
+    assert runs.absolute(replace(subject, data_root=None)).data_root is None
+
+
+def test_a_node_with_other_own_code_differs(tmp_path: Path) -> None:
+    artifact = SimpleNamespace(backend="pytorch", path=tmp_path / "a.pth")
+    artifact.path.write_bytes(b"1")
+    driver, node = (runs.describe_node(code, artifact, SimpleNamespace(code_sha256=code)) for code in "ab")  # type: ignore[arg-type]
+    (problem,) = node.differences(driver)
+    assert problem.startswith("b: code ")
 
 
 NODE = Node(name="driver", host="h", versions={"numpy": "2"}, code_sha256="c" * 64, artifact_sha256="a" * 64)

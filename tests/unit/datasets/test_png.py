@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from enet.datasets import png
-from enet.datasets.preprocess import open_image
+from enet.datasets.preprocess import open_image, open_rgb
 from enet.errors import InputError
 
 #: Size, and channels by colour type: grey, RGB, palette, grey with alpha, RGB with alpha.
@@ -72,6 +72,7 @@ EXTRAS = {
     "sRGB": (b"sRGB", b"\0"),
     "profile": (b"iCCP", b"x\0\0" + zlib.compress(b"p" * 200)),
     "damaged profile": (b"iCCP", b"x\0\0damaged"),
+    "profile of a name alone": (b"iCCP", b"x\0"),
     "profile that unpacks to 5 MB": (b"iCCP", b"x\0\0" + zlib.compress(b"p" * 5_000_000)),
     "turned by EXIF": (b"eXIf", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"),
     "transparent colour": (b"tRNS", b"\0\1\0\2\0\3"),
@@ -102,6 +103,7 @@ def all_files() -> Iterator[tuple[str, bytes]]:
         row = len(data) // HEIGHT
         yield f"{kind} interlaced", good.replace(chunk(b"IHDR", header(*kind)), chunk(b"IHDR", header(*kind, 1)))
         yield f"{kind} part of an animation", sound(kind, EXTRAS["animation"], FRAME)
+        yield f"{kind} two animations", sound(kind, EXTRAS["animation"], (b"acTL", struct.pack(">II", 5, 0)))
         for name, extra in EXTRAS.items():
             yield f"{kind} {name}", sound(kind, extra)
             yield f"{kind} {name}, wrong CRC", sound(kind, extra).replace(chunk(*extra), chunk(*extra)[:-1] + b"?")
@@ -189,6 +191,14 @@ def test_every_decoder_gives_pillows_pixels_and_refusals(
     assert refused > 100
     assert {FILES[f"{kind}"] for kind in USUAL} <= {*taken}
     assert not {FILES[f"{kind}"] for kind in KINDS if kind not in USUAL} & {*taken}
+
+
+@pytest.mark.parametrize("kind", [(8, 0), (8, 3)])
+def test_a_text_that_is_named_as_a_transparent_colour_is_one_line(kind: tuple[int, int], tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.write_bytes(sound(kind, (b"tEXt", b"transparency\0x")))
+    with pytest.raises(InputError, match=r"a\.png: damaged image \(.*\)\. Replace the file$"):
+        open_rgb(path)
 
 
 @pytest.mark.parametrize("name", png.DECODERS)

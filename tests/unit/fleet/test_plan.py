@@ -59,6 +59,20 @@ def test_load_combines_deliverables_backends_devices_and_environments(tmp_path: 
     assert many[0].environment is None
 
 
+@pytest.mark.parametrize("name", ["node", "fleet.html", "Fleet.md", "..", "a/b", ""])
+def test_load_refuses_names_that_are_no_folders_of_runs(name: str, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(f'[entries."{name}"]\ndeliverable = "scenes"\n')
+    with pytest.raises(InputError, match="is no name, expected letters"):
+        fleet.load(tmp_path / "fleet.toml")
+
+
+@pytest.mark.parametrize("stem", ["x" * 250, "\\u0007"])
+def test_load_refuses_files_whose_names_make_no_folder(stem: str, tmp_path: Path) -> None:
+    (tmp_path / "fleet.toml").write_text(f'[entries.a]\ndeliverable = ["scenes", "{stem}.toml"]\n')
+    with pytest.raises(InputError, match="expected at most 200 printable characters"):
+        fleet.load(tmp_path / "fleet.toml")
+
+
 def test_load_refuses_two_runs_of_one_name(tmp_path: Path) -> None:
     (tmp_path / "fleet.toml").write_text(
         '[entries.a]\ndeliverable = ["x.toml", "y.toml"]\n[entries.a-x]\ndeliverable = "scenes"\n'
