@@ -35,11 +35,7 @@ ROW: Types = {
     "seconds": float,
 }
 LAYERS: Types = {"sentence": str}
-FIRST: Types = {
-    **dict.fromkeys(("largest", "median", "allowed"), float),
-    "shape": tuple[int, ...],
-    "picture": str,
-}
+FIRST: Types = {**dict.fromkeys(("largest", "median", "allowed"), float), "shape": tuple[int, ...], "picture": str}
 
 
 def checked(table: object, types: Types, what: str) -> dict[str, Any]:
@@ -92,5 +88,6 @@ def as_diagnosis(table: object) -> dict[str, Any] | None:
     if layers := found.get("layers"):
         first = checked(layers, LAYERS, "diagnosis [layers]").get("first")
         if first is not None:
-            checked(first, {name: hint for name, hint in FIRST.items() if name in first}, "diagnosis [first]")
+            known = first if isinstance(first, dict) else FIRST
+            checked(first, {name: FIRST[name] for name in FIRST if name in known}, "diagnosis [first]")
     return found
