@@ -98,7 +98,7 @@ class Verdict:
             "sentence": self.sentence,
             "notes": list(self.notes),
             "caveats": list(self.caveats),
-            "numbers": self.numbers,
+            "numbers": {name: value for name, value in self.numbers.items() if math.isfinite(value)},
         }
 
 

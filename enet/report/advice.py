@@ -30,7 +30,8 @@ class Advice:
 def advice(contents: Contents) -> Advice | None:
     """The next step; None after an acceptance.
 
-    A failed gate of accuracy is diagnosed, if that was not done. Otherwise the run is repeated, its cause mended.
+    A failed gate of accuracy is diagnosed, if that was not done. Otherwise the run is repeated, its cause mended; if
+    nothing failed on limited images, over all of them.
     """
     if contents.accepted:
         return None
@@ -41,8 +42,20 @@ def advice(contents: Contents) -> Advice | None:
     if is_accuracy and is_here and contents.diagnosis is None:
         words = ["enet", "diagnose", str(contents.folder), *subject_options(again)]
         return Advice("Find the cause", shlex.join(words))
+    if not failed and (whole := without_limit(again)) != again:
+        return Advice("Run the same over all images", shlex.join(whole))
     cause = "Mend the cause" if failed else "Supply what is missing"
     return Advice(f"{cause}, then run the same again", shlex.join(again))
+
+
+def without_limit(words: Sequence[str]) -> list[str]:
+    """A command line without ``--limit``.
+
+    >>> without_limit(["pytest", "--limit", "8", "-q"]), without_limit(["pytest", "--limit=8"])
+    (['pytest', '-q'], ['pytest'])
+    """
+    pairs = zip(["", *words], words, strict=False)
+    return [word for before, word in pairs if "--limit" not in (before, word) and not word.startswith("--limit=")]
 
 
 def command_line(argv: Sequence[str]) -> list[str]:

@@ -13,8 +13,8 @@ from enet.backends import REFERENCE
 from enet.deliverable.toml_reader import convert
 from enet.errors import InputError
 from enet.evidence import KINDS, Accuracy, LogitComparison, Parity, Provenance, Speed, Throughput, load
-from enet.gates.base import Outcome, Verdict
 from enet.report.pictures import INDEX
+from enet.report.rows import as_diagnosis, as_verdict
 from enet.storage.files import hash_json
 from enet.storage.run_folder import VERDICTS
 from enet.storage.text import read_text
@@ -30,14 +30,6 @@ FIELDS = {
     "scope": str,
     "began": str,
 }
-VERDICT_KEYS = {
-    "test",
-    "case",
-    "in_words",
-    "backend",
-    "batch_size",
-    *Verdict(gate="", outcome=Outcome.INFO, sentence="").to_json(),
-}
 #: The provenance chain: name and field of ``Provenance``.
 CHAIN: tuple[tuple[str, str], ...] = (
     ("delivered file", "delivered"),
@@ -49,7 +41,6 @@ CHAIN: tuple[tuple[str, str], ...] = (
     ("calibration", "calibration_sha256"),
 )
 assert all(field in Provenance.__dataclass_fields__ for _, field in CHAIN)
-OUTCOMES = [outcome.value for outcome in Outcome]
 
 
 @dataclass(frozen=True)
@@ -128,13 +119,16 @@ def read(folder: Path) -> Contents:
             raise InputError(f"{path}: schema={table['schema']}, expected {SCHEMA}. Run pytest again")
         if table.pop("sha256", None) != hash_json(table):
             raise InputError(f"{path}: checksum mismatch, the file has been edited. Run pytest again")
-        conclusion: dict[str, Any] = {name: convert(hint, table[name], name) for name, hint in FIELDS.items()}
-        verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
-        diagnosis = as_diagnosis(table.get("diagnosis"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}. Give the evidence folder of a run of pytest") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: no verdicts ({type(error).__name__}: {error}). Run pytest again") from error
+    try:
+        conclusion: dict[str, Any] = {name: convert(hint, table[name], f"[{name}]") for name, hint in FIELDS.items()}
+        verdicts, others = (tuple(map(as_verdict, table[part])) for part in ("verdicts", "recorded_figures"))
+        diagnosis = as_diagnosis(table.get("diagnosis"))
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no verdicts ({str(error).splitlines()[0]}). Run pytest again") from error
     found: dict[type[Any], list[Any]] = {kind: [] for kind in KINDS.values()}
     for file in sorted(folder.glob("*.json")):
         if file == path or is_older(file, conclusion["began"]):
@@ -163,30 +157,6 @@ def read(folder: Path) -> Contents:
 def signed(table: dict[str, Any]) -> dict[str, Any]:
     """A conclusion with its checksum, as evidence has one: it finds accidents and edits by hand, not forgeries."""
     return table | {"sha256": hash_json(table)}
-
-
-def as_verdict(table: object) -> dict[str, Any]:
-    """One row of ``verdicts.json``.
-
-    Raises:
-        InputError, TypeError: it is none.
-    """
-    if not isinstance(table, dict) or not table.keys() >= VERDICT_KEYS or table["outcome"] not in OUTCOMES:
-        raise TypeError("a verdict lacks a key or has an unknown outcome")
-    return table
-
-
-def as_diagnosis(table: object) -> dict[str, Any] | None:
-    """The diagnosis of ``verdicts.json``, if there is one; what it may lack is empty.
-
-    Raises:
-        TypeError: it is none.
-    """
-    if table is None:
-        return None
-    if not isinstance(table, dict) or not all(isinstance(table.get(name), str) for name in ("cause", "sentence")):
-        raise TypeError("a diagnosis lacks its cause or its sentence")
-    return {"facts": [], "rows": [], "images": [], "artifact": "", **table}
 
 
 def is_older(file: Path, began: str) -> bool:

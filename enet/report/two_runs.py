@@ -41,8 +41,8 @@ def compared(first: Contents, second: Contents) -> dict[str, Any]:
         "choices": [(style, counts[style], name, "") for style, name in GROUPS.items()],
         "gates": Table(name="Gates", titles=titles, rows=rows),
         "runs": runs,
-        "classes": runs and figures.classes(runs[1], runs[0], ("older", "newer")),
-        "notes": notes(runs),
+        "classes": runs and has_same_classes(runs) and figures.classes(runs[1], runs[0], ("older", "newer")),
+        "notes": [*order(first, second), *notes(runs)],
     }
 
 
@@ -82,8 +82,18 @@ def common(first: Contents, second: Contents) -> tuple[Accuracy, Accuracy] | Non
     newer = [each for each in second.artifacts if each.matrix.sum() and str(each.provenance) in older]
     newer = newer or [each for each in second.accuracies if each.matrix.sum() and str(each.provenance) in older]
     found = min(newer, key=lambda each: each.miou, default=None)
-    pair = None if found is None else (older[str(found.provenance)], found)
-    return pair if pair and pair[0].classes == pair[1].classes else None
+    return None if found is None else (older[str(found.provenance)], found)
+
+
+def has_same_classes(runs: tuple[Accuracy, Accuracy]) -> bool:
+    return runs[0].classes == runs[1].classes
+
+
+def order(first: Contents, second: Contents) -> list[str]:
+    """What is odd about two runs as an older and a newer one."""
+    if first.run == second.run:
+        return ["both folders hold the same run"]
+    return ["the run named older began later: exchange the folders"] if first.began > second.began else []
 
 
 def notes(runs: tuple[Accuracy, Accuracy] | None) -> list[str]:
@@ -92,6 +102,8 @@ def notes(runs: tuple[Accuracy, Accuracy] | None) -> list[str]:
         return ["no artifact was scored in both runs, so classes are not compared"]
     older, newer = runs
     found = [] if older.images == newer.images else [f"other images: {len(older.images)} and {len(newer.images)}"]
+    if not has_same_classes(runs):
+        found.append("other classes, so their IoU is not compared")
     for name, field in CHAIN:
         sides = [getattr(run.provenance, field) for run in runs]
         if sides[0] != sides[1]:

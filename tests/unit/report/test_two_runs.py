@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_change_has_unit_and_direction(older: object, newer: object, text: str, 
 
 def test_classes_are_compared_of_the_run_that_both_have() -> None:
     older = contents(accuracies=(accuracy(SOUND), accuracy(SOUND, batch_size=4)))
-    newer = contents(accuracies=(accuracy(FAULTY, artifact_sha256="b", versions={"numpy": "2"}),))
+    newer = contents(run="s", accuracies=(accuracy(FAULTY, artifact_sha256="b", versions={"numpy": "2"}),))
     found = two_runs.compared(older, newer)
     assert [row[0].text for row in found["classes"].rows] == ["road", "car", "sky"]
     assert found["classes"].titles[1:3] == ["older, IoU in %", "newer, IoU in %"]
@@ -71,7 +72,7 @@ def test_classes_are_compared_of_the_run_that_both_have() -> None:
 
 
 def test_nothing_in_common_is_said() -> None:
-    found = two_runs.compared(contents(), contents(accuracies=(accuracy(SOUND),)))
+    found = two_runs.compared(contents(), contents(run="s", accuracies=(accuracy(SOUND),)))
     assert (found["classes"], found["notes"]) == (
         None,
         ["no artifact was scored in both runs, so classes are not compared"],
@@ -82,3 +83,17 @@ def test_two_deliverables_are_refused_in_one_line() -> None:
     with pytest.raises(InputError) as refused:
         two_runs.compared(contents(), contents(deliverable="other", folder=Path("new")))
     assert str(refused.value) == "new: a run of other, evidence of mine. Give two runs of one deliverable"
+
+
+def test_two_runs_that_are_no_older_and_newer_one_are_noted() -> None:
+    early, late = contents(began="2026-01-01"), contents(began="2026-01-02", run="s")
+    assert two_runs.compared(early, early)["notes"][0] == "both folders hold the same run"
+    assert two_runs.compared(late, early)["notes"][0] == "the run named older began later: exchange the folders"
+    assert len(two_runs.compared(early, late)["notes"]) == 1
+
+
+def test_other_classes_are_said_instead_of_compared() -> None:
+    other = dataclasses.replace(accuracy(SOUND), classes=("way", "sky", "car"))
+    found = two_runs.compared(contents(accuracies=(accuracy(SOUND),)), contents(run="s", accuracies=(other,)))
+    assert not found["classes"]
+    assert found["notes"] == ["other classes, so their IoU is not compared"]
