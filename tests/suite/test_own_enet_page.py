@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from enet.datasets import scenes as generator
-from tests.suite.acceptance import ROOT, run_pytest
+from tests.suite.acceptance import ROOT, run_pytest, unfolded
 from tests.suite.foreign_onnx import by_torch
 from tests.unit import recipes
 
@@ -32,7 +32,7 @@ def follow(toml: Path, commands: list[str], folder: Path) -> list[str]:
     """Run commands in a folder; the mIoU that ``enet evaluate`` measures is written into the file, as the page says.
 
     Returns:
-        The last lines of pytest's runs.
+        The conclusions of pytest's runs.
     """
     concluded = []
     for line in commands:
@@ -50,7 +50,7 @@ def follow(toml: Path, commands: list[str], folder: Path) -> list[str]:
             places = ["--artifact-cache", folder / "cache", "--evidence", folder / "evidence"]
             done = run_pytest(*words, "tests/acceptance", *places)
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
-            (found,) = re.findall(r"^\w+: ACCEPTED .*", done.stdout, re.MULTILINE)
+            (found,) = re.findall(r"\w+: ACCEPTED .*?\. Evidence:", unfolded(done.stdout))
             concluded.append(found)
     return concluded
 
