@@ -4,9 +4,8 @@ from argparse import Namespace
 from importlib import import_module
 from typing import Any
 
-from enet import backends, opencv
+from enet import backends, datasets, opencv
 from enet.commands.common import print_table
-from enet.datasets import png
 from enet.errors import EnetError, folded
 from enet.host import cores_in_words
 from enet.options import AddOption
@@ -31,7 +30,7 @@ def run(args: Namespace) -> int:
         found = ", ".join(f"{library} {n}" for library, n in state.get("versions", {}).items())
         lines += row(name, "ready" if state["ready"] else "missing", state.get("missing", found))
         lines += row("", "warning", state["warning"]) if "warning" in state else []
-    others = {"png": png.serving(), "cores": cores_in_words()}
+    others = {"png": datasets.png.serving(), "cores": cores_in_words()}
     for name, found in others.items():
         lines += row(name, "", found)
     return print_table(lines, {**states, **others}, args)

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from enet import backends, cluster
 from enet.backends import BACKENDS, Artifact
@@ -36,6 +35,7 @@ from enet.measure.predictor import with_device_states
 from enet.measure.sharding import Shard
 from enet.measure.subject import Subject
 from enet.model.files import content_hash
+from enet.progress import bar
 from enet.storage.code_digest import made_by
 from enet.storage.files import hash_json
 from enet.storage.store import MANIFEST, Store
@@ -107,13 +107,13 @@ def measure_on_cluster(subject: Subject, artifact: Artifact, source: ImageSource
     label_maps = None if labels_to is None else sharding.create_label_maps(subject, source, labels_to)
     begin = time.perf_counter()
     found: dict[int, Part] = {}
-    title, hide_bar = f"{artifact.backend} bs{artifact.batch_size}, Ray", None if subject.progress else True
-    with tqdm(total=count, desc=title, unit="image", disable=hide_bar) as bar:
+    title = f"{artifact.backend} bs{artifact.batch_size}, Ray"
+    with bar(title=title, total=count, shown=subject.progress) as progress_bar:
         for (start, stop), part in run_tasks(ray, resource, job, parts):
             if label_maps is not None and part.labels is not None:
                 label_maps[start:stop] = part.labels
             found[start] = replace(part, labels=None)
-            bar.update(stop - start)
+            progress_bar.update(stop - start)
     seconds = time.perf_counter() - begin
     if label_maps is not None:
         label_maps.flush()
